@@ -1,0 +1,80 @@
+// Every setting: name, type, default and a sentence. Docs and the editor schema are made from this object.
+import { z } from 'zod';
+import { Priority } from './priority.ts';
+
+/** Longest prompt in bytes of UTF-8. */
+export const MAX_PROMPT_BYTES = 256 * 1024;
+
+const count = (least: number, most: number) => z.number().int().min(least).max(most);
+
+export const PERMISSION_MODES = ['default', 'acceptEdits', 'plan', 'dontAsk', 'bypassPermissions'] as const;
+
+export const AgentEntry = z.strictObject({
+  kind: z.enum(['claude', 'command', 'demo']).describe('How it is run: `claude` is Claude Code, `command` any other program, `demo` the built-in rehearsal agent.'),
+  command: z.string().min(1).optional().describe('Program, as a name on PATH or an absolute path. Default for `claude`: claude.'),
+  args: z.array(z.string()).default([]).describe('Fixed arguments, before ours. The prompt comes on standard input.'),
+  env: z.array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/)).default([]).describe('Names of environment variables it gets besides the base ones.'),
+  permissionMode: z.enum(PERMISSION_MODES).default('acceptEdits').describe('For `claude`: what it may do without asking.'),
+  tools: z.array(z.string().min(1)).default([]).describe('For `claude`: tools it may use without asking, such as `Bash(npm test:*)`.'),
+  output: z.enum(['stream-json', 'text']).default('text').describe('For `command`: what its standard output is.'),
+  model: z.string().min(1).optional().describe('Model when the start names none.'),
+});
+export type AgentEntry = z.infer<typeof AgentEntry>;
+
+/** Variables Claude Code itself reads: account, endpoint, switches. Identity variables of a running Claude are not among them. */
+const CLAUDE_ENVIRONMENT = [
+  'ANTHROPIC_API_KEY',
+  'ANTHROPIC_AUTH_TOKEN',
+  'ANTHROPIC_BASE_URL',
+  'ANTHROPIC_MODEL',
+  'CLAUDE_CONFIG_DIR',
+  'CLAUDE_CODE_OAUTH_TOKEN',
+  'CLAUDE_CODE_USE_BEDROCK',
+  'CLAUDE_CODE_USE_VERTEX',
+  'CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC',
+  'DISABLE_TELEMETRY',
+  'DISABLE_AUTOUPDATER',
+  'IS_SANDBOX',
+];
+
+/** Agents that are there without any config. */
+export const BUILT_IN_AGENTS: Readonly<Record<string, AgentEntry>> = {
+  claude: AgentEntry.parse({ kind: 'claude', command: 'claude', env: CLAUDE_ENVIRONMENT }),
+  demo: AgentEntry.parse({ kind: 'demo', output: 'stream-json' }),
+};
+
+export const Config = z.strictObject({
+  workspace: z
+    .strictObject({
+      taskFolders: z.array(z.string().min(1)).default(['.tasks']).describe('Folders with task files, below the workspace.'),
+    })
+    .prefault({}),
+  resources: z
+    .strictObject({
+      maxConcurrentSessions: count(1, 1000).default(3).describe('How many runs may live at once. A hard cap.'),
+      maxQueueSize: count(1, 100_000).default(10_000).describe('How many sessions may wait in the line.'),
+      sessionTimeoutMs: count(1000, 7 * 86_400_000)
+        .default(4 * 3_600_000)
+        .describe('Longest life of a run in milliseconds, when the start names none.'),
+    })
+    .prefault({}),
+  queue: z.strictObject({ defaultPriority: Priority.exclude(['urgent']).default('medium').describe('Priority when a start names none.') }).prefault({}),
+  agents: z.record(z.string().regex(/^[a-z][a-z0-9-]{0,31}$/), AgentEntry).default({}).describe('Agents by name, besides the built-in `claude` and `demo`.'),
+  defaultAgent: z.string().default('claude').describe('Agent when a start names none.'),
+  server: z
+    .strictObject({
+      idleExitMs: count(0, 30 * 86_400_000)
+        .default(15 * 60_000)
+        .describe('The hub leaves after so many milliseconds with no door open and nothing queued or running. 0 means never.'),
+      legacyTools: z.boolean().default(false).describe('List the old `autonomous_*` names too. They can always be called.'),
+      toolsets: z
+        .array(z.enum(['core', 'queue', 'all']))
+        .default(['core'])
+        .describe('Which groups of tools are listed.'),
+    })
+    .prefault({}),
+});
+export type Config = z.infer<typeof Config>;
+
+/** What an untrusted workspace config may set, and only to less than it was. */
+export const NARROWING = ['resources.maxConcurrentSessions', 'resources.maxQueueSize', 'resources.sessionTimeoutMs'] as const;

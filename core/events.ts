@@ -1,0 +1,89 @@
+// Everything that can happen: event name → schema of its data and a sentence. The ledger holds these and nothing else.
+import { z } from 'zod';
+import { Priority } from './priority.ts';
+import { AgentResult, EndCause, ProcessRef, SessionType } from './session.ts';
+
+const sessionId = z.string();
+const run = z.number().int();
+const settled = z.object({ sessionId, run, cause: EndCause, result: AgentResult.optional() });
+
+export const EVENTS = {
+  'session.queued': {
+    says: 'A session stands in the line: new, or reopened for another run.',
+    data: z.object({
+      sessionId,
+      type: SessionType,
+      taskId: z.string(),
+      taskTitle: z.string(),
+      parentId: z.string().optional(),
+      label: z.string().optional(),
+      agent: z.string(),
+      model: z.string().optional(),
+      cwd: z.string().describe('Absolute folder the agent works in.'),
+      timeoutMs: z.number().optional(),
+      maxCostUsd: z.number().optional(),
+      priority: Priority,
+      prompt: z.string(),
+      by: z.string().describe('Who asked, in words.'),
+      requestKey: z.string().optional(),
+      digest: z.string().optional().describe('Of the arguments that came with the request key.'),
+      position: z.number().int().describe('Place in the line when it was queued, 1 is next.'),
+      reason: z.string().optional().describe('What it waits for.'),
+    }),
+  },
+  'session.starting': {
+    says: 'A slot is taken; this run is about to be started. Recorded before anything is started, so that a crash can be told from a start.',
+    data: z.object({ sessionId, run, conversationId: z.string().optional(), resume: z.boolean() }),
+  },
+  'session.started': { says: 'The agent process runs.', data: z.object({ sessionId, run, process: ProcessRef }) },
+  'session.resumed': { says: 'It runs again: answered, or found alive by a new hub.', data: z.object({ sessionId, run, process: ProcessRef.optional() }) },
+  'session.prompted': { says: 'Somebody said something to the session.', data: z.object({ sessionId, prompt: z.string(), by: z.string() }) },
+  'session.stopping': { says: 'It was asked to stop; the stop ladder is under way.', data: z.object({ sessionId, cause: EndCause }) },
+  'session.completed': { says: 'The agent finished its work.', data: settled },
+  'session.failed': { says: 'It ended without having done its work; the cause says why.', data: settled },
+  'session.cancelled': { says: 'It was cancelled, and no process of it is left.', data: settled },
+  'session.lost': { says: 'Its process is gone and nobody saw it end.', data: settled },
+  'hub.started': {
+    says: 'A hub owns the workspace from here on.',
+    data: z.object({ epoch: z.number().int(), pid: z.number().int(), version: z.string(), adopted: z.number().int(), queued: z.number().int() }),
+  },
+  'hub.stopped': { says: 'The hub left in good order; sessions run on.', data: z.object({ reason: z.string() }) },
+} as const satisfies Record<string, { says: string; data: z.ZodType }>;
+
+export type EventName = keyof typeof EVENTS;
+export type SessionEventName = Extract<EventName, `session.${string}`>;
+export type DataOf<Name extends EventName> = z.infer<(typeof EVENTS)[Name]['data']>;
+
+interface Envelope<Name extends EventName> {
+  readonly seq: number;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** Who recorded it: `<host>/<epoch>`, the epoch being the number of the hub's claim. */
+  readonly node: string;
+  readonly name: Name;
+  readonly data: DataOf<Name>;
+}
+export type EventOf<Name extends EventName> = Name extends EventName ? Envelope<Name> : never;
+export type StoredEvent = EventOf<EventName>;
+
+/** An event before the ledger gave it its number and time. */
+export type EventDraft = { [Name in EventName]: { readonly name: Name; readonly data: DataOf<Name> } }[EventName];
+
+const Head = z.object({ seq: z.number().int().positive(), at: z.number(), node: z.string(), name: z.enum(Object.keys(EVENTS) as [EventName, ...EventName[]]) });
+
+/** An event as it was stored, checked. Throws a ZodError on anything else. */
+export function parseEvent(value: unknown): StoredEvent {
+  const raw = z.looseObject({ data: z.unknown() }).parse(value);
+  const head = Head.parse(raw);
+  return { ...head, data: EVENTS[head.name].data.parse(raw.data) } as StoredEvent;
+}
+
+/** The session an event is about, if it is about one. */
+export function sessionOf(event: Pick<StoredEvent, 'data'>): string | undefined {
+  return 'sessionId' in event.data ? event.data.sessionId : undefined;
+}
+
+/** True when `name` is matched by a filter such as `session.started` or `session.*`. */
+export function matchesName(name: string, filter: string): boolean {
+  return filter.endsWith('*') ? name.startsWith(filter.slice(0, -1)) : name === filter;
+}

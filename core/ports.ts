@@ -1,0 +1,166 @@
+// What the core needs from the outside, each as small as it can be. Implementations live in storage/, runners/ and prompts/;
+// each passes the suite of its port in test/conformance/.
+import type { AgentEntry } from './config.ts';
+import type { StoredEvent } from './events.ts';
+import type { Priority } from './priority.ts';
+import type { AgentResult, EndCause, ProcessRef, Session } from './session.ts';
+import type { Task } from './task.ts';
+
+/** Time, handed in. Milliseconds since the epoch. */
+export interface Clock {
+  now(): number;
+  /** Calls back once after `ms`; the returned function gives up the call. Never keeps a process alive by itself. */
+  after(ms: number, callback: () => void): () => void;
+}
+
+/** Where events are made durable, in order. */
+export interface Journal {
+  /** Resolves when the event is on disk (fsync), in the order of the calls. Calls made while a write is under way share the next one. */
+  append(event: StoredEvent): Promise<void>;
+  /** Every stored event with a sequence number above `after`, oldest first. Only before the first append. */
+  read(after?: number): AsyncIterable<StoredEvent>;
+  close(): Promise<void>;
+}
+
+/** A queued session as the line sees it. */
+export interface Job {
+  readonly sessionId: string;
+  readonly priority: Priority;
+  /** Sequence number of the event that queued it: the age in the line. */
+  readonly seq: number;
+}
+
+/** The line and the slots. While the promise of a job's handler is pending, its slot is taken: the promise is the lease. */
+export interface JobQueue {
+  /** Puts a job into the line. */
+  add(job: Job): void;
+  /** Runs the handler at once, line or no line: for runs found alive. They count as slots until they are done. */
+  adopt(job: Job): void;
+  /** Takes a waiting job out; false when it does not wait here. */
+  remove(sessionId: string): boolean;
+  /** The waiting jobs, best first. */
+  list(): readonly Job[];
+  /** How many slots there are, and how many are taken. */
+  slots(): { readonly total: number; readonly taken: number };
+  /** Names the deed that is done with each job, and starts. */
+  work(handler: (job: Job) => Promise<void>): void;
+  /** Starts nothing more. Resolves at once; running handlers go on. */
+  close(): void;
+}
+
+/** All that one run needs to know. */
+export interface RunSpec {
+  readonly sessionId: string;
+  readonly run: number;
+  readonly agent: AgentEntry & { readonly name: string };
+  readonly prompt: string;
+  /** What the agent is told about its session besides the prompt, where the agent has a place for it. */
+  readonly briefing: string;
+  /** Absolute working folder. */
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly conversationId: string;
+  /** True: go on with the conversation; false: begin it. */
+  readonly resume: boolean;
+  readonly model?: string | undefined;
+  readonly maxCostUsd?: number | undefined;
+}
+
+/** How a run's process ended, as far as it was seen. */
+export type Exit = { readonly code: number } | 'lost';
+
+export type RunEvent =
+  /** The agent's process is there. */
+  | { readonly kind: 'started'; readonly process: ProcessRef }
+  /** Its log grew to this many bytes. */
+  | { readonly kind: 'spoke'; readonly bytes: number }
+  /** The agent's API refused and it tries again. */
+  | { readonly kind: 'retrying'; readonly attempt: number; readonly status: number | undefined }
+  /** The last event: its whole process tree is gone. `stderr` is the last of what it wrote there. */
+  | { readonly kind: 'ended'; readonly exit: Exit; readonly result: AgentResult | undefined; readonly stderr: string };
+
+/** One run that was started or found. */
+export interface Run {
+  /** Ends after `ended`. To be read once. */
+  readonly events: AsyncIterable<RunEvent>;
+  /** Takes down the whole process tree, by the ladder of its agent kind. Resolves when asked, not when gone; may be called again. */
+  stop(cause: EndCause): Promise<void>;
+}
+
+/** Starts, watches and stops runs of one kind. */
+export interface Runner {
+  /** Starts the run, at most once ever for this session and run number. Fails with AGENT_MISSING or STORAGE_FAILED. */
+  start(spec: RunSpec): Promise<Run>;
+  /** The run as it is found after a restart, alive or ended; undefined when it never started, and then it never will. */
+  adopt(sessionId: string, run: number): Promise<Run | undefined>;
+}
+
+/** What a new task file says. */
+export interface TaskDraft {
+  readonly id: string;
+  readonly title: string;
+  readonly instruction: string;
+}
+
+export interface TaskStore {
+  /** The task with this id. Undefined when there is none; fails with PATH_OUTSIDE, TASK_UNREADABLE or INVALID_INPUT. */
+  get(id: string): Promise<Task | undefined>;
+  /** Every task that can be read, in order of id. */
+  list(): Promise<readonly Task[]>;
+  /** Makes a task file. Fails with TASK_EXISTS. */
+  create(draft: TaskDraft): Promise<Task>;
+}
+
+export interface LogEntry {
+  /** Place in the session's log, `<run>:<byte>`: what `after` wants. */
+  readonly seq: string;
+  /** ISO 8601, where the agent said it. */
+  readonly at?: string | undefined;
+  readonly kind: LogKind;
+  readonly text: string;
+  /** With tool_use and tool_result: the tool. */
+  readonly tool?: string | undefined;
+}
+
+export const LOG_KINDS = ['start', 'text', 'thinking', 'tool_use', 'tool_result', 'prompt', 'retry', 'result', 'error', 'output'] as const;
+export type LogKind = (typeof LOG_KINDS)[number];
+
+export interface LogQuery {
+  readonly after?: string | undefined;
+  /** Only the last so many entries. */
+  readonly tail?: number | undefined;
+  readonly kinds?: readonly LogKind[] | undefined;
+  /** At most so many entries. */
+  readonly limit: number;
+  /** At most so many characters of text in all; whole entries, the first one cut when it alone is longer. */
+  readonly characters: number;
+}
+
+export interface LogPage {
+  readonly entries: readonly LogEntry[];
+  /** Where to go on: the seq of the last entry read, or what was given when nothing was. */
+  readonly cursor: string | undefined;
+  /** True when there are more entries behind the cursor now. */
+  readonly more: boolean;
+}
+
+export interface Logs {
+  /** A part of the session's log over all its runs, oldest first. */
+  page(sessionId: string, runs: number, query: LogQuery): Promise<LogPage>;
+}
+
+/** What an agent is told. */
+export interface Prompts {
+  /** The text a session on this task begins with. */
+  first(task: Task): string;
+  /** What an agent is told about the session it works in. */
+  briefing(session: Session, taskFile: string | undefined): string;
+}
+
+/** The values of the environment variables agents may get, kept with the session. */
+export interface Environments {
+  /** Keeps the environment of a session, readable by the owner alone. */
+  keep(sessionId: string, env: Readonly<Record<string, string>>): Promise<void>;
+  /** What was kept, or undefined. */
+  find(sessionId: string): Promise<Readonly<Record<string, string>> | undefined>;
+}

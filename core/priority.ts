@@ -1,0 +1,23 @@
+// Who goes first: the words for priority and the order of the line.
+import { z } from 'zod';
+
+/** From last to first; `urgent` is kept for system operations. */
+export const PRIORITIES = ['lowest', 'low', 'medium', 'high', 'highest', 'urgent'] as const;
+export const Priority = z.enum(PRIORITIES);
+export type Priority = z.infer<typeof Priority>;
+
+/** 0 (lowest) … 5 (urgent); a higher rank goes first. */
+export function rankOf(priority: Priority): number {
+  return PRIORITIES.indexOf(priority);
+}
+
+interface Placed {
+  readonly priority: Priority;
+  /** Sequence number of the event that queued it. */
+  readonly seq: number;
+}
+
+/** Order of the line: higher priority first, then the older one. */
+export function compareJobs(a: Placed, b: Placed): number {
+  return rankOf(b.priority) - rankOf(a.priority) || a.seq - b.seq;
+}
