@@ -21,6 +21,29 @@ export const AgentEntry = z.strictObject({
 });
 export type AgentEntry = z.infer<typeof AgentEntry>;
 
+/** Variables every agent gets where they are set. */
+export const BASE_ENVIRONMENT = [
+  'PATH',
+  'HOME',
+  'USER',
+  'LOGNAME',
+  'LANG',
+  'LC_ALL',
+  'LC_CTYPE',
+  'SHELL',
+  'TERM',
+  'TMPDIR',
+  'TZ',
+  'XDG_CONFIG_HOME',
+  'XDG_RUNTIME_DIR',
+  'HTTP_PROXY',
+  'HTTPS_PROXY',
+  'NO_PROXY',
+  'http_proxy',
+  'https_proxy',
+  'no_proxy',
+];
+
 /** Variables Claude Code itself reads: account, endpoint, switches. Identity variables of a running Claude are not among them. */
 const CLAUDE_ENVIRONMENT = [
   'ANTHROPIC_API_KEY',
@@ -39,9 +62,14 @@ const CLAUDE_ENVIRONMENT = [
 
 /** Agents that are there without any config. */
 export const BUILT_IN_AGENTS: Readonly<Record<string, AgentEntry>> = {
-  claude: AgentEntry.parse({ kind: 'claude', command: 'claude', env: CLAUDE_ENVIRONMENT }),
+  claude: AgentEntry.parse({ kind: 'claude', command: 'claude' }),
   demo: AgentEntry.parse({ kind: 'demo', output: 'stream-json' }),
 };
+
+/** Names of all variables an agent may get: the base ones, those its kind reads, those its entry declares. */
+export function environmentOf(agent: AgentEntry): readonly string[] {
+  return [...BASE_ENVIRONMENT, ...(agent.kind === 'claude' ? CLAUDE_ENVIRONMENT : []), ...agent.env];
+}
 
 export const Config = z.strictObject({
   workspace: z
@@ -76,5 +104,15 @@ export const Config = z.strictObject({
 });
 export type Config = z.infer<typeof Config>;
 
-/** What an untrusted workspace config may set, and only to less than it was. */
-export const NARROWING = ['resources.maxConcurrentSessions', 'resources.maxQueueSize', 'resources.sessionTimeoutMs'] as const;
+/** The agent with this name, declared or built in. */
+export function agentNamed(config: Config, name: string): AgentEntry | undefined {
+  return Object.hasOwn(config.agents, name) ? config.agents[name] : Object.hasOwn(BUILT_IN_AGENTS, name) ? BUILT_IN_AGENTS[name] : undefined;
+}
+
+/** Names of all agents that can be chosen. */
+export function agentNames(config: Config): readonly string[] {
+  return [...new Set([...Object.keys(BUILT_IN_AGENTS), ...Object.keys(config.agents)])];
+}
+
+/** Settings under `resources` that an untrusted workspace config may set, and only to less than they were. */
+export const NARROWING = ['maxConcurrentSessions', 'maxQueueSize', 'sessionTimeoutMs'] as const;

@@ -1,6 +1,6 @@
 // What the core needs from the outside, each as small as it can be. Implementations live in storage/, runners/ and prompts/;
 // each passes the suite of its port in test/conformance/.
-import type { AgentEntry } from './config.ts';
+import type { AgentEntry, Config } from './config.ts';
 import type { StoredEvent } from './events.ts';
 import type { Priority } from './priority.ts';
 import type { AgentResult, EndCause, ProcessRef, Session } from './session.ts';
@@ -89,6 +89,8 @@ export interface Run {
 
 /** Starts, watches and stops runs of one kind. */
 export interface Runner {
+  /** The agent's program as an absolute path, or undefined when it is not there. */
+  locate(agent: AgentEntry, env: Readonly<Record<string, string>>): Promise<string | undefined>;
   /** Starts the run, at most once ever for this session and run number. Fails with AGENT_MISSING or STORAGE_FAILED. */
   start(spec: RunSpec): Promise<Run>;
   /** The run as it is found after a restart, alive or ended; undefined when it never started, and then it never will. */
@@ -155,6 +157,26 @@ export interface Prompts {
   first(task: Task): string;
   /** What an agent is told about the session it works in. */
   briefing(session: Session, taskFile: string | undefined): string;
+}
+
+/** The settings in force, and what is wrong with the files they come from. */
+export interface Settings {
+  current(): Config;
+  /** Reads the files again where they changed. */
+  refresh(): Promise<void>;
+  /** Every problem of the files, in words; while there are any, nothing new is started. */
+  problems(): readonly string[];
+  /** Agents that an untrusted workspace config declares; they are not run. */
+  untrustedAgents(): readonly string[];
+  /** What a caller should know, such as that a workspace config is not trusted. */
+  notes(): readonly string[];
+}
+
+/** Names that nobody else has. */
+export interface Ids {
+  /** So many characters of a-z and 2-7. */
+  base32(length: number): string;
+  uuid(): string;
 }
 
 /** The values of the environment variables agents may get, kept with the session. */

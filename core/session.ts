@@ -53,6 +53,8 @@ export type EndCause = z.infer<typeof EndCause>;
 export const AgentResult = z.object({
   text: z.string().describe('The final answer, cut at 20,000 characters.'),
   isError: z.boolean(),
+  errorKind: z.enum(['agent_error', 'refused', 'rate_limited', 'auth', 'budget']).optional().describe('With `isError`: what it was about.'),
+  resetsAt: z.string().optional().describe('With `rate_limited`: when the quota resets, ISO 8601.'),
   subtype: z.string().optional(),
   costUsd: z.number().optional(),
   turns: z.number().int().optional(),
@@ -98,8 +100,11 @@ export interface Session {
   /** Times in milliseconds since the epoch. */
   readonly queuedAt: number;
   readonly startedAt?: number | undefined;
+  /** When the newest run began. */
+  readonly runStartedAt?: number | undefined;
   readonly settledAt?: number | undefined;
-  /** Sequence number of the event that queued it, and of the last one that touched it. */
+  /** Sequence number of the event that made it, that queued it last, and of the last one that touched it. */
+  readonly createdSeq: number;
   readonly queuedSeq: number;
   readonly seq: number;
   readonly history: readonly HistoryLine[];
@@ -107,8 +112,9 @@ export interface Session {
 
 /** From where each event may be taken, and where it leads. The one table of moves. */
 const MOVES = {
-  'session.queued': { from: ['completed', 'failed', 'cancelled', 'lost', 'starting'], to: 'queued' },
-  'session.starting': { from: ['queued'], to: 'starting' },
+  'session.queued': { from: ['completed', 'failed', 'cancelled', 'lost'], to: 'queued' },
+  // from starting: a run that was fenced before it began is tried again as the next one
+  'session.starting': { from: ['queued', 'starting'], to: 'starting' },
   'session.started': { from: ['starting'], to: 'running' },
   'session.resumed': { from: ['waiting', 'lost', 'starting'], to: 'running' },
   'session.prompted': { from: STATUSES, to: undefined },
@@ -138,7 +144,7 @@ function moved(session: Session | undefined, event: StoredEvent): Session {
     case 'session.starting':
       return { ...session, status, run: event.data.run, conversationId: event.data.conversationId ?? session.conversationId };
     case 'session.started':
-      return { ...session, status, process: event.data.process, startedAt: session.startedAt ?? event.at };
+      return { ...session, status, process: event.data.process, startedAt: session.startedAt ?? event.at, runStartedAt: event.at };
     case 'session.resumed':
       return { ...session, status, process: event.data.process ?? session.process, startedAt: session.startedAt ?? event.at };
     case 'session.prompted':
@@ -157,7 +163,7 @@ function moved(session: Session | undefined, event: StoredEvent): Session {
 
 function opened({ seq, at, data }: EventOf<'session.queued'>): Session {
   const { sessionId, requestKey: _key, digest: _digest, position: _position, reason: _reason, ...rest } = data;
-  return { ...rest, id: sessionId, status: 'queued', customPrompts: [], run: 0, queuedAt: at, queuedSeq: seq, seq, history: [] };
+  return { ...rest, id: sessionId, status: 'queued', customPrompts: [], run: 0, queuedAt: at, createdSeq: seq, queuedSeq: seq, seq, history: [] };
 }
 
 const SETTLED: readonly SessionStatus[] = ['completed', 'failed', 'cancelled', 'lost'];

@@ -1,0 +1,118 @@
+// The CLI's connection to the hub of the workspace: an MCP client that calls tools and listens to resources.
+import { randomUUID } from 'node:crypto';
+import { Client } from '@modelcontextprotocol/client';
+import { z } from 'zod';
+import { ERRORS, type ErrorCode, ErrorView, fail, ScopecraftError } from '../core/errors.ts';
+import { readEnvironment } from '../server/config.ts';
+import { connectHub } from '../server/connect.ts';
+import { programsIn } from '../server/programs.ts';
+import type { Welcome } from '../server/wire.ts';
+import { findWorkspace, stateDirOf } from '../server/workspace.ts';
+import { socketTransport } from './socket-transport.ts';
+
+declare const __VERSION__: string;
+
+export interface HubClient {
+  readonly workspace: string;
+  readonly hub: Welcome;
+  /** The structured answer of a tool. Fails with the tool's error. */
+  call(tool: string, args: Readonly<Record<string, unknown>>, signal?: AbortSignal): Promise<Readonly<Record<string, unknown>>>;
+  /** Calls back when one of the resources changed, until closed. */
+  listen(uris: readonly string[], onChange: (uri: string) => void): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface ClientOptions {
+  /** What `--workspace` said. */
+  readonly workspace?: string | undefined;
+  /** False: only to a hub that runs already. */
+  readonly start?: boolean;
+}
+
+/** The workspace that the CLI is about. Fails with WORKSPACE_MISSING. */
+export function workspaceOf(flag: string | undefined): string {
+  const cwd = process.cwd();
+  return findWorkspace({ flag, environment: readEnvironment(), cwd }) ?? fail('WORKSPACE_MISSING', `"${cwd}" is no place for a workspace.`);
+}
+
+/** Connects to the hub, starting it where there is none. When the hub is gone later, calls and subscriptions go on with the next one. */
+export async function connectClient({ workspace: flag, start = true }: ClientOptions): Promise<HubClient> {
+  const workspace = workspaceOf(flag);
+  const listeners = new Set<(uri: string) => void>();
+  const watched = new Set<string>();
+  let link = await openLink(workspace, start, listeners);
+
+  const relink = async (broken: Link) => {
+    if (link !== broken) return;
+    link = await openLink(workspace, true, listeners);
+    if (watched.size > 0) await link.client.listen({ resourceSubscriptions: [...watched] });
+    // what changed while nobody listened is not known: everything may have
+    for (const listener of listeners) for (const uri of watched) listener(uri);
+  };
+  return {
+    workspace,
+    get hub() {
+      return link.hub;
+    },
+    async call(name, args, signal) {
+      const _meta = { 'scopecraft/requestKey': randomUUID() };
+      for (let tries = 1; ; tries++) {
+        const used = link;
+        try {
+          const result = await used.client.callTool({ name, arguments: { ...args }, _meta }, { timeout: 120_000, ...(signal && { signal }) });
+          if (result.isError) throw errorOf(result.content);
+          return z.record(z.string(), z.unknown()).parse(result.structuredContent);
+        } catch (error) {
+          if (used.isOpen() || tries === 5) throw error;
+          await relink(used);
+        }
+      }
+    },
+    async listen(uris, onChange) {
+      listeners.add(onChange);
+      for (const uri of uris) watched.add(uri);
+      await link.client.listen({ resourceSubscriptions: [...uris] });
+      link.onClose(() => void relink(link).catch(() => undefined));
+    },
+    close: () => link.client.close(),
+  };
+}
+
+interface Link {
+  readonly client: Client;
+  readonly hub: Welcome;
+  isOpen(): boolean;
+  onClose(callback: () => void): void;
+}
+
+async function openLink(workspace: string, start: boolean, listeners: ReadonlySet<(uri: string) => void>): Promise<Link> {
+  const environment = readEnvironment();
+  const { socket, welcome } = await connectHub({
+    workspace,
+    stateDir: stateDirOf(workspace),
+    programs: programsIn(),
+    hubEnvironment: environment.hub,
+    version: __VERSION__,
+    kind: 'cli',
+    environment: environment.all,
+    cwd: process.cwd(),
+    start,
+  });
+  const client = new Client({ name: 'sc', version: __VERSION__ }, { versionNegotiation: { mode: { pin: '2026-07-28' } } });
+  client.setNotificationHandler('notifications/resources/updated', ({ params }) => {
+    for (const listener of listeners) listener(params.uri);
+  });
+  await client.connect(socketTransport(socket));
+  return { client, hub: welcome, isOpen: () => !socket.destroyed && !socket.readableEnded, onClose: (callback) => void socket.once('close', callback) };
+}
+
+/** The failure a tool answered with, as it was thrown at the other end. */
+function errorOf(content: unknown): ScopecraftError {
+  const text = z.array(z.looseObject({ text: z.string() })).min(1).parse(content)[0]?.text ?? '{}';
+  const { code, message, details } = ErrorView.parse(JSON.parse(text));
+  return isErrorCode(code) ? new ScopecraftError(code, message, details) : new ScopecraftError('INTERNAL', message, details);
+}
+
+function isErrorCode(code: string): code is ErrorCode {
+  return code in ERRORS;
+}

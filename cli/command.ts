@@ -1,0 +1,131 @@
+// Commands derived from tools: `session_start` is `sc session start`, its input fields are its flags and arguments.
+import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { z } from 'zod';
+import { fail, nearest } from '../core/errors.ts';
+import { ALIASES } from '../tools/aliases.ts';
+import type { Tool } from '../tools/define.ts';
+import { TOOLS, toolNamed } from '../tools/index.ts';
+
+/** One input field as a flag. */
+export interface Flag {
+  /** Name in the tool's input. */
+  readonly field: string;
+  /** Name on the command line, without dashes. */
+  readonly flag: string;
+  readonly kind: 'boolean' | 'number' | 'text';
+  readonly isList: boolean;
+  readonly values: readonly string[] | undefined;
+  readonly fallback: unknown;
+  readonly description: string;
+}
+
+export interface Command {
+  /** As it is typed, such as `session start`. */
+  readonly words: readonly string[];
+  readonly tool: Tool;
+  readonly flags: readonly Flag[];
+}
+
+/** Flags that every command takes. */
+export const COMMON_FLAGS = {
+  workspace: { type: 'string', says: 'Folder of the project. Default: found from here.' },
+  format: { type: 'string', says: 'table (default) or json.' },
+  help: { type: 'boolean', says: 'Explains the command.' },
+  follow: { type: 'boolean', says: 'With session start, wait and logs: show what happens until it settles. Ctrl-C ends the following, not the session.' },
+} as const;
+
+const Field = z.looseObject({
+  type: z.string().optional(),
+  enum: z.array(z.string()).optional(),
+  items: z.looseObject({ type: z.string().optional(), enum: z.array(z.string()).optional() }).optional(),
+  default: z.unknown(),
+  description: z.string().default(''),
+});
+
+/** All commands, old names last. */
+export const COMMANDS: readonly Command[] = [...TOOLS.map((tool) => tool.name), ...ALIASES.map((alias) => alias.name)].flatMap((name) => {
+  const found = toolNamed(name);
+  return found ? [{ words: name.split('_'), tool: found.tool, flags: flagsOf(found.tool) }] : [];
+});
+
+function flagsOf(tool: Tool): readonly Flag[] {
+  const { properties = {} } = z.toJSONSchema(tool.input, { io: 'input' });
+  return Object.entries(properties).map(([field, schema]) => {
+    const { type, enum: values, items, default: fallback, description } = Field.parse(schema);
+    const isList = type === 'array';
+    const plain = isList ? items?.type : type;
+    const kind = plain === 'boolean' ? 'boolean' : plain === 'integer' || plain === 'number' ? 'number' : 'text';
+    return { field, flag: kebab(field), kind, isList, values: values ?? items?.enum, fallback, description };
+  });
+}
+
+export interface Parsed {
+  readonly input: Readonly<Record<string, unknown>>;
+  readonly workspace: string | undefined;
+  readonly format: 'table' | 'json';
+  readonly help: boolean;
+  readonly follow: boolean;
+}
+
+/** The input a command line means. Fails with INVALID_INPUT and says what is allowed. */
+export function parseCommand({ tool, flags }: Command, args: readonly string[]): Parsed {
+  const options: NonNullable<ParseArgsConfig['options']> = {};
+  for (const { flag, kind, isList } of flags) options[flag] = { type: kind === 'boolean' ? 'boolean' : 'string', multiple: isList };
+  for (const [flag, { type }] of Object.entries(COMMON_FLAGS)) options[flag] = { type };
+  const { values, positionals } = parse(args, options);
+  const given: Record<string, unknown> = {};
+  for (const flag of flags) {
+    const value = values[flag.flag];
+    if (value !== undefined) given[flag.field] = Array.isArray(value) ? value.flatMap((one) => listOf(flag, one)) : valueOf(flag, value);
+  }
+  placePositionals(tool, flags, positionals, given);
+  const format = values.format ?? 'table';
+  if (format !== 'table' && format !== 'json') fail('INVALID_INPUT', `"--format" must be table or json, not "${String(format)}".`);
+  return { input: given, workspace: textOf(values.workspace), format, help: values.help === true, follow: values.follow === true };
+}
+
+function parse(args: readonly string[], options: NonNullable<ParseArgsConfig['options']>) {
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true, allowNegative: true });
+  } catch (error) {
+    const unknown = error instanceof Error ? /^Unknown option '(--?[^']+)'/.exec(error.message)?.[1] : undefined;
+    if (unknown === undefined) return fail('INVALID_INPUT', error instanceof Error ? `${error.message.split('. ')[0]}.` : String(error));
+    const near = nearest(unknown.replace(/^--?(no-)?/, ''), Object.keys(options));
+    return fail('INVALID_INPUT', `Unknown option "${unknown}".${near ? ` Did you mean "--${near}"?` : ' `--help` shows the options.'}`);
+  }
+}
+
+function placePositionals(tool: Tool, flags: readonly Flag[], positionals: readonly string[], given: Record<string, unknown>): void {
+  const rest = [...positionals];
+  for (const field of tool.positional) {
+    const flag = flags.find((one) => one.field === field);
+    if (flag?.isList) {
+      if (rest.length > 0) given[field] = [...(Array.isArray(given[field]) ? given[field] : []), ...rest.splice(0)];
+    } else {
+      const value = rest.shift();
+      if (value !== undefined) given[field] = value;
+    }
+  }
+  if (rest.length > 0) fail('INVALID_INPUT', `"${rest[0]}" is one argument too many; put texts with blanks in quotes.`);
+}
+
+function valueOf({ flag, kind }: Flag, value: string | boolean): unknown {
+  if (kind !== 'number') return value;
+  const number = Number(value);
+  return value === '' || Number.isNaN(number) ? fail('INVALID_INPUT', `"--${flag}" must be a number, not "${value}".`) : number;
+}
+
+function listOf(flag: Flag, value: string | boolean): unknown[] {
+  return String(value)
+    .split(',')
+    .filter(Boolean)
+    .map((one) => valueOf(flag, one));
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+function kebab(field: string): string {
+  return field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}

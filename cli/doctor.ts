@@ -1,0 +1,88 @@
+// `sc doctor`: what this machine and this workspace have and lack, each with how to get it. Starts and changes nothing.
+import { accessSync, constants } from 'node:fs';
+import path from 'node:path';
+import { ScopecraftError } from '../core/errors.ts';
+import { readEnvironment } from '../server/config.ts';
+import { openSettings } from '../server/settings.ts';
+import { findWorkspace } from '../server/workspace.ts';
+import { createTaskFiles } from '../storage/task-files.ts';
+import { connectClient } from './client.ts';
+import { localOptions } from './local-options.ts';
+
+interface Finding {
+  readonly what: string;
+  readonly state: 'ok' | 'warning' | 'missing';
+  readonly says: string;
+}
+
+/** Exit code 1 when something is missing that is needed. */
+export async function doctor(args: readonly string[], print: (text: string) => void): Promise<number> {
+  const options = localOptions('doctor', args, print);
+  if (!options) return 0;
+  const environment = readEnvironment();
+  const workspace = findWorkspace({ flag: options.workspace, environment, cwd: process.cwd() });
+  const settings = await openSettings({ workspace, configFolder: environment.configFolder });
+  const findings = [
+    node(),
+    workspace === undefined
+      ? ({ what: 'workspace', state: 'missing', says: 'None here. Go to a project folder and make a folder `.tasks` in it, or set SCOPECRAFT_WORKSPACE.' } as const)
+      : ({ what: 'workspace', state: 'ok', says: workspace } as const),
+    ...settings.problems().map((says) => ({ what: 'config', state: 'missing', says }) as const),
+    ...settings.notes().map((says) => ({ what: 'config', state: 'warning', says }) as const),
+    ...Object.entries(settings.current().agents).map(([name, agent]) => agentFinding(name, agent.command, environment.all.PATH ?? '')),
+    program('git', 'needed for worktrees: install git', environment.all.PATH ?? ''),
+    ...(workspace === undefined ? [] : [await tasksFinding(workspace, settings.current().workspace.taskFolders), await hubFinding(workspace)]),
+  ];
+  if (options.json) print(JSON.stringify({ findings }, null, 2));
+  else for (const { what, state, says } of findings) print(`${{ ok: '✓', warning: '!', missing: '✗' }[state]} ${what.padEnd(12)} ${says}`);
+  return findings.some(({ state }) => state === 'missing') ? 1 : 0;
+}
+
+function node(): Finding {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const enough = major > 20 || (major === 20 && minor >= 19);
+  return enough ? { what: 'node', state: 'ok', says: process.version } : { what: 'node', state: 'missing', says: `${process.version}; 20.19 or newer is needed` };
+}
+
+function agentFinding(name: string, command: string | undefined, searchPath: string): Finding {
+  if (command === undefined) return { what: `agent ${name}`, state: 'ok', says: 'built in' };
+  const found = find(command, searchPath);
+  const how = command === 'claude' ? 'npm install -g @anthropic-ai/claude-code, then run `claude` once to sign in' : `install ${command} or put it on PATH`;
+  return found ? { what: `agent ${name}`, state: 'ok', says: found } : { what: `agent ${name}`, state: 'warning', says: `${command} is not on PATH: ${how}` };
+}
+
+function program(name: string, how: string, searchPath: string): Finding {
+  const found = find(name, searchPath);
+  return found ? { what: name, state: 'ok', says: found } : { what: name, state: 'warning', says: `not on PATH; ${how}` };
+}
+
+function find(command: string, searchPath: string): string | undefined {
+  const candidates = path.isAbsolute(command) ? [command] : searchPath.split(path.delimiter).map((folder) => path.join(folder, command));
+  return candidates.find((file) => {
+    try {
+      accessSync(file, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+async function tasksFinding(workspace: string, folders: readonly string[]): Promise<Finding> {
+  const tasks = await createTaskFiles({ workspace, folders });
+  const count = (await tasks.list()).length;
+  const problems = await tasks.problems();
+  if (problems.length > 0) return { what: 'tasks', state: 'warning', says: `${count} can be read, ${problems.length} cannot: ${problems.map(({ message }) => message).join(' ')}` };
+  return { what: 'tasks', state: 'ok', says: `${count} in ${folders.join(', ')}` };
+}
+
+async function hubFinding(workspace: string): Promise<Finding> {
+  try {
+    const client = await connectClient({ workspace, start: false });
+    await client.close();
+    return { what: 'hub', state: 'ok', says: `runs (pid ${client.hub.pid}, version ${client.hub.version})` };
+  } catch (error) {
+    if (error instanceof ScopecraftError && error.message.startsWith('No hub runs')) return { what: 'hub', state: 'ok', says: 'not running; it starts when it is needed' };
+    return { what: 'hub', state: 'missing', says: error instanceof Error ? error.message : String(error) };
+  }
+}

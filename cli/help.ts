@@ -1,0 +1,57 @@
+// What `--help` says, made from the commands themselves.
+import { type Command, COMMANDS, COMMON_FLAGS, type Flag } from './command.ts';
+
+/** Commands that are not tools. */
+export const LOCAL_COMMANDS = {
+  status: 'The hub of this workspace: version, sessions, slots.',
+  doctor: 'What is missing on this machine, and how to get it.',
+  trust: 'Trust the workspace config (.scopecraft/config.json) as it is now.',
+  demo: 'Watch the built-in demo agent do a task, in a folder of its own.',
+} as const;
+
+/** The overview. */
+export function overview(): string {
+  const rows = [
+    ...COMMANDS.filter(({ words }) => words[0] !== 'autonomous').map(({ words, tool }) => [words.join(' '), firstSentence(tool.description)] as const),
+    ...Object.entries(LOCAL_COMMANDS),
+  ];
+  return [
+    'sc puts coding agents to work on tasks, watches them and brings their results.',
+    '',
+    'Usage: sc <command> [arguments] [--workspace DIR] [--format table|json]',
+    '',
+    ...aligned(rows),
+    '',
+    '`sc <command> --help` explains a command. The old `sc autonomous …` commands work too.',
+    'Exit codes: 0 done, 1 wrong call, 75 try again later, 70 fault of the server, 130 interrupted.',
+  ].join('\n');
+}
+
+/** One command. */
+export function commandHelp({ words, tool, flags }: Command): string {
+  const positional = tool.positional.map((field) => (flags.find((flag) => flag.field === field)?.isList ? `<${field}…>` : `<${field}>`));
+  const rows = [
+    ...flags.filter(({ field }) => !tool.positional.includes(field)).map((flag) => [usage(flag), says(flag)] as const),
+    ...Object.entries(COMMON_FLAGS).map(([name, { type, says }]) => [type === 'boolean' ? `--${name}` : `--${name}=…`, says] as const),
+  ];
+  const args = flags.filter(({ field }) => tool.positional.includes(field)).map((flag) => [`<${flag.field}>`, says(flag)] as const);
+  return [tool.description, '', `Usage: sc ${[...words, ...positional].join(' ')} [options]`, '', ...aligned([...args, ...rows])].join('\n');
+}
+
+function usage({ flag, kind, values }: Flag): string {
+  if (kind === 'boolean') return `--${flag}, --no-${flag}`;
+  return `--${flag}=${values ? values.join('|') : kind === 'number' ? 'N' : '…'}`;
+}
+
+function says({ description, isList, fallback }: Flag): string {
+  return [description, isList ? 'May be given several times.' : '', fallback === undefined ? '' : `Default: ${String(fallback)}.`].filter(Boolean).join(' ');
+}
+
+function firstSentence(text: string): string {
+  return text.split(/(?<=\.)\s/)[0] ?? text;
+}
+
+function aligned(rows: readonly (readonly [string, string])[]): string[] {
+  const width = Math.min(34, Math.max(...rows.map(([left]) => left.length)));
+  return rows.map(([left, right]) => (left.length > width ? `  ${left}\n  ${' '.repeat(width)}  ${right}` : `  ${left.padEnd(width)}  ${right}`));
+}

@@ -1,0 +1,114 @@
+// The `sc` command line: commands derived from the tools, and a few that look at this machine.
+import { readFileSync } from 'node:fs';
+import { ERRORS, errorView, fail, nearest, ScopecraftError } from '../core/errors.ts';
+import { connectClient } from './client.ts';
+import { type Command, COMMANDS, type Parsed, parseCommand } from './command.ts';
+import { demo } from './demo.ts';
+import { doctor } from './doctor.ts';
+import { type Entry, entryLine, followLog, waitUntilSettled } from './follow.ts';
+import { commandHelp, LOCAL_COMMANDS, overview } from './help.ts';
+import { linesOf, tableOf } from './render.ts';
+import { status } from './status.ts';
+import { trust } from './trust.ts';
+
+declare const __VERSION__: string;
+
+const INTERRUPTED = 130;
+const print = (text: string) => process.stdout.write(`${text}\n`);
+
+process.stdout.on('error', () => process.exit(0)); // the reader of a pipe left
+
+main(process.argv.slice(2)).then(
+  (code) => process.exit(code),
+  (error: unknown) => process.exit(report(error, process.argv.includes('--format=json'))),
+);
+
+async function main(args: readonly string[]): Promise<number> {
+  const [first = 'help', second] = args;
+  if (first === '--version' || first === '-v') return print(__VERSION__), 0;
+  if (first === 'help' || first === '--help' || first === '-h') return print(overview()), 0;
+  if (first === 'status') return status(args.slice(1), print);
+  if (first === 'doctor') return doctor(args.slice(1), print);
+  if (first === 'trust') return trust(args.slice(1), print);
+  if (first === 'demo') return demo(args.slice(1), print);
+  const command = COMMANDS.find(({ words }) => words[0] === first && words[1] === second);
+  if (!command) return unknownCommand(first, second);
+  const parsed = parseCommand(command, args.slice(2));
+  if (parsed.help) return print(commandHelp(command)), 0;
+  return run(command, parsed);
+}
+
+async function run({ tool }: Command, { input, workspace, format, follow }: Parsed): Promise<number> {
+  const isJson = format === 'json';
+  const given = input.prompt === '-' ? { ...input, prompt: readFileSync(0, 'utf8') } : input;
+  const client = await connectClient({ workspace });
+  const note = (text: string) => (process.stderr.isTTY ? process.stderr.write(`\r\u001b[K${text}`) : undefined);
+  const printEntry = (entry: Entry) => print(isJson ? JSON.stringify(entry) : entryLine(entry));
+  const show = (answer: Readonly<Record<string, unknown>>) => print(isJson ? JSON.stringify(answer, null, 2) : textOf(answer, tool.table));
+  process.once('SIGINT', () => {
+    process.stderr.write(follow || tool.name === 'session_wait' ? '\nThe following ended; the session goes on.\n' : '\n');
+    process.exit(INTERRUPTED);
+  });
+  try {
+    if (tool.name === 'session_logs' && follow) {
+      const { sessionId, tail, kinds, after } = given;
+      await followLog(client, String(sessionId), printEntry, tail === undefined && after === undefined ? { kinds, after: '0:0.0' } : { kinds, tail, after });
+      return 0;
+    }
+    if (tool.name === 'session_wait' && given.timeoutSeconds === undefined) {
+      show(await waitUntilSettled(client, given, note));
+      return 0;
+    }
+    const answer = await client.call(tool.name, given);
+    if (tool.name === 'session_start' && follow) {
+      const id = String(answer.id);
+      process.stderr.write(`${String(answer.summary)}\n`);
+      await followLog(client, id, printEntry);
+      show(await client.call('session_get', { sessionId: id }));
+      return 0;
+    }
+    if (tool.name === 'session_logs' && !isJson) for (const entry of entriesOf(answer)) printEntry(entry);
+    else show(answer);
+    return 0;
+  } finally {
+    await client.close();
+  }
+}
+
+function textOf(answer: Readonly<Record<string, unknown>>, table: Command['tool']['table']): string {
+  const rows = table && answer[table.rows];
+  if (!table || !Array.isArray(rows)) return [String(answer.summary ?? ''), linesOf(answer), hint(answer)].filter(Boolean).join('\n');
+  const width = process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY;
+  return [rows.length > 0 ? tableOf(rows, table.columns, width) : '', String(answer.summary ?? ''), more(answer)].filter(Boolean).join('\n');
+}
+
+function hint({ id, next }: Readonly<Record<string, unknown>>): string {
+  return typeof id === 'string' && next !== undefined ? `\nFollow it: sc session logs ${id} --follow` : '';
+}
+
+function more({ nextCursor }: Readonly<Record<string, unknown>>): string {
+  return typeof nextCursor === 'string' ? `More: --cursor=${nextCursor}` : '';
+}
+
+function entriesOf({ entries }: Readonly<Record<string, unknown>>): Entry[] {
+  return Array.isArray(entries) ? entries : [];
+}
+
+function unknownCommand(first: string, second: string | undefined): never {
+  const typed = second === undefined || second.startsWith('-') ? first : `${first} ${second}`;
+  const group = COMMANDS.filter(({ words }) => words[0] === first).map(({ words }) => words.join(' '));
+  const known = [...COMMANDS.map(({ words }) => words.join(' ')), ...Object.keys(LOCAL_COMMANDS)];
+  const near = nearest(typed, known) ?? nearest(first, known);
+  const advice = near ? `Did you mean "sc ${near}"?` : group.length > 0 ? `Commands of ${first} are: ${group.join(', ')}.` : '`sc help` lists the commands.';
+  return fail('INVALID_INPUT', `Unknown command "${typed}". ${advice}`);
+}
+
+/** Says what went wrong on standard error (as JSON where that was asked for) and answers the exit code. */
+function report(error: unknown, asJson: boolean): number {
+  const known = error instanceof ScopecraftError ? error : new ScopecraftError('INTERNAL', error instanceof Error ? error.message : String(error));
+  const view = errorView(known);
+  if (asJson) process.stderr.write(`${JSON.stringify(view)}\n`);
+  else process.stderr.write(`${view.code}: ${view.message}\n${view.hint}\n`);
+  if (known.code === 'INTERNAL') return 70;
+  return ERRORS[known.code].retry ? 75 : 1;
+}

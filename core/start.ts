@@ -1,0 +1,181 @@
+// Starting a session: everything that can be wrong is found before the first fact is recorded, and the same request makes one session.
+import { agentNamed, agentNames, type Config, environmentOf, MAX_PROMPT_BYTES } from './config.ts';
+import { fail, nearest } from './errors.ts';
+import type { Ledger } from './ledger.ts';
+import type { Environments, Ids, JobQueue, Prompts, Runner, Settings, TaskStore } from './ports.ts';
+import type { Priority } from './priority.ts';
+import { jobOf } from './recovery.ts';
+import type { Session, SessionType } from './session.ts';
+import { slugOf, type Task } from './task.ts';
+import { waitReason } from './views.ts';
+
+export interface StartParts {
+  readonly ledger: Ledger;
+  readonly queue: JobQueue;
+  readonly tasks: TaskStore;
+  readonly prompts: Prompts;
+  readonly runner: Runner;
+  readonly environments: Environments;
+  readonly ids: Ids;
+  readonly settings: Settings;
+  /** Absolute path of the workspace folder. */
+  readonly workspace: string;
+  /** A folder given by a caller as an absolute path inside the workspace. Fails with PATH_OUTSIDE. */
+  readonly folder: (path: string) => Promise<string>;
+  /** Hash of a text, for telling two requests apart. */
+  readonly digest: (text: string) => string;
+}
+
+export interface StartRequest {
+  readonly taskId?: string | undefined;
+  readonly prompt?: string | undefined;
+  readonly type: SessionType;
+  readonly agent?: string | undefined;
+  readonly priority?: Priority | undefined;
+  readonly queue: boolean;
+  readonly parentId?: string | undefined;
+  readonly label?: string | undefined;
+  readonly model?: string | undefined;
+  readonly cwd?: string | undefined;
+  readonly timeoutSeconds?: number | undefined;
+  readonly maxCostUsd?: number | undefined;
+  readonly requestKey?: string | undefined;
+}
+
+/** Who calls, and the values of environment variables that came with the call. */
+export interface Caller {
+  readonly by: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+export interface Started {
+  readonly session: Session;
+  /** What the caller should know, such as declared variables that are not set. */
+  readonly notes: readonly string[];
+}
+
+/** Makes the deed `start`. Calls with the same request key share one session, also while the first is under way. */
+export function createStart(parts: StartParts): (request: StartRequest, caller: Caller) => Promise<Started> {
+  const underway = new Map<string, Promise<Started>>();
+
+  return async (request, caller) => {
+    const { requestKey, ...rest } = request;
+    if (requestKey === undefined) return startNew(parts, request, caller, undefined);
+    const digest = parts.digest(JSON.stringify(rest));
+    const before = underway.get(requestKey);
+    if (before) await before.catch(() => undefined);
+    const used = parts.ledger.requestKey(requestKey);
+    if (used) {
+      if (used.digest !== digest) fail('REQUEST_KEY_REUSED', `Request key "${requestKey}" already started session ${used.sessionId} with other arguments.`);
+      const session = parts.ledger.session(used.sessionId) ?? fail('SESSION_NOT_FOUND', `Session ${used.sessionId} of this request key is gone.`);
+      return { session, notes: [] };
+    }
+    const again = underway.get(requestKey);
+    if (again) return again;
+    const started = startNew(parts, request, caller, digest).finally(() => underway.delete(requestKey));
+    underway.set(requestKey, started);
+    return started;
+  };
+}
+
+async function startNew(parts: StartParts, request: StartRequest, caller: Caller, digest: string | undefined): Promise<Started> {
+  const { ledger, queue, settings, ids, environments } = parts;
+  checkPrompt(request);
+  await settings.refresh();
+  const config = settings.current();
+  const problems = settings.problems();
+  if (problems.length > 0) fail('CONFIG_INVALID', problems.join(' '), { problems });
+  const agentName = request.agent ?? config.defaultAgent;
+  if (settings.untrustedAgents().includes(agentName)) {
+    fail('CONFIG_UNTRUSTED', `The workspace config declares the agent "${agentName}", but that file is not trusted.`);
+  }
+  const agent = agentNamed(config, agentName) ?? unknownAgent(agentName, config);
+  if (request.parentId !== undefined && !ledger.session(request.parentId)) fail('SESSION_NOT_FOUND', `There is no session "${request.parentId}" to be the parent.`);
+  checkRoom(parts, request);
+  const cwd = request.cwd === undefined ? parts.workspace : await parts.folder(request.cwd);
+  const names = new Set(environmentOf(agent));
+  const env = Object.fromEntries(Object.entries(caller.environment).filter(([name]) => names.has(name)));
+  const program = await parts.runner.locate(agent, env);
+  if (program === undefined) fail('AGENT_MISSING', `The program "${agent.command ?? agent.kind}" of agent "${agentName}" is not installed or not on PATH.`);
+  const task = await taskOf(parts, request);
+
+  const sessionId = freeId(ledger, ids, task.id);
+  await environments.keep(sessionId, env);
+  checkRoom(parts, request);
+  const { total, taken } = queue.slots();
+  const position = queue.list().length + 1;
+  const recorded = ledger.record({
+    name: 'session.queued',
+    data: {
+      sessionId,
+      type: request.type,
+      taskId: task.id,
+      taskTitle: task.title,
+      parentId: request.parentId,
+      label: request.label,
+      agent: agentName,
+      model: request.model,
+      cwd,
+      timeoutMs: request.timeoutSeconds === undefined ? undefined : request.timeoutSeconds * 1000,
+      maxCostUsd: request.maxCostUsd,
+      priority: request.priority ?? config.queue.defaultPriority,
+      prompt: request.prompt ?? parts.prompts.first(task),
+      by: caller.by,
+      requestKey: request.requestKey,
+      digest,
+      position,
+      reason: taken < total ? undefined : waitReason(position, { total, taken }),
+    },
+  });
+  const queued = ledger.session(sessionId) ?? fail('INTERNAL', `Session ${sessionId} was not kept.`);
+  // added before the fact is on disk: what the queue does with it is recorded behind it, in order
+  queue.add(jobOf(queued));
+  await recorded;
+  const missing = agent.env.filter((name) => !(name in env));
+  const unset = missing.length > 0 ? [`Not set where this call came from, so the agent does not get it: ${missing.join(', ')}.`] : [];
+  return { session: ledger.session(sessionId) ?? queued, notes: [...settings.notes(), ...unset] };
+}
+
+function checkPrompt({ taskId, prompt }: StartRequest): void {
+  if (prompt === undefined) return taskId === undefined ? fail('PROMPT_EMPTY', 'Neither a task nor a prompt was given.') : undefined;
+  if (prompt.trim() === '') fail('PROMPT_EMPTY', 'The prompt is empty.');
+  const bytes = new TextEncoder().encode(prompt).length;
+  if (bytes > MAX_PROMPT_BYTES) fail('PROMPT_TOO_LARGE', `The prompt has ${bytes} bytes; at most ${MAX_PROMPT_BYTES} are taken.`);
+}
+
+function checkRoom({ queue, settings }: StartParts, request: StartRequest): void {
+  const { maxQueueSize } = settings.current().resources;
+  const { total, taken } = queue.slots();
+  const waiting = queue.list().length;
+  if (!request.queue && (taken >= total || waiting > 0)) fail('NO_SLOT', `All ${total} slots are taken.`);
+  if (waiting >= maxQueueSize) fail('QUEUE_FULL', `The line is full: ${waiting} sessions wait.`);
+}
+
+function unknownAgent(name: string, config: Config): never {
+  const names = agentNames(config);
+  const near = nearest(name, names);
+  return fail('AGENT_UNKNOWN', `There is no agent "${name}".${near ? ` Did you mean "${near}"?` : ''} Declared are: ${names.join(', ')}.`);
+}
+
+/** The task to work on: the one named, or a new one for a prompt that came alone. */
+async function taskOf({ tasks, ids }: StartParts, { taskId, prompt = '' }: StartRequest): Promise<Task> {
+  if (taskId !== undefined) return (await tasks.get(taskId)) ?? unknownTask(tasks, taskId);
+  const title = (prompt.trim().split('\n')[0] ?? '').slice(0, 80);
+  return tasks.create({ id: `${slugOf(title, 40)}-${ids.base32(4)}`, title, instruction: prompt });
+}
+
+async function unknownTask(tasks: TaskStore, taskId: string): Promise<never> {
+  const near = nearest(
+    taskId,
+    (await tasks.list()).map((task) => task.id),
+  );
+  return fail('TASK_NOT_FOUND', `There is no task "${taskId}".${near ? ` Did you mean "${near}"?` : ''}`);
+}
+
+/** `<task slug>-<4 base32>`, unique in the workspace. */
+function freeId(ledger: Ledger, ids: Ids, taskId: string): string {
+  for (;;) {
+    const id = `${slugOf(taskId)}-${ids.base32(4)}`;
+    if (!ledger.session(id)) return id;
+  }
+}

@@ -1,0 +1,15 @@
+// What an agent is told: the text of a task, and what it should know about its session.
+import type { Prompts } from '../core/ports.ts';
+
+/** The built-in wording, until rules choose. */
+export const prompts: Prompts = {
+  first: ({ id, title, body }) => `Work on this task until it is done.\n\n# ${title}\n\nTask id: ${id}\n\n${body.trim()}\n`,
+  briefing: (session, taskFile) =>
+    [
+      `You work as session ${session.id} on task ${session.taskId}.`,
+      taskFile === undefined ? undefined : `The task file is ${taskFile}. Keep its status and its "## Log" section true; leave "sessions:" and "## Session History" alone.`,
+      'You run unattended: do not wait for answers. End with a short report of what you did and what is left.',
+    ]
+      .filter(Boolean)
+      .join(' '),
+};

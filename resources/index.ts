@@ -1,0 +1,8 @@
+// Every resource.
+import type { Resource } from './define.ts';
+import { queueStatus } from './queue-status.ts';
+import { session } from './session.ts';
+import { sessionLog } from './session-log.ts';
+import { taskHistory } from './task-history.ts';
+
+export const RESOURCES: readonly Resource[] = [queueStatus, session, sessionLog, taskHistory];

@@ -1,0 +1,21 @@
+// session://{id}: one session as it stands.
+import { sessionOf } from '../core/events.ts';
+import { isSettled } from '../core/session.ts';
+import { sessionUri } from '../core/views.ts';
+import type { Resource } from './define.ts';
+
+export const session: Resource = {
+  name: 'session',
+  title: 'Session',
+  description: 'One session as it stands; the same as session_get. Changes with every change of its status.',
+  uriTemplate: 'session://{id}',
+  mimeType: 'application/json',
+  async read({ id = '' }, orchestrator) {
+    const found = orchestrator.get(id);
+    return { text: JSON.stringify(orchestrator.view(found), null, 2), mimeType: 'application/json', final: isSettled(found) };
+  },
+  stale(event) {
+    const id = event.name === 'session.spoke' ? undefined : sessionOf(event);
+    return id === undefined ? [] : [sessionUri(id)];
+  },
+};

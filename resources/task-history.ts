@@ -1,0 +1,26 @@
+// task://{id}/history: what happened to a task, over all its sessions.
+import { sessionOf } from '../core/events.ts';
+import { iso } from '../core/views.ts';
+import type { Resource } from './define.ts';
+
+export const taskHistory: Resource = {
+  name: 'task-history',
+  title: 'Task history',
+  description: 'Every session on a task and what happened in it, oldest first; the same lines as in the Session History of the task file.',
+  uriTemplate: 'task://{id}/history',
+  mimeType: 'text/markdown',
+  async read({ id = '' }, orchestrator) {
+    const task = await orchestrator.task(id);
+    const sessions = orchestrator.list({ taskId: task.id }).toReversed();
+    const blocks = sessions.map(({ id, type, status, history }) => {
+      const lines = history.map(({ at, text }) => `- ${iso(at)} ${text}`);
+      return `## ${id} (${type}, ${status})\n${lines.join('\n')}`;
+    });
+    return { text: `# ${task.title}\n\n${blocks.join('\n\n') || 'No session yet.'}\n`, mimeType: 'text/markdown', final: false };
+  },
+  stale(event, orchestrator) {
+    const id = event.name === 'session.spoke' ? undefined : sessionOf(event);
+    const found = id === undefined ? undefined : orchestrator.ledger.session(id);
+    return found ? [`task://${encodeURIComponent(found.taskId)}/history`] : [];
+  },
+};

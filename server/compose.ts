@@ -1,0 +1,104 @@
+// Puts the parts of one workspace together: the one place that knows which implementation stands behind which port.
+import { createHash } from 'node:crypto';
+import { hostname } from 'node:os';
+import path from 'node:path';
+import { openLedger } from '../core/ledger.ts';
+import { createOrchestrator, type Orchestrator } from '../core/orchestrator.ts';
+import type { Settings } from '../core/ports.ts';
+import { recover } from '../core/recovery.ts';
+import { createSupervisor } from '../core/supervisor.ts';
+import { agentNamed } from '../core/config.ts';
+import { prompts } from '../prompts/render.ts';
+import { createAutonomousRunner } from '../runners/autonomous.ts';
+import { readLine } from '../runners/transcript.ts';
+import { openJournal } from '../storage/embedded/journal.ts';
+import { createEmbeddedQueue } from '../storage/embedded/queue.ts';
+import { createEnvironments } from '../storage/environments.ts';
+import { folderInside } from '../storage/folder-inside.ts';
+import { createSessionLogs } from '../storage/session-logs.ts';
+import { createTaskFiles } from '../storage/task-files.ts';
+import { createTaskProjector } from '../storage/task-projector.ts';
+import { randomIds, systemClock } from './clock.ts';
+import type { Programs } from './programs.ts';
+
+export interface ComposeOptions {
+  readonly workspace: string;
+  readonly stateDir: string;
+  readonly programs: Programs;
+  readonly version: string;
+  readonly settings: Settings;
+  /** Number of the hub's claim. */
+  readonly epoch: number;
+  /** Told what a person should find in the hub's log. */
+  readonly log: (line: string) => void;
+  /** Ends the hub; its keeper starts another one that reads what is on disk. */
+  readonly giveUp: (error: unknown) => void;
+}
+
+export interface Composed {
+  readonly orchestrator: Orchestrator;
+  /** True while something is queued or runs. */
+  isBusy(): boolean;
+  close(reason: string): Promise<void>;
+}
+
+/** Reads what is on disk, takes up what lives, and goes on with the line. */
+export async function compose(options: ComposeOptions): Promise<Composed> {
+  const { workspace, stateDir, programs, settings, epoch, log, giveUp } = options;
+  const config = settings.current();
+  const journal = await openJournal(path.join(stateDir, 'journal'));
+  const ledger = await openLedger({
+    journal,
+    clock: systemClock,
+    node: `${hostname()}/${epoch}`,
+    onListenerError: (error) => log(`a listener failed: ${error instanceof Error ? error.stack : String(error)}`),
+  });
+  const tasks = await createTaskFiles({ workspace, folders: config.workspace.taskFolders });
+  const environments = createEnvironments(stateDir);
+  const { node: nodePath, ...scripts } = programs;
+  const runner = createAutonomousRunner({ stateDir, workspace, nodePath, scripts, hubPidFile: path.join(stateDir, 'hub.pid'), clock: systemClock });
+  const logs = createSessionLogs({
+    stateDir,
+    reader(sessionId) {
+      const agent = agentNamed(settings.current(), ledger.session(sessionId)?.agent ?? '');
+      const output = agent?.kind === 'command' ? agent.output : 'stream-json';
+      const tools = new Map<string, string>();
+      return (line) => readLine(line, output, tools).entries;
+    },
+  });
+  const supervisor = createSupervisor({ ledger, runner, tasks, prompts, logs, environments, ids: randomIds, clock: systemClock, settings });
+  const queue = createEmbeddedQueue({ slots: config.resources.maxConcurrentSessions, onError: giveUp });
+  const projector = createTaskProjector({ ledger, taskFiles: tasks, onProblem: ({ message }) => log(`task file: ${message}`) });
+  const orchestrator = createOrchestrator({
+    ledger,
+    queue,
+    tasks,
+    logs,
+    supervisor,
+    prompts,
+    runner,
+    environments,
+    ids: randomIds,
+    clock: systemClock,
+    settings,
+    workspace,
+    folder: (given) => folderInside(workspace, given),
+    digest: (text) => createHash('sha256').update(text).digest('hex').slice(0, 32),
+  });
+
+  queue.work((job) => supervisor.run(job));
+  const { adopted, queued } = recover(ledger, queue);
+  await ledger.record({ name: 'hub.started', data: { epoch, pid: process.pid, version: options.version, adopted, queued } });
+  for (const session of ledger.sessions()) void projector.project(session);
+
+  return {
+    orchestrator,
+    isBusy: () => ledger.counts().queued + ledger.counts().active > 0,
+    async close(reason) {
+      queue.close();
+      await ledger.record({ name: 'hub.stopped', data: { reason } });
+      await projector.close();
+      await journal.close();
+    },
+  };
+}

@@ -1,0 +1,63 @@
+// The hub program: owns the ledger, the line and the runs of one workspace, and serves MCP to whoever comes to its socket.
+// With `--no-workspace` it serves one connection on its standard pipes: tools are listed, and every call says what is missing.
+import { parseArgs } from 'node:util';
+import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
+import { BASE_ENVIRONMENT, environmentOf } from '../core/config.ts';
+import { RESOURCES } from '../resources/index.ts';
+import { type Composed, compose } from './compose.ts';
+import { readEnvironment } from './config.ts';
+import { startHub } from './hub.ts';
+import { createMcpFactory, type Peer } from './mcp.ts';
+import { programsIn } from './programs.ts';
+import { openSettings } from './settings.ts';
+import { createUpdates } from './updates.ts';
+import { runtimeDirOf, stateDirOf } from './workspace.ts';
+
+declare const __VERSION__: string;
+
+const { values } = parseArgs({ options: { workspace: { type: 'string' }, 'no-workspace': { type: 'boolean' } } });
+const log = (line: string) => console.error(`${new Date().toISOString()} ${line}`);
+
+if (values.workspace === undefined) serveNothing();
+else process.exit(await serveWorkspace(values.workspace));
+
+function serveNothing(): void {
+  const factory = createMcpFactory({ orchestrator: undefined, updates: undefined, version: __VERSION__, listed: { toolsets: ['core'], legacy: false }, log });
+  serveStdio(factory({ kind: 'door', environment: {} }), { legacy: 'serve' });
+}
+
+async function serveWorkspace(workspace: string): Promise<number> {
+  const environment = readEnvironment();
+  const stateDir = stateDirOf(workspace);
+  const settings = await openSettings({ workspace, configFolder: environment.configFolder });
+  for (const problem of settings.problems()) log(`config: ${problem}`);
+  let composed: Composed | undefined;
+  let serve: ((peer: Peer) => ReturnType<ReturnType<typeof createMcpFactory>>) | undefined;
+  const giveUp = (error: unknown) => {
+    log(`the hub cannot go on and is started again: ${error instanceof Error ? error.stack : String(error)}`);
+    process.exit(70);
+  };
+  process.on('uncaughtException', giveUp).on('unhandledRejection', giveUp);
+
+  return startHub({
+    stateDir,
+    runtimeDir: runtimeDirOf(workspace, environment),
+    version: __VERSION__,
+    wants: () => [...new Set([...BASE_ENVIRONMENT, ...Object.values(settings.current().agents).flatMap(environmentOf)])],
+    async onOwned({ epoch }) {
+      composed = await compose({ workspace, stateDir, programs: programsIn(), version: __VERSION__, settings, epoch, log, giveUp });
+      const { toolsets, legacyTools } = settings.current().server;
+      const updates = createUpdates(composed.orchestrator, RESOURCES);
+      serve = createMcpFactory({ orchestrator: composed.orchestrator, updates, version: __VERSION__, listed: { toolsets, legacy: legacyTools }, log });
+    },
+    onConnection({ socket, hello, environment: given, onClose }) {
+      const factory = serve?.({ kind: hello.kind, environment: given });
+      if (!factory) throw new Error('A door was let in before the hub was composed.');
+      const handle = serveStdio(factory, { legacy: 'serve', transport: new StdioServerTransport(socket, socket), onerror: (error) => log(`connection: ${error.message}`) });
+      onClose(() => void handle.close());
+    },
+    isBusy: () => composed?.isBusy() ?? false,
+    idleExitMs: () => settings.current().server.idleExitMs,
+    onStop: async (reason) => composed?.close(reason),
+  });
+}

@@ -1,0 +1,27 @@
+// Input fields that several tools share, each with the sentence a model reads.
+import { z } from 'zod';
+import { PRIORITIES } from '../core/priority.ts';
+import { SessionStatus, SessionType } from '../core/session.ts';
+
+export const sessionId = z.string().min(1).max(128).describe('Session id, as session_start or session_list gave it.');
+export const taskId = z.string().min(1).max(300).describe('Task id, as task_list gives it.');
+export const cursor = z.string().max(200).optional().describe('nextCursor of the answer before, to go on from there.');
+export const limit = (most: number, usual: number) => z.number().int().min(1).max(most).default(usual).describe(`At most so many rows (${usual}).`);
+export const status = SessionStatus.optional().describe('Only sessions with this status.');
+export const type = SessionType.optional().describe('Only sessions of this type.');
+export const since = z.string().max(40).optional().describe('Only from this time on, ISO 8601.');
+export const priority = z
+  .enum(PRIORITIES)
+  .exclude(['urgent'])
+  .optional()
+  .describe('Who goes first in the line. Default: the configured one, usually medium.');
+export const requestKey = z
+  .string()
+  .min(1)
+  .max(200)
+  .optional()
+  .describe('Your own key for this request: the same key with the same arguments never starts a second session.');
+export const nextCursor = z.string().optional().describe('Pass it as `cursor` to go on; absent at the end.');
+export const total = z.number().int().describe('How many there are in all.');
+export const summary = z.string().optional().describe('The answer in a sentence.');
+export const next = z.string().optional().describe('What to call next.');

@@ -1,0 +1,24 @@
+// session_cancel: takes a session out of the line, or stops its agent and all of its processes.
+import { z } from 'zod';
+import { SessionView } from '../core/views.ts';
+import { defineTool } from './define.ts';
+import { sessionId } from './fields.ts';
+
+export const sessionCancel = defineTool({
+  name: 'session_cancel',
+  title: 'Cancel a session',
+  description:
+    'Take a queued session out of the line, or stop a running one with every process it started. Answers when the stop is on its way; ' +
+    'session_wait tells when nothing is left. Cancelling a settled session changes nothing.',
+  effect: 'destroys',
+  toolset: 'core',
+  input: z.strictObject({ sessionId, reason: z.string().max(500).optional().describe('Why; it is kept in the history of the task.') }),
+  output: SessionView,
+  positional: ['sessionId'],
+  fails: ['SESSION_NOT_FOUND', 'WORKSPACE_MISSING', 'STORAGE_FAILED'],
+  examples: [{ sessionId: '{{session}}', reason: 'no longer needed' }],
+  async handle({ sessionId, reason }, { orchestrator, caller }) {
+    return orchestrator.view(await orchestrator.cancel(sessionId, { by: caller.by, reason }));
+  },
+  say: (session) => session.summary,
+});

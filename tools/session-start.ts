@@ -1,0 +1,57 @@
+// session_start: puts an agent to work on a task.
+import { z } from 'zod';
+import { SessionView } from '../core/views.ts';
+import { defineTool } from './define.ts';
+import { priority, requestKey, taskId } from './fields.ts';
+
+export const sessionStart = defineTool({
+  name: 'session_start',
+  title: 'Start a session',
+  description:
+    'Put a coding agent to work on a task, or on a prompt alone. Returns at once with the session id and its place in the line; the agent works on by itself. ' +
+    'Follow it with session_wait, do not poll.',
+  effect: 'creates',
+  toolset: 'core',
+  input: z.strictObject({
+    taskId: taskId.optional().describe('Task to work on, as task_list gives it. Leave it out to have a task made from the prompt.'),
+    prompt: z.string().optional().describe('What the agent is told, word for word. Default: the task itself.'),
+    type: z.enum(['autonomous']).default('autonomous').describe('autonomous: runs by itself to its end.'),
+    agent: z.string().max(32).optional().describe('Which declared agent, such as claude or demo. Default: the configured one.'),
+    priority,
+    queue: z.boolean().default(true).describe('false: start now or fail with NO_SLOT instead of waiting in the line.'),
+    parentId: z.string().max(128).optional().describe('Session this one is a part of.'),
+    label: z.string().max(80).optional().describe('A word of your own to find it again with session_list.'),
+    model: z.string().max(100).regex(/^[^-]/, 'it must not begin with a dash').optional().describe('Model the agent is to use.'),
+    cwd: z.string().max(1000).optional().describe('Folder to work in, inside the workspace. Default: the workspace.'),
+    timeoutSeconds: z.number().int().min(1).max(604_800).optional().describe('Longest time the agent may run.'),
+    maxCostUsd: z.number().positive().max(10_000).optional().describe('Most it may cost in US dollars, for agents that keep count.'),
+    requestKey,
+  }),
+  output: SessionView,
+  positional: ['taskId'],
+  fails: [
+    'TASK_NOT_FOUND',
+    'TASK_UNREADABLE',
+    'TASK_EXISTS',
+    'PATH_OUTSIDE',
+    'PROMPT_EMPTY',
+    'PROMPT_TOO_LARGE',
+    'SESSION_NOT_FOUND',
+    'AGENT_UNKNOWN',
+    'AGENT_MISSING',
+    'CONFIG_INVALID',
+    'CONFIG_UNTRUSTED',
+    'QUEUE_FULL',
+    'NO_SLOT',
+    'REQUEST_KEY_REUSED',
+    'WORKSPACE_MISSING',
+    'STORAGE_FAILED',
+  ],
+  examples: [{ taskId: 'fix-login', agent: 'demo' }, { prompt: 'Say hello.', agent: 'demo', priority: 'high', label: 'greeting' }],
+  async handle(input, { orchestrator, caller, callKey }) {
+    const { session, notes } = await orchestrator.start({ ...input, requestKey: input.requestKey ?? callKey }, caller);
+    const view = orchestrator.view(session);
+    return notes.length > 0 ? { ...view, notes: [...notes] } : view;
+  },
+  say: (session) => session.summary,
+});

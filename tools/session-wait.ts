@@ -1,0 +1,60 @@
+// session_wait: blocks until sessions change, for a bounded time, and answers with what changed.
+import { z } from 'zod';
+import { fail } from '../core/errors.ts';
+import { isSettled } from '../core/session.ts';
+import { SessionView } from '../core/views.ts';
+import { UNTIL } from '../core/wait.ts';
+import { defineTool } from './define.ts';
+import { next, sessionId, summary } from './fields.ts';
+
+export const sessionWait = defineTool({
+  name: 'session_wait',
+  title: 'Wait for sessions',
+  description:
+    'Wait until one of these sessions settles or asks something, and get its result. Blocks for at most timeoutSeconds; when timedOut is true nothing is wrong: ' +
+    'make the call in `next` again. This replaces polling with session_get.',
+  effect: 'reads',
+  toolset: 'core',
+  input: z.strictObject({
+    sessionIds: z.array(sessionId).min(1).max(50).describe('Sessions to wait for.'),
+    until: z.enum(UNTIL).default('any').describe('any: one settles or asks. all: all have settled. change: any status changes.'),
+    after: z.string().max(20).optional().describe('cursor of the answer before: answers only with what changed since.'),
+    timeoutSeconds: z.number().min(0).max(45).default(25).describe('Longest time to block.'),
+  }),
+  output: z.looseObject({
+    summary,
+    sessions: z.array(SessionView),
+    timedOut: z.boolean().describe('True when nothing happened in time; the sessions go on.'),
+    cursor: z.string().describe('Pass it as `after` to hear only what comes next.'),
+    next,
+  }),
+  positional: ['sessionIds'],
+  fails: ['SESSION_NOT_FOUND', 'CURSOR_INVALID', 'CANCELLED', 'WORKSPACE_MISSING'],
+  examples: [{ sessionIds: ['{{session}}'], timeoutSeconds: 20 }],
+  async handle({ sessionIds, until, after, timeoutSeconds }, { orchestrator, signal, progress }) {
+    const ids = [...new Set(sessionIds)];
+    const beat = setInterval(() => progress(ids.map((id) => `${id} ${orchestrator.get(id).status}`).join(', ')), 4000);
+    try {
+      const waited = await orchestrator.wait({ sessionIds: ids, until, after: after === undefined ? undefined : seqOf(after), timeoutMs: timeoutSeconds * 1000, signal });
+      const open = ids.filter((id) => !isSettled(orchestrator.get(id)));
+      const again = JSON.stringify({ sessionIds: open, after: String(waited.seq) });
+      return {
+        sessions: waited.sessions.map(({ id }) => {
+          const { next: _next, ...view } = orchestrator.view(orchestrator.get(id));
+          return view;
+        }),
+        timedOut: waited.timedOut,
+        cursor: String(waited.seq),
+        next: open.length > 0 ? `session_wait ${again}` : `session_logs { "sessionId": "${ids[0]}" } shows what it did.`,
+      };
+    } finally {
+      clearInterval(beat);
+    }
+  },
+  say: ({ sessions, timedOut }) => (timedOut ? 'Nothing has settled yet; wait again.' : sessions.map((session) => session.summary).join(' ')),
+  table: { rows: 'sessions', columns: { SESSION: 'id', STATUS: 'status', WHY: 'cause.kind', TIME: 'durationMs', COST: 'costUsd', RESULT: 'result' } },
+});
+
+function seqOf(after: string): number {
+  return /^\d+$/.test(after) ? Number(after) : fail('CURSOR_INVALID', `"${after}" is not a cursor of session_wait.`);
+}
