@@ -38,7 +38,7 @@ const Field = z.looseObject({
   type: z.string().optional(),
   enum: z.array(z.string()).optional(),
   items: z.looseObject({ type: z.string().optional(), enum: z.array(z.string()).optional() }).optional(),
-  default: z.unknown(),
+  default: z.unknown().optional(),
   description: z.string().default(''),
 });
 

@@ -59,5 +59,5 @@ export async function waitUntilSettled(client: HubClient, input: Readonly<Record
 export function entryLine({ at, kind, tool, text }: Entry): string {
   const time = at === undefined ? '        ' : new Date(at).toLocaleTimeString('en-GB');
   const head = tool === undefined ? kind : `${kind} ${tool}`;
-  return `${time}  ${head.padEnd(16)}  ${safe(text).trimEnd().replaceAll('\n', `\n${' '.repeat(28)}`)}`;
+  return `${time}  ${head.padEnd(20)}  ${safe(text).trimEnd().replaceAll('\n', `\n${' '.repeat(32)}`)}`;
 }

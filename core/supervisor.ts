@@ -17,6 +17,8 @@ export interface SupervisorParts {
   readonly ids: Ids;
   readonly clock: Clock;
   readonly settings: Settings;
+  /** Asked before each start; false when another hub may own the workspace by now: then nothing may be started here. */
+  readonly mayStart: () => Promise<boolean>;
 }
 
 export interface Supervisor {
@@ -106,6 +108,7 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
 
 /** Records the intent, then starts the run. Undefined when it was stopped in between, or when it cannot be started and was settled as failed. */
 async function begin(parts: SupervisorParts, { id, run: before, conversationId: known }: Session): Promise<Run | undefined> {
+  if (!(await parts.mayStart())) return undefined;
   const { ledger, ids, settings, runner, environments, prompts, tasks } = parts;
   const run = before + 1;
   const conversationId = known ?? ids.uuid();

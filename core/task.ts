@@ -41,6 +41,7 @@ export function normalised(word: unknown): string {
 export function slugOf(text: string, length = 32): string {
   const words = text
     .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^-+|-+$/g, '');

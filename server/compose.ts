@@ -29,6 +29,8 @@ export interface ComposeOptions {
   readonly settings: Settings;
   /** Number of the hub's claim. */
   readonly epoch: number;
+  /** False when this hub lost the workspace. */
+  readonly stillOwner: () => Promise<boolean>;
   /** Told what a person should find in the hub's log. */
   readonly log: (line: string) => void;
   /** Ends the hub; its keeper starts another one that reads what is on disk. */
@@ -66,8 +68,13 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
       return (line) => readLine(line, output, tools).entries;
     },
   });
-  const supervisor = createSupervisor({ ledger, runner, tasks, prompts, logs, environments, ids: randomIds, clock: systemClock, settings });
   const queue = createEmbeddedQueue({ slots: config.resources.maxConcurrentSessions, onError: giveUp });
+  const mayStart = async () => {
+    const isOwner = await options.stillOwner();
+    if (!isOwner) queue.close();
+    return isOwner;
+  };
+  const supervisor = createSupervisor({ ledger, runner, tasks, prompts, logs, environments, ids: randomIds, clock: systemClock, settings, mayStart });
   const projector = createTaskProjector({ ledger, taskFiles: tasks, onProblem: ({ message }) => log(`task file: ${message}`) });
   const orchestrator = createOrchestrator({
     ledger,

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
 import { BASE_ENVIRONMENT, environmentOf } from '../core/config.ts';
 import { RESOURCES } from '../resources/index.ts';
+import { warm } from '../runners/claude-argv.ts';
 import { type Composed, compose } from './compose.ts';
 import { readEnvironment } from './config.ts';
 import { startHub } from './hub.ts';
@@ -14,6 +15,8 @@ import { createUpdates } from './updates.ts';
 import { runtimeDirOf, stateDirOf } from './workspace.ts';
 
 declare const __VERSION__: string;
+
+const WARM_AFTER_MS = 300;
 
 const { values } = parseArgs({ options: { workspace: { type: 'string' }, 'no-workspace': { type: 'boolean' } } });
 const log = (line: string) => console.error(`${new Date().toISOString()} ${line}`);
@@ -44,8 +47,10 @@ async function serveWorkspace(workspace: string): Promise<number> {
     runtimeDir: runtimeDirOf(workspace, environment),
     version: __VERSION__,
     wants: () => [...new Set([...BASE_ENVIRONMENT, ...Object.values(settings.current().agents).flatMap(environmentOf)])],
-    async onOwned({ epoch }) {
-      composed = await compose({ workspace, stateDir, programs: programsIn(), version: __VERSION__, settings, epoch, log, giveUp });
+    async onOwned({ epoch, stillOwner }) {
+      composed = await compose({ workspace, stateDir, programs: programsIn(), version: __VERSION__, settings, epoch, stillOwner, log, giveUp });
+      // loaded when the first doors have been served, so that neither they nor the first session wait for it
+      setTimeout(() => void warm(), WARM_AFTER_MS).unref();
       const { toolsets, legacyTools } = settings.current().server;
       const updates = createUpdates(composed.orchestrator, RESOURCES);
       serve = createMcpFactory({ orchestrator: composed.orchestrator, updates, version: __VERSION__, listed: { toolsets, legacy: legacyTools }, log });

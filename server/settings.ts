@@ -105,7 +105,7 @@ function knownKeys(at: readonly PropertyKey[]): string[] {
   return Object.keys(Node.parse(node).properties ?? {});
 }
 
-const Node = z.looseObject({ properties: z.record(z.string(), z.unknown()).optional(), additionalProperties: z.unknown() }).catch({ additionalProperties: undefined });
+const Node = z.looseObject({ properties: z.record(z.string(), z.unknown()).optional(), additionalProperties: z.unknown().optional() }).catch({ additionalProperties: undefined });
 
 /** Only what an untrusted file may do: lower limits. */
 function narrowed(base: Config, values: Readonly<Record<string, unknown>>): Config {

@@ -1,7 +1,7 @@
 // The journal: one line per event, `crc32 json`, appended to numbered segments and synced before anybody is told.
 //
-// Reading stops at the first line that is not whole. When nothing good follows, it is the torn end of a write that was cut: the bytes are
-// put aside and the file is cut to its last good line. When something good follows, the file was damaged: STORAGE_CORRUPT, nothing is changed.
+// Reading stops at the first line that is not whole. When no good record follows, it is the torn end of a write that was cut: the bytes are
+// put aside and the file is cut to its last good line. When one follows, the file was damaged: STORAGE_CORRUPT, and nothing is changed.
 // Events that come while a write is under way share the next write and its sync (group commit).
 import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, stat, truncate, writeFile } from 'node:fs/promises';
@@ -15,6 +15,8 @@ import { syncFolder, writeFully } from '../atomic-write.ts';
 const SEGMENT = /^(\d{12})\.ndjson$/;
 const SEGMENT_BYTES = 32 * 1024 * 1024;
 const NEWLINE = 0x0a;
+/** What stands between the checksum and the number of every record. */
+const RECORD_START = ' {"seq":';
 
 interface Waiting {
   readonly line: string;
@@ -26,7 +28,8 @@ interface Waiting {
 export async function openJournal(folder: string): Promise<Journal> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   let waiting: Waiting[] = [];
-  let writing: Promise<void> | undefined;
+  let isWriting = false;
+  let written = Promise.resolve();
   let file: { readonly handle: FileHandle; bytes: number } | undefined;
   let broken: unknown;
 
@@ -43,7 +46,8 @@ export async function openJournal(folder: string): Promise<Journal> {
   }
 
   async function drain(): Promise<void> {
-    while (waiting.length > 0) {
+    // no await between finding nothing more and saying so: an event that comes right then must find somebody who writes it
+    for (isWriting = true; waiting.length > 0; ) {
       const batch = waiting;
       waiting = [];
       try {
@@ -60,17 +64,14 @@ export async function openJournal(folder: string): Promise<Journal> {
         for (const entry of batch) entry.reject(error);
       }
     }
+    isWriting = false;
   }
 
   return {
     append(event) {
       return new Promise((resolve, reject) => {
         waiting.push({ line: lineOf(event), resolve, reject });
-        writing ??= Promise.resolve()
-          .then(drain)
-          .finally(() => {
-            writing = undefined;
-          });
+        if (!isWriting) written = drain();
       });
     },
     async *read(after = 0) {
@@ -78,7 +79,7 @@ export async function openJournal(folder: string): Promise<Journal> {
       for (const [at, name] of names.entries()) yield* readSegment(name, after, at === names.length - 1);
     },
     async close() {
-      await writing;
+      await written;
       await file?.handle.close();
       file = undefined;
     },
@@ -92,11 +93,13 @@ async function* readSegment(file: string, after: number, isLast: boolean): Async
   for await (const line of lines(file)) {
     number++;
     const event = line.whole ? eventOf(line.bytes) : undefined;
-    if (event && bad) fail('STORAGE_CORRUPT', `The journal ${file} is damaged at line ${bad.number}, byte ${bad.at}, and good records follow.`);
-    if (event) {
+    if (event && !bad) {
       good += line.bytes.length + 1;
       if (event.seq > after) yield event;
-    } else bad ??= { at: good, number };
+      continue;
+    }
+    bad ??= { at: good, number };
+    if (event || holdsRecord(line.bytes)) fail('STORAGE_CORRUPT', `The journal ${file} is damaged at line ${bad.number}, byte ${bad.at}, and good records follow.`);
   }
   if (!bad) return;
   if (!isLast) fail('STORAGE_CORRUPT', `The journal ${file} is damaged at line ${bad.number}, byte ${bad.at}, and later segments follow.`);
@@ -141,6 +144,14 @@ function eventOf(line: Buffer): StoredEvent | undefined {
   const json = line.subarray(9);
   if (line[8] !== 0x20 || crc32(json) !== Number.parseInt(line.subarray(0, 8).toString('latin1'), 16)) return undefined;
   return parseEvent(JSON.parse(json.toString('utf8')));
+}
+
+/** True when a whole record stands behind the beginning of these bytes: the newline before it was damaged. */
+function holdsRecord(bytes: Buffer): boolean {
+  for (let at = bytes.indexOf(RECORD_START, 9); at >= 0; at = bytes.indexOf(RECORD_START, at + 1)) {
+    if (eventOf(bytes.subarray(at - 8))) return true;
+  }
+  return false;
 }
 
 function seqOf(line: string): number {
