@@ -1,5 +1,6 @@
 // The whole core on memory: real ledger, queue, supervisor and orchestrator over a journal in memory and a runner that plays what a test says.
 import { createHash } from 'node:crypto';
+import type { z } from 'zod';
 import { AgentEntry, BUILT_IN_AGENTS, Config } from '../../core/config.ts';
 import type { StoredEvent } from '../../core/events.ts';
 import { type Ledger, openLedger } from '../../core/ledger.ts';
@@ -38,7 +39,7 @@ export interface Engine {
 }
 
 export interface EngineOptions {
-  readonly config?: Parameters<typeof Config.parse>[0];
+  readonly config?: z.input<typeof Config>;
   /** Events of an earlier life. */
   readonly events?: StoredEvent[];
   /** What `adopt` finds: a run to be played, or nothing. */

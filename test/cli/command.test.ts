@@ -1,0 +1,63 @@
+// Commands derived from tools: what a command line means, and what help says.
+import { describe, expect, it } from 'vitest';
+import { COMMANDS, parseCommand } from '../../cli/command.ts';
+import { commandHelp, overview } from '../../cli/help.ts';
+import { TOOLS } from '../../tools/index.ts';
+
+function command(words: string) {
+  const found = COMMANDS.find((one) => one.words.join(' ') === words);
+  if (!found) throw new Error(`There is no command "${words}".`);
+  return found;
+}
+const input = (words: string, ...args: string[]) => parseCommand(command(words), args).input;
+
+describe('a command line', () => {
+  it('is there for every tool, and for the old names', () => {
+    for (const { name } of TOOLS) expect(COMMANDS.map(({ words }) => words.join('_'))).toContain(name);
+    expect(command('autonomous start').tool.name).toBe('session_start');
+  });
+
+  it('takes arguments, flags, numbers, switches and lists', () => {
+    expect(input('session start', 'fix-login', '--priority=high', '--no-queue', '--timeout-seconds', '60', '--max-cost-usd=0.5')).toEqual({
+      taskId: 'fix-login',
+      priority: 'high',
+      queue: false,
+      timeoutSeconds: 60,
+      maxCostUsd: 0.5,
+    });
+    expect(input('session wait', 'a', 'b', '--until=all')).toEqual({ sessionIds: ['a', 'b'], until: 'all' });
+    expect(input('session logs', 'a', '--kinds=text,error', '--kinds=result', '--tail=5')).toEqual({ sessionId: 'a', kinds: ['text', 'error', 'result'], tail: 5 });
+    expect(input('session start', '--prompt', '--not a flag'.slice(2), '--agent=demo')).toEqual({ prompt: 'not a flag', agent: 'demo' });
+  });
+
+  it('takes the flags that all commands have', () => {
+    expect(parseCommand(command('session list'), ['--format=json', '--workspace=/w', '--follow'])).toMatchObject({ format: 'json', workspace: '/w', follow: true, help: false });
+    expect(parseCommand(command('session list'), ['--help']).help).toBe(true);
+  });
+
+  it.each([
+    [['session start', '--priorty=high'], 'Did you mean "--priority"?'],
+    [['session start', '--timeout-seconds=soon'], '"--timeout-seconds" must be a number, not "soon".'],
+    [['session get', 'a', 'b'], '"b" is one argument too many'],
+    [['session list', '--format=xml'], '"--format" must be table or json, not "xml".'],
+    [['session list', '--limit'], /limit/],
+  ])('%j is refused', ([words = '', ...args], message) => {
+    expect(() => parseCommand(command(words), args)).toThrow(message);
+  });
+});
+
+describe('help', () => {
+  it('shows every command with its first sentence', () => {
+    const text = overview();
+    for (const { name } of TOOLS) expect(text).toContain(`  ${name.replace('_', ' ')} `);
+    expect(text).toContain('doctor');
+  });
+
+  it('explains a command with all of its flags, values and defaults', () => {
+    const text = commandHelp(command('session start'));
+    expect(text).toContain('Usage: sc session start <taskId> [options]');
+    expect(text).toContain('--priority=lowest|low|medium|high|highest');
+    expect(text).toContain('--queue, --no-queue');
+    expect(commandHelp(command('session wait'))).toContain('<sessionIds…>');
+  });
+});

@@ -1,0 +1,41 @@
+// How answers look in a terminal.
+import { describe, expect, it } from 'vitest';
+import { durationOf, linesOf, safe, tableOf, wordsOf } from '../../cli/render.ts';
+
+describe('a table', () => {
+  it('lines up its columns, leaves out empty ones and cuts at the width', () => {
+    const rows = [
+      { id: 'a', status: 'running', cause: { kind: 'agent_error' }, costUsd: 0.5, durationMs: 65_000 },
+      { id: 'longer', status: 'done' },
+    ];
+    const columns = { SESSION: 'id', STATUS: 'status', WHY: 'cause.kind', EMPTY: 'nothing', TIME: 'durationMs', COST: 'costUsd' };
+    expect(tableOf(rows, columns, 200).split('\n')).toEqual([
+      'SESSION  STATUS   WHY          TIME   COST',
+      'a        running  agent_error  1m05s  $0.5000',
+      'longer   done',
+    ]);
+    expect(tableOf(rows, columns, 12).split('\n')).toEqual(['SESSION  ST…', 'a        ru…', 'longer   do…']);
+  });
+
+  it('counts wide characters as two columns', () => {
+    expect(tableOf([{ a: '🟡 x', b: 'y' }, { a: 'abcd', b: 'z' }], { A: 'a', B: 'b' }, 80).split('\n').slice(1)).toEqual(['🟡 x  y', 'abcd  z']);
+  });
+});
+
+describe('words', () => {
+  it('say times, durations and money shortly', () => {
+    expect([5, 1234, 61_000, 7_500_000].map(durationOf)).toEqual(['5ms', '1.2s', '1m01s', '2h05m']);
+    expect(wordsOf('startedAt', new Date(2020, 4, 6, 7, 8, 9).toISOString())).toBe('2020-05-06 07:08:09');
+    expect(wordsOf('startedAt', new Date().toISOString())).toMatch(/^\d\d:\d\d:\d\d$/);
+    expect(wordsOf('', ['a', 'b'])).toBe('a, b');
+    expect(wordsOf('cause', { kind: 'agent_error' })).toBe('agent error');
+  });
+
+  it('show one thing as lines, without what only programs want', () => {
+    expect(linesOf({ id: 'a', summary: 'no', uris: { x: 1 }, result: 'one\ntwo' })).toBe('id      a\nresult  one\n        two');
+  });
+
+  it('take out what could change the terminal', () => {
+    expect(safe('a\u001b[31mred\u001b[0m\u0007\u009bb\rc\td')).toBe('aredbc\td');
+  });
+});

@@ -1,0 +1,104 @@
+// `sc` as a person uses it: the demo, following with Ctrl-C, tables, status and doctor.
+import { spawn } from 'node:child_process';
+import { mkdir, readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sc } from '../support/clients.ts';
+import { CLI } from '../support/project.ts';
+import { makeWorkspace, type Workspace } from '../support/workspace.ts';
+
+const SLOW = '# Slow\n\n@@say begun\n@@sleep 2500\n@@say over\n';
+
+let workspace: Workspace;
+const at = () => ({ env: workspace.env, cwd: workspace.path });
+
+beforeAll(async () => {
+  workspace = await makeWorkspace({ tasks: { 'slow.task.md': SLOW }, userConfig: { defaultAgent: 'demo', resources: { maxConcurrentSessions: 1 }, server: { idleExitMs: 4000 } } });
+});
+
+afterAll(() => workspace?.close());
+
+/** Runs sc and sends SIGINT as soon as it said `word`. */
+async function interrupted(args: readonly string[], word: string): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, [CLI, ...args], { ...at(), stdio: ['ignore', 'pipe', 'pipe'] });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString();
+    if (stdout.includes(word)) child.kill('SIGINT');
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  return { code, stdout, stderr };
+}
+
+describe('sc', () => {
+  it('shows the whole line in its demo: task, start, live log, result, history, and how to go on', async () => {
+    const tmp = path.join(workspace.home, 'tmp');
+    await mkdir(tmp);
+    const { code, stdout, stderr } = await sc(['demo'], { env: { ...workspace.env, TMPDIR: tmp }, cwd: workspace.path });
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    const parts = ['# Write a greeting', 'sc session start greeting', 'is starting', 'tool_use Write', 'tool_result Bash', 'completed', '$0.0042', '## Session History', 'Session completed', 'Go on from here'];
+    const places = parts.map((part) => stdout.indexOf(part));
+    expect(places).not.toContain(-1);
+    expect(places).toEqual(places.toSorted((a, b) => a - b));
+    const [folder = ''] = await readdir(tmp).then((names) => names.filter((name) => name.startsWith('scopecraft-demo-')));
+    const demo = { env: { ...workspace.env, TMPDIR: tmp }, cwd: path.join(tmp, folder) };
+    expect((await sc(['session', 'list', `--workspace=${demo.cwd}`], demo)).stdout).toMatch(/greeting-\w{4} +completed/);
+  });
+
+  it('ends the following on Ctrl-C, not the session', async () => {
+    const { code, stderr, stdout } = await interrupted(['session', 'start', 'slow', '--follow'], 'begun');
+    expect(code).toBe(130);
+    expect(stderr).toContain('the session goes on');
+    const id = /Session (slow-\w{4})/.exec(stderr)?.[1] ?? '';
+    expect(stdout).not.toContain('over');
+    const waited = await sc(['session', 'wait', id], at());
+    expect(waited.stdout).toMatch(new RegExp(`${id} +completed`));
+    expect((await sc(['session', 'logs', id], at())).stdout).toMatch(/text +begun[\s\S]*result +over/);
+  });
+
+  it('shows the line as a table that says who waits for what', async () => {
+    const first = await sc(['session', 'start', 'slow', '--format=json'], at());
+    const second = await sc(['session', 'start', 'slow', '--priority=low'], at());
+    expect(second.stdout).toMatch(/is queued: waits for a slot: 1 of 1 taken/);
+    const { stdout } = await sc(['queue', 'status'], at());
+    expect(stdout).toMatch(/PLACE +SESSION +PRIORITY +QUEUED +WAITS\n1 +slow-\w{4} +low +\d\d:\d\d:\d\d +waits for a slot: 1 of 1 taken/);
+    expect(stdout).toContain('1 of 1 slots taken, 1 waiting.');
+    const listed = JSON.parse((await sc(['session', 'list', '--format=json', '--limit=1'], at())).stdout);
+    expect(listed).toMatchObject({ sessions: [{ status: 'queued', position: 1 }], nextCursor: expect.any(String) });
+    const rest = await sc(['session', 'list', `--cursor=${listed.nextCursor}`], at());
+    expect(rest.stdout).toContain(JSON.parse(first.stdout).id);
+    expect((await sc(['event', 'list', '--types=session.*', '--limit=3'], at())).stdout).toMatch(/SEQ +AT +EVENT +SESSION\n/);
+    expect((await sc(['task', 'list'], at())).stdout).toMatch(/slow +\w+ +Slow/);
+    for (const id of [listed.sessions[0].id, JSON.parse(first.stdout).id]) await sc(['session', 'cancel', id], at());
+  });
+
+  it('reads a prompt from standard input', async () => {
+    const { stdout } = await sc(['session', 'start', '--prompt', '-', '--follow'], { ...at(), input: 'Say it.\n@@say from a pipe\n' });
+    expect(stdout).toMatch(/result +from a pipe/);
+  });
+
+  it('says how things stand, and starts nothing for it', async () => {
+    await expect.poll(() => workspace.hub(), { timeout: 15_000, interval: 200 }).toBeUndefined();
+    expect(await sc(['status'], at())).toMatchObject({ code: 0, stdout: expect.stringMatching(/hub +not running/) });
+    const doctor = await sc(['doctor'], at());
+    expect(doctor.stdout).toMatch(/✓ node/);
+    expect(doctor.stdout).toMatch(/! agent claude claude is not on PATH: npm install|✓ agent claude/);
+    expect(doctor.stdout).toMatch(/✓ tasks +\d+ in \.tasks/);
+    expect(await workspace.hub()).toBeUndefined();
+    expect(JSON.parse((await sc(['doctor', '--format=json'], at())).stdout).findings.length).toBeGreaterThan(4);
+    await sc(['session', 'list'], at());
+    expect((await sc(['status'], at())).stdout).toMatch(/hub +running\npid +\d+\nversion +\d/);
+  });
+
+  it('helps and names its version', async () => {
+    expect((await sc([], at())).stdout).toContain('Usage: sc <command>');
+    expect((await sc(['session', 'start', '--help'], at())).stdout).toContain('--max-cost-usd=N');
+    expect((await sc(['status', '--help'], at())).stdout).toContain('Usage: sc status');
+    expect((await sc(['--version'], at())).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+});
