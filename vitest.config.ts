@@ -7,6 +7,7 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
+    reporters: ['default', './test/support/closing-line.ts'],
     coverage: { provider: 'v8', include: ['core/**'], reporter: ['text-summary'], thresholds: { lines: 95, statements: 95, functions: 95 } },
   },
 });

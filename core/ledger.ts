@@ -53,6 +53,7 @@ export async function openLedger({ journal, clock, node, keep = 10_000, onListen
   const listeners = new Set<Listener>();
   let recent: StoredEvent[] = [];
   let seq = 0;
+  let newest = 0;
 
   const fold = (event: StoredEvent) => {
     const sessionId = sessionOf(event);
@@ -61,6 +62,7 @@ export async function openLedger({ journal, clock, node, keep = 10_000, onListen
       keys.set(event.data.requestKey, { sessionId: event.data.sessionId, digest: event.data.digest ?? '' });
     }
     seq = event.seq;
+    newest = event.at;
     recent.push(event);
     if (recent.length > keep * 1.1) recent = recent.slice(-keep);
   };
@@ -78,7 +80,8 @@ export async function openLedger({ journal, clock, node, keep = 10_000, onListen
 
   return {
     async record(draft) {
-      const event: StoredEvent = { seq: seq + 1, at: clock.now(), node, ...draft };
+      // time never goes backwards in the ledger, whatever the machine's clock does
+      const event: StoredEvent = { seq: seq + 1, at: Math.max(newest, clock.now()), node, ...draft };
       fold(event);
       await journal.append(event);
       tell(event);

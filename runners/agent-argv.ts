@@ -1,0 +1,57 @@
+// Which program an agent is, where it lies, and with what arguments it is started.
+import { accessSync, constants, statSync } from 'node:fs';
+import path from 'node:path';
+import type { AgentEntry } from '../core/config.ts';
+import type { RunSpec } from '../core/ports.ts';
+import { claudeArgv } from './claude-argv.ts';
+
+/** What the built-in agent is made of. */
+export interface DemoParts {
+  readonly node: string;
+  readonly demoAgent: string;
+}
+
+/** The agent's program as an absolute path, or undefined when it is not there. Looked for on the PATH of the run, not on ours. */
+export function locateAgent(agent: AgentEntry, env: Readonly<Record<string, string>>, demo: DemoParts): string | undefined {
+  if (agent.kind === 'demo') return demo.node;
+  const name = programOf(agent);
+  if (name === undefined) return undefined;
+  if (path.isAbsolute(name)) return isProgram(name) ? name : undefined;
+  if (name.includes('/')) return undefined;
+  // a relative folder on PATH would mean the folder the agent works in, and with it whatever a repository put there
+  const folders = (env.PATH ?? '').split(path.delimiter).filter((folder) => path.isAbsolute(folder));
+  for (const folder of folders) {
+    const file = path.join(folder, name);
+    if (isProgram(file)) return file;
+  }
+  return undefined;
+}
+
+/** The name the agent's program is called by. */
+export function programOf({ kind, command }: AgentEntry): string | undefined {
+  return command ?? (kind === 'claude' ? 'claude' : undefined);
+}
+
+/** Program and arguments of one run. */
+export async function agentArgv(spec: RunSpec, program: string, demo: DemoParts): Promise<readonly string[]> {
+  const { agent, conversationId } = spec;
+  switch (agent.kind) {
+    case 'claude':
+      return [program, ...(await claudeArgv(spec))];
+    case 'command':
+      return [program, ...agent.args];
+    case 'demo':
+      return [program, demo.demoAgent, ...agent.args, `--${spec.resume ? 'resume' : 'session-id'}=${conversationId}`];
+  }
+}
+
+function isProgram(file: string): boolean {
+  // not awaited: a dozen looks of a few microseconds each stand between a start and its agent
+  try {
+    if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return false;
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,87 @@
+// The last record of a run, in which the agent says how it went, as an AgentResult; and what an error in it was about.
+import { z } from 'zod';
+import type { AgentResult } from '../core/session.ts';
+
+const count = z.number().nonnegative();
+
+/** The `result` record of Claude Code 2.1, as far as it is used. `is_error` decides: `subtype: success` with an error is what a refused key gives. */
+export const ResultRecord = z.looseObject({
+  type: z.literal('result'),
+  is_error: z.boolean().default(false),
+  subtype: z.string().optional().catch(undefined),
+  result: z.string().optional().catch(undefined),
+  errors: z.array(z.string()).optional().catch(undefined),
+  api_error_status: z.number().nullish().catch(undefined),
+  stop_reason: z.string().nullish().catch(undefined),
+  total_cost_usd: count.optional().catch(undefined),
+  num_turns: z.number().int().optional().catch(undefined),
+  duration_ms: count.optional().catch(undefined),
+  usage: z
+    .looseObject({
+      input_tokens: count.default(0),
+      cache_creation_input_tokens: count.default(0),
+      cache_read_input_tokens: count.default(0),
+      output_tokens: count.default(0),
+    })
+    .optional()
+    .catch(undefined),
+  permission_denials: z
+    .array(z.looseObject({ tool_name: z.string() }))
+    .default([])
+    .catch([]),
+});
+export type ResultRecord = z.infer<typeof ResultRecord>;
+
+type ErrorKind = NonNullable<AgentResult['errorKind']>;
+
+const TEXT_LENGTH = 20_000;
+const AUTH =
+  /failed to authenticate|authentication[_ ](error|failed)|invalid (x-)?api[- ]key|not logged in|run \/login|oauth token|\b40[13]\b.*(unauthorized|forbidden)/i;
+const LIMIT = /(usage|session|weekly|rate|opus|sonnet|spend) limit|rate_limit|limit reached|too many requests/i;
+
+/** What the agent reported. Input tokens count those from the cache too. */
+export function agentResult(record: ResultRecord): AgentResult {
+  const text = (record.result ?? record.errors?.join('\n') ?? '').slice(0, TEXT_LENGTH);
+  const refused = record.stop_reason === 'refusal';
+  const isError = record.is_error || refused;
+  const errorKind = isError ? (refused ? 'refused' : errorKindOf(record, text)) : undefined;
+  const resetsAt = errorKind === 'rate_limited' ? resetIn(text) : undefined;
+  const { usage } = record;
+  return {
+    text,
+    isError,
+    ...(errorKind && { errorKind }),
+    ...(resetsAt && { resetsAt }),
+    ...(record.subtype !== undefined && { subtype: record.subtype }),
+    ...(record.total_cost_usd !== undefined && { costUsd: record.total_cost_usd }),
+    ...(record.num_turns !== undefined && { turns: record.num_turns }),
+    ...(record.duration_ms !== undefined && { durationMs: record.duration_ms }),
+    ...(usage && {
+      inputTokens: usage.input_tokens + usage.cache_creation_input_tokens + usage.cache_read_input_tokens,
+      outputTokens: usage.output_tokens,
+    }),
+    ...(record.permission_denials.length > 0 && {
+      permissionDenials: record.permission_denials.map((denial) => denial.tool_name),
+    }),
+  };
+}
+
+/** A time in seconds since the epoch as ISO 8601. */
+export function isoOfSeconds(seconds: number): string {
+  return new Date(seconds * 1000).toISOString();
+}
+
+function errorKindOf({ subtype, api_error_status: status }: ResultRecord, text: string): ErrorKind {
+  if (subtype === 'error_max_budget_usd') return 'budget';
+  if (status === 401 || status === 403) return 'auth';
+  if (status === 429) return 'rate_limited';
+  if (AUTH.test(text)) return 'auth';
+  if (LIMIT.test(text)) return 'rate_limited';
+  return 'agent_error';
+}
+
+/** Older versions write `Claude AI usage limit reached|1749924000`. */
+function resetIn(text: string): string | undefined {
+  const seconds = /\|(\d{10})\b/.exec(text)?.[1];
+  return seconds === undefined ? undefined : isoOfSeconds(Number(seconds));
+}

@@ -1,0 +1,48 @@
+// The command line of Claude Code: channelcoder builds its frame once, from placeholders; our own values are put in afterwards.
+// So no value passes through channelcoder (it would take `{id}` or a leading dash for its own), and every value stands behind its
+// flag and `=`, where it cannot become a flag itself. The prompt comes on standard input and never on the command line.
+import { z } from 'zod';
+import { fail } from '../core/errors.ts';
+import type { RunSpec } from '../core/ports.ts';
+
+const BRIEFING = 'SCOPECRAFT_BRIEFING';
+const TOOLS = 'SCOPECRAFT_TOOLS';
+const PROMPT = 'SCOPECRAFT_PROMPT';
+
+const DryRun = z.object({ args: z.array(z.string()) });
+let frame: Promise<readonly string[]> | undefined;
+
+/** Loads channelcoder (about 150 ms), so that the first start need not wait for it. */
+export async function warm(): Promise<void> {
+  frame ??= buildFrame();
+  await frame;
+}
+
+/** Arguments for one run, the program itself not included. */
+export async function claudeArgv(spec: RunSpec): Promise<readonly string[]> {
+  frame ??= buildFrame();
+  const values: Readonly<Record<string, string>> = { [BRIEFING]: spec.briefing, [TOOLS]: spec.agent.tools.join(',') };
+  const framed = (await frame).flatMap((argument, at, all) => {
+    const value = values[all[at + 1] ?? ''];
+    if (value !== undefined) return value === '' ? [] : [`${argument}=${value}`];
+    return Object.hasOwn(values, argument) ? [] : [argument];
+  });
+  return [
+    ...spec.agent.args,
+    ...framed,
+    `--${spec.resume ? 'resume' : 'session-id'}=${spec.conversationId}`,
+    `--permission-mode=${spec.agent.permissionMode}`,
+    ...(spec.model === undefined ? [] : [`--model=${spec.model}`]),
+    ...(spec.maxCostUsd === undefined ? [] : [`--max-budget-usd=${spec.maxCostUsd}`]),
+  ];
+}
+
+async function buildFrame(): Promise<readonly string[]> {
+  const { claude } = await import('channelcoder');
+  const { data } = await claude(PROMPT, { dryRun: true, mode: 'stream', appendSystem: BRIEFING, tools: [TOOLS] });
+  const { args } = DryRun.parse(data);
+  const expected = ['--print', '--output-format', 'stream-json', '--verbose', BRIEFING, TOOLS];
+  const missing = expected.filter((argument) => !args.includes(argument));
+  if (missing.length > 0) fail('INTERNAL', `channelcoder built a command line without ${missing.join(', ')}.`);
+  return args;
+}

@@ -1,0 +1,152 @@
+// Follows one run by its folder, whoever started it: what it says, when it ends, and taking it down.
+//
+// A run is *under way* until its exit code is there. When supervisor and agent are both gone without one, it is *lost*; an agent whose
+// supervisor is gone is followed to its end, and then lost. It has *ended* when, besides, no process of it is left: what an ended run
+// left behind is taken down here. An agent that has said its result and neither works on nor leaves is taken down after a grace.
+// Nothing runs by itself: the reader of `events` drives it, and only a ladder under way goes on without a reader.
+import path from 'node:path';
+import type { AgentEntry } from '../core/config.ts';
+import type { Clock, Exit, Run, RunEvent } from '../core/ports.ts';
+import type { ProcessRef } from '../core/session.ts';
+import { isAlive } from './process.ts';
+import { createProcessTree } from './process-tree.ts';
+import { createRunFacts } from './run-facts.ts';
+import { fence, readChild, readClaim, readErrorEnd, readExit } from './run-folder.ts';
+import { LADDERS, LEFTOVERS, type Step, takeDown } from './stop-ladder.ts';
+import { openTail } from './tail.ts';
+import { openWake, pause } from './wake.ts';
+
+/** The supervisor we started ourselves, before it has a claim. */
+export interface Launch {
+  hasExited: boolean;
+  onExit?: () => void;
+}
+
+export interface FollowParts {
+  readonly folder: string;
+  readonly agent: AgentEntry;
+  readonly mark: string;
+  readonly clock: Clock;
+  /** How long an agent may stay after its result. */
+  readonly resultGraceMs: number;
+  readonly launch?: Launch;
+}
+
+const POLL_MS = 250;
+const SPOKE_MS = 100;
+const STDERR_BYTES = 4096;
+
+export function followRun({ folder, agent, mark, clock, resultGraceMs, launch }: FollowParts): Run {
+  let supervisor: ProcessRef | undefined;
+  let child: ProcessRef | undefined;
+  let isUrgent = false;
+  let ladder: Promise<unknown> | undefined;
+  let trouble: unknown;
+  const tree = createProcessTree(() => ({ mark, supervisor, agent: child }));
+  const facts = createRunFacts(agent.kind === 'command' ? agent.output : 'stream-json');
+
+  /** The exit as far as it can be seen; undefined while the run is under way. */
+  async function look(): Promise<Exit | undefined> {
+    if (!supervisor) {
+      const claim = await readClaim(folder);
+      if (claim === 'fenced') return 'lost';
+      supervisor = claim;
+    }
+    child ??= await readChild(folder);
+    const isGone = !(await isSupervised()) && !(child && isAlive(child));
+    // asked last: the supervisor writes it before it goes
+    const code = await readExit(folder);
+    if (code !== undefined) return { code };
+    return isGone ? 'lost' : undefined;
+  }
+
+  async function isSupervised(): Promise<boolean> {
+    if (supervisor) return isAlive(supervisor);
+    if (!launch) return false;
+    // it died before it had the claim, unless somebody else took that in the meantime
+    return !launch.hasExited || !(await fence(folder));
+  }
+
+  function descend(steps: readonly Step[]): Promise<boolean> {
+    return takeDown({
+      tree,
+      steps,
+      agent: () => child,
+      isUrgent: () => isUrgent,
+      pause: (ms) => pause(clock, ms),
+      now: () => clock.now(),
+    });
+  }
+
+  async function climbDown(): Promise<void> {
+    // nothing can be aimed at before the agent has written down who it is
+    while ((await look()) === undefined && !child) await pause(clock, 20);
+    await descend(LADDERS[agent.kind]);
+  }
+
+  function beginLadder(): void {
+    ladder ??= climbDown()
+      .catch((error: unknown) => {
+        trouble = error;
+      })
+      .finally(() => {
+        ladder = undefined;
+      });
+  }
+
+  async function* events(): AsyncGenerator<RunEvent> {
+    const wake = openWake(folder, clock);
+    const tail = openTail(path.join(folder, 'out'));
+    if (launch) launch.onExit = wake.nudge;
+    let isAnnounced = false;
+    let toldBytes = 0;
+    let toldAt = 0;
+    try {
+      for (let exit = await look(); ; exit = await look()) {
+        if (child && !isAnnounced) yield { kind: 'started', process: child };
+        isAnnounced = child !== undefined;
+        const lines = await tail.read();
+        for (const line of lines) {
+          const retry = facts.take(line.text, clock.now());
+          if (retry) yield { kind: 'retrying', ...retry };
+        }
+        const isDue = exit !== undefined || clock.now() - toldAt >= SPOKE_MS;
+        if (tail.offset > toldBytes && isDue) {
+          toldBytes = tail.offset;
+          toldAt = clock.now();
+          yield { kind: 'spoke', bytes: toldBytes };
+        }
+        if (exit !== undefined && lines.length === 0) return yield* conclude(exit);
+        if (exit === undefined && facts.doneAt !== undefined && clock.now() - facts.doneAt >= resultGraceMs) {
+          facts.freeze();
+          beginLadder();
+        }
+        if (lines.length === 0) await wake.next(tail.offset > toldBytes ? SPOKE_MS : POLL_MS);
+      }
+    } finally {
+      wake.close();
+      await tail.close();
+    }
+
+    async function* conclude(exit: Exit): AsyncGenerator<RunEvent> {
+      await ladder;
+      if (trouble !== undefined) throw trouble;
+      while ((await tree.members()).length > 0 && !(await descend(LEFTOVERS))) await pause(clock, 1000);
+      for (let lines = await tail.read(); lines.length > 0; lines = await tail.read()) {
+        for (const line of lines) facts.take(line.text, clock.now());
+      }
+      const rest = tail.rest();
+      if (rest) facts.take(rest.text, clock.now());
+      if (tail.offset > toldBytes) yield { kind: 'spoke', bytes: tail.offset };
+      yield { kind: 'ended', exit, result: facts.result, stderr: await readErrorEnd(folder, STDERR_BYTES) };
+    }
+  }
+
+  return {
+    events: events(),
+    async stop(cause) {
+      if (cause.kind === 'memory') isUrgent = true;
+      beginLadder();
+    },
+  };
+}

@@ -1,0 +1,142 @@
+// The folder of one run: what is in it and how it is read. Its files are the only link between a hub and a run.
+//
+//   spec.json  what was started (no environment values)      prompt  the agent's standard input      out, err  what it printed
+//   claim      who owns the run: the supervisor, or the word `fenced` of a hub that found no claim; made by link(), so only once
+//   child      the agent's process, written by itself before it becomes the agent
+//   exit       its exit code, there as soon as it is known
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { link, mkdir, open, readFile, unlink, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { AgentEntry } from '../core/config.ts';
+import type { ProcessRef } from '../core/session.ts';
+import { codeOf } from './process.ts';
+
+/** What is kept about a run for a later hub. */
+export const SpecFile = z.looseObject({
+  agent: AgentEntry.and(z.object({ name: z.string() })),
+  argv: z.array(z.string()),
+  mark: z.string(),
+});
+export type SpecFile = z.infer<typeof SpecFile>;
+
+export function runFolder(stateDir: string, sessionId: string, run: number): string {
+  return path.join(stateDir, 'sessions', sessionId, String(run));
+}
+
+/** Makes the folder with all that a supervisor needs; spec and prompt are on disk when it resolves. False when the folder is there already. */
+export async function prepareRunFolder(folder: string, spec: object, prompt: string): Promise<boolean> {
+  await mkdir(path.dirname(folder), { recursive: true, mode: 0o700 });
+  try {
+    await mkdir(folder, { mode: 0o700 });
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
+    throw error;
+  }
+  await Promise.all([
+    writeSynced(path.join(folder, 'spec.json'), `${JSON.stringify(spec, undefined, 2)}\n`),
+    writeSynced(path.join(folder, 'prompt'), prompt),
+    // before the supervisor, which would make them by the agent's umask
+    writeFile(path.join(folder, 'out'), '', { mode: 0o600 }),
+    writeFile(path.join(folder, 'err'), '', { mode: 0o600 }),
+  ]);
+  return true;
+}
+
+/** What the run was started with, or undefined when that cannot be read any more. */
+export async function readSpec(folder: string): Promise<SpecFile | undefined> {
+  const text = await readIfThere(path.join(folder, 'spec.json'));
+  try {
+    return text === undefined ? undefined : SpecFile.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Takes the claim for nobody: the run can never start from here on. False when somebody has it. */
+export async function fence(folder: string): Promise<boolean> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const own = path.join(folder, `claim.${randomUUID()}`);
+  await writeFile(own, 'fenced\n', { mode: 0o600 });
+  try {
+    await link(own, path.join(folder, 'claim'));
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
+    throw error;
+  } finally {
+    await unlink(own);
+  }
+}
+
+/** The supervisor, `fenced` when the run never started and never will, undefined while nobody has claimed it. */
+export async function readClaim(folder: string): Promise<ProcessRef | 'fenced' | undefined> {
+  const line = completeLine(await readIfThere(path.join(folder, 'claim')));
+  return line === 'fenced' ? line : line === undefined ? undefined : parseRef(line);
+}
+
+/** The agent's process, once it is there. */
+export async function readChild(folder: string): Promise<ProcessRef | undefined> {
+  const line = completeLine(await readIfThere(path.join(folder, 'child')));
+  return line === undefined ? undefined : parseRef(line);
+}
+
+/** The exit code, once it is there. */
+export async function readExit(folder: string): Promise<number | undefined> {
+  const line = completeLine(await readIfThere(path.join(folder, 'exit')));
+  return line !== undefined && /^\d{1,3}$/.test(line) ? Number(line) : undefined;
+}
+
+/** The last so many bytes of what the agent wrote to its standard error. */
+export async function readErrorEnd(folder: string, bytes: number): Promise<string> {
+  try {
+    const file = await open(path.join(folder, 'err'));
+    try {
+      const { size } = await file.stat();
+      const buffer = Buffer.alloc(Math.min(size, bytes));
+      const { bytesRead } = await file.read(buffer, 0, buffer.length, Math.max(0, size - bytes));
+      return buffer.toString('utf8', 0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return '';
+    throw error;
+  }
+}
+
+/** Reads `pid boot start`. A process of an earlier boot gets a start time that no living one has. */
+function parseRef(line: string): ProcessRef | undefined {
+  const [, pid, boot, start] = /^(\d+) (\S+) (.+?)\s*$/.exec(line) ?? [];
+  if (boot === undefined || start === undefined) return undefined;
+  const startedAt = boot === '-' || boot === bootId() ? start : `${start} of boot ${boot}`;
+  return { pid: Number(pid), startedAt };
+}
+
+function bootId(): string {
+  return process.platform === 'linux' ? readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim() : '-';
+}
+
+function completeLine(text: string | undefined): string | undefined {
+  return text?.endsWith('\n') ? text.slice(0, -1) : undefined;
+}
+
+async function readIfThere(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function writeSynced(file: string, text: string): Promise<void> {
+  const handle = await open(file, 'wx', 0o600);
+  try {
+    await handle.writeFile(text);
+    await handle.datasync();
+  } finally {
+    await handle.close();
+  }
+}

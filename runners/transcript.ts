@@ -1,0 +1,137 @@
+// Understands what an agent prints: one line of its output becomes entries of the session's log, and facts about the run.
+import { z } from 'zod';
+import type { LogEntry } from '../core/ports.ts';
+import type { AgentResult } from '../core/session.ts';
+import { agentResult, isoOfSeconds, ResultRecord } from './agent-result.ts';
+
+export type Entry = Omit<LogEntry, 'seq'>;
+
+export interface Reading {
+  readonly entries: readonly Entry[];
+  /** The agent's word on how it went. */
+  readonly result?: AgentResult;
+  readonly retry?: { readonly attempt: number; readonly status: number | undefined };
+  /** The account's quota is used up. */
+  readonly quota?: { readonly resetsAt: string | undefined };
+  /** True when the agent is at work: it said something, or a tool answered. */
+  readonly works?: true;
+}
+
+const Text = z.looseObject({ type: z.literal('text'), text: z.string() });
+const Thinking = z.looseObject({ type: z.literal('thinking'), thinking: z.string() });
+const ToolUse = z.looseObject({ type: z.literal('tool_use'), id: z.string(), name: z.string(), input: z.unknown() });
+const ToolResult = z.looseObject({ type: z.literal('tool_result'), tool_use_id: z.string(), content: z.unknown() });
+const Block = z.union([Text, Thinking, ToolUse, ToolResult, z.looseObject({ type: z.string() })]);
+type Block = z.infer<typeof Block>;
+
+const Message = z.looseObject({
+  type: z.enum(['assistant', 'user']),
+  timestamp: z.string().optional().catch(undefined),
+  message: z.looseObject({ content: z.union([z.string(), z.array(Block)]) }),
+});
+const Init = z.looseObject({
+  type: z.literal('system'),
+  subtype: z.literal('init'),
+  session_id: z.string(),
+  model: z.string().optional(),
+  permissionMode: z.string().optional(),
+});
+const Retry = z.looseObject({
+  type: z.literal('system'),
+  subtype: z.literal('api_retry'),
+  attempt: z.number().int(),
+  max_retries: z.number().optional(),
+  retry_delay_ms: z.number().optional(),
+  error_status: z.number().nullish(),
+  error: z.string().optional(),
+});
+const Quota = z.looseObject({
+  type: z.literal('rate_limit_event'),
+  rate_limit_info: z.looseObject({ status: z.string(), resetsAt: z.number().optional() }),
+});
+const Known = z.union([Message, Init, Retry, Quota, ResultRecord]);
+
+/**
+ * Reads one line. `tools` remembers the names of tools by the id of their call, from one line to the next.
+ * Never throws: what is not understood is an `output` entry.
+ */
+export function readLine(line: string, output: 'stream-json' | 'text', tools: Map<string, string> = new Map()): Reading {
+  const known = output === 'stream-json' ? Known.safeParse(parsed(line)) : undefined;
+  if (!known?.success) return { entries: line.trim() === '' && output === 'stream-json' ? [] : [{ kind: 'output', text: line }] };
+  const record = known.data;
+  switch (record.type) {
+    case 'assistant':
+    case 'user':
+      return { entries: messageEntries(record, tools), works: true };
+    case 'rate_limit_event':
+      return quotaReading(record);
+    case 'result': {
+      const result = agentResult(record);
+      const text = result.isError ? `${result.errorKind ?? 'error'}: ${result.text || (result.subtype ?? '')}` : result.text;
+      return { entries: [{ kind: 'result', text }], result };
+    }
+    case 'system':
+      return record.subtype === 'init'
+        ? { entries: [{ kind: 'start', text: startText(record) }], works: true }
+        : retryReading(record);
+  }
+}
+
+function parsed(line: string): unknown {
+  if (!line.startsWith('{')) return undefined;
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
+
+function messageEntries({ type, timestamp, message: { content } }: z.infer<typeof Message>, tools: Map<string, string>): Entry[] {
+  const said = type === 'assistant' ? 'text' : 'prompt';
+  const blocks: readonly Block[] = typeof content === 'string' ? [{ type: 'text', text: content }] : content;
+  return blocks.flatMap((block): Entry[] => {
+    const at = timestamp === undefined ? {} : { at: timestamp };
+    const text = Text.safeParse(block);
+    if (text.success) return [{ ...at, kind: said, text: text.data.text }];
+    const thinking = Thinking.safeParse(block);
+    if (thinking.success) return thinking.data.thinking === '' ? [] : [{ ...at, kind: 'thinking', text: thinking.data.thinking }];
+    const use = ToolUse.safeParse(block);
+    if (use.success) {
+      tools.set(use.data.id, use.data.name);
+      return [{ ...at, kind: 'tool_use', tool: use.data.name, text: JSON.stringify(use.data.input ?? {}) }];
+    }
+    const answer = ToolResult.safeParse(block);
+    if (!answer.success) return [{ ...at, kind: 'output', text: `[${block.type}]` }];
+    return [{ ...at, kind: 'tool_result', tool: tools.get(answer.data.tool_use_id), text: contentText(answer.data.content) }];
+  });
+}
+
+/** A tool's answer is a string or a list of blocks; what is not text is named. */
+function contentText(content: unknown): string {
+  if (typeof content === 'string') return content;
+  const blocks = z.array(z.looseObject({ type: z.string(), text: z.string().optional() })).safeParse(content);
+  if (!blocks.success) return content === undefined || content === null ? '' : JSON.stringify(content);
+  return blocks.data.map((block) => block.text ?? `[${block.type}]`).join('\n');
+}
+
+function startText({ session_id, model, permissionMode }: z.infer<typeof Init>): string {
+  return [`conversation ${session_id}`, model && `model ${model}`, permissionMode && `permission mode ${permissionMode}`]
+    .filter(Boolean)
+    .join(', ');
+}
+
+function retryReading({ attempt, max_retries, retry_delay_ms, error_status, error }: z.infer<typeof Retry>): Reading {
+  const what = [error, error_status].filter((part) => part !== undefined && part !== null).join(' ');
+  const next = retry_delay_ms === undefined ? '' : `, again in ${Math.round(retry_delay_ms)} ms`;
+  const text = `attempt ${attempt}${max_retries === undefined ? '' : ` of ${max_retries}`} failed: ${what || 'no answer'}${next}`;
+  return { entries: [{ kind: 'retry', text }], retry: { attempt, status: error_status ?? undefined } };
+}
+
+function quotaReading({ rate_limit_info: { status, resetsAt } }: z.infer<typeof Quota>): Reading {
+  if (status !== 'rejected') return { entries: [] };
+  const at = resetsAt === undefined ? undefined : isoOfSeconds(resetsAt);
+  return {
+    entries: [{ kind: 'error', text: `the account's quota is used up${at ? `; it resets at ${at}` : ''}` }],
+    quota: { resetsAt: at },
+  };
+}

@@ -1,0 +1,68 @@
+#!/bin/sh
+# Keeps a hub running: sh keeper.sh <node> <hub script> <workspace>
+#
+# Exit code 0 of the hub (idle, told to stop, another one owns the workspace) ends the keeper. 78 (it can never work so) ends it too, and
+# hub.failed says why. After anything else the hub is started again: at once after a long life, with back-off after a short one.
+state="$3/.scopecraft/state"
+log="$state/hub.log"
+most_per_hour=60
+child=
+nap=
+stopping=
+
+if [ -f "$log" ] && [ "$(wc -c <"$log")" -gt 5242880 ]; then mv -f "$log" "$log.1"; fi
+(umask 077 && : >>"$log") && exec >>"$log" 2>&1
+
+say() { echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) keeper $$: $*"; }
+
+give_up() {
+  say "$1"
+  # the hub knows better why, and then it has said so
+  if [ "$2" = force ] || [ ! -s "$state/hub.failed" ]; then
+    printf '{"code":"HUB_UNREACHABLE","message":"%s"}\n' "$1 The end of hub.log in .scopecraft/state says more." >"$state/.failed.$$"
+    mv -f "$state/.failed.$$" "$state/hub.failed"
+  fi
+  exit 1
+}
+
+stop() {
+  stopping=1
+  if [ -n "$child" ]; then kill -TERM "$child" 2>/dev/null; fi
+  if [ -n "$nap" ]; then kill "$nap" 2>/dev/null; fi
+}
+trap stop TERM INT HUP
+
+delay=100
+hour_from=$(date +%s)
+starts=0
+while :; do
+  began=$(date +%s)
+  if [ $((began - hour_from)) -ge 3600 ]; then hour_from=$began starts=0; fi
+  starts=$((starts + 1))
+  if [ "$starts" -gt "$most_per_hour" ]; then give_up "The hub of this workspace died $most_per_hour times within an hour." force; fi
+
+  rm -f "$state/hub.failed"
+  "$1" "$2" --workspace "$3" &
+  child=$!
+  if [ -n "$stopping" ]; then stop; fi
+  wait "$child"
+  code=$?
+  # a signal to the keeper ends the wait, not the hub
+  while [ "$code" -gt 128 ] && kill -0 "$child" 2>/dev/null; do
+    wait "$child"
+    code=$?
+  done
+  child=
+
+  if [ "$code" -eq 0 ] || [ -n "$stopping" ]; then exit 0; fi
+  if [ "$code" -eq 78 ]; then give_up "The hub of this workspace cannot start."; fi
+  if [ $(($(date +%s) - began)) -gt 60 ]; then delay=100; fi
+  say "the hub ended with code $code; next start in $delay ms"
+  sleep "$((delay / 1000)).$(printf %03d $((delay % 1000)))" &
+  nap=$!
+  wait "$nap"
+  nap=
+  if [ -n "$stopping" ]; then exit 0; fi
+  delay=$((delay * 2))
+  if [ "$delay" -gt 30000 ]; then delay=30000; fi
+done

@@ -1,0 +1,248 @@
+// One hub per workspace, by numbered claims: whoever holds the highest `hub.<N>.json` owns the workspace, and N fences all older ones.
+//
+// A contender first listens on a socket of its own, so that a claim is never seen without one. It reads the highest claim: when that
+// hub answers, the contender is a client. When it does not and its process is gone, the contender links its finished record to the next
+// number; `link` lets exactly one through. It lists again, because the number it took may have been pruned from below a higher one
+// while it slept, and withdraws when it is not the highest. Only then does it own. The highest claim is never removed, so numbers
+// never come again; a hub that leaves in good order puts `hub.<N>.gone` beside it.
+import { randomBytes } from 'node:crypto';
+import { link, lstat, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer, type Server, type Socket } from 'node:net';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fail, ScopecraftError } from '../../core/errors.ts';
+import {
+  type Claim,
+  claimFile,
+  type FoundClaim,
+  forbiddenSocket,
+  goneFile,
+  highestClaim,
+  isForeignCopy,
+  numbersOf,
+  type Place,
+  placeOf,
+  processAt,
+  reach,
+  remainsOf,
+} from './claim.ts';
+import { codeOf, orNothing, prepareRuntimeFolder, prepareStateFolder } from './private-folder.ts';
+
+/** Longest path of a unix socket that every system takes. */
+const SOCKET_PATH_BYTES = 103;
+const SELF_CHECK_MS = 30_000;
+
+export interface LockOptions {
+  readonly stateDir: string;
+  readonly runtimeDir: string;
+  readonly version: string;
+  readonly protocol: number;
+  /** Somebody connects; may come before the claim is confirmed, and then nothing must be answered yet. */
+  readonly onConnection: (socket: Socket) => void;
+  /** This process owns no longer and must end without writing anything. */
+  readonly onFenced: (why: 'superseded' | 'socket_lost') => void;
+  /** How long to wait for a hub that lives but whose socket is closed, as while it ends. */
+  readonly patienceMs?: number;
+  /** Called between the steps; tests stall here. */
+  readonly pause?: (step: string) => Promise<void>;
+}
+
+export interface Lock {
+  readonly claim: Claim;
+  /** True while the highest claim and the socket are ours; calls onFenced when they are not. Also asked by itself every 30 s. */
+  stillOwner(): Promise<boolean>;
+  /** Takes no more connections. */
+  stopListening(): void;
+  /** Says that this hub is gone, so that the next one need not prove it. The last act of a hub that ends in good order. */
+  release(note?: { readonly handoverTo?: string }): Promise<void>;
+}
+
+/** Claims the workspace. Answers the lock, or undefined when another hub has it. Fails with HUB_UNREACHABLE or STORAGE_FAILED. */
+export async function claimWorkspace(options: LockOptions): Promise<Lock | undefined> {
+  await prepareStateFolder(options.stateDir);
+  await prepareRuntimeFolder(options.runtimeDir);
+  const here = await placeOf(options.stateDir);
+  const nonce = randomBytes(16).toString('hex');
+  const socket = path.join(options.runtimeDir, `${nonce.slice(0, 12)}.sock`);
+  const server = await listen(socket, options.onConnection);
+  try {
+    const startedAt = (await processAt(process.pid))?.startedAt ?? '';
+    const { version, protocol } = options;
+    const claim = await contend(options, { pid: process.pid, startedAt, ...here, socket, nonce, version, protocol });
+    if (claim) return await own(options, claim, server);
+    server.close();
+    return undefined;
+  } catch (error) {
+    server.close();
+    throw error;
+  }
+}
+
+async function contend(options: LockOptions, record: Omit<Claim, 'epoch'>): Promise<Claim | undefined> {
+  const { stateDir, pause = async () => {} } = options;
+  const patientUntil = performance.now() + (options.patienceMs ?? 10_000);
+  for (;;) {
+    await pause('read');
+    const found = await highestClaim(stateDir);
+    // the link was made although its answer was lost, as network file systems do
+    if (found?.claim?.nonce === record.nonce) return found.claim;
+    const standing = await standingOf(found, record, stateDir);
+    if (standing === 'answers' || (standing === 'silent' && performance.now() > patientUntil)) return undefined;
+    if (standing === 'silent') {
+      await sleep(50);
+      continue;
+    }
+    const claim = { epoch: (found?.epoch ?? 0) + 1, ...record };
+    await pause('link');
+    if (!(await linked(stateDir, claim))) continue;
+    await pause('confirm');
+    if (Math.max(...(await numbersOf(stateDir, 'json'))) === claim.epoch) return claim;
+    await rm(claimFile(stateDir, claim.epoch), { force: true });
+  }
+}
+
+async function standingOf(found: FoundClaim | undefined, here: Place, stateDir: string): Promise<'answers' | 'silent' | 'ended'> {
+  if (!found || found.gone) return 'ended';
+  const { claim, epoch } = found;
+  const force = `If no hub runs there, run \`touch '${goneFile(stateDir, epoch)}'\` and try again.`;
+  if (!claim) return fail('HUB_UNREACHABLE', `The claim ${claimFile(stateDir, epoch)} cannot be read. ${force}`);
+  if (isForeignCopy(claim, here)) return 'ended';
+  const socket = await reach(claim.socket);
+  if (typeof socket !== 'string') socket.destroy();
+  // a full backlog means that somebody listens
+  if (typeof socket !== 'string' || socket === 'EAGAIN') return 'answers';
+  const remains = await remainsOf(claim, here);
+  if (remains !== 'elsewhere') return remains;
+  const where = claim.host === here.host ? `in another container or sandbox on ${claim.host}` : `on the host ${claim.host}`;
+  return fail('HUB_UNREACHABLE', `A hub ${where} owns this workspace (pid ${claim.pid} there). ${force}`);
+}
+
+async function linked(stateDir: string, claim: Claim): Promise<boolean> {
+  const temp = path.join(stateDir, `.claim.${claim.nonce}`);
+  await writeDurably(temp, JSON.stringify(claim));
+  try {
+    await link(temp, claimFile(stateDir, claim.epoch));
+  } catch (error) {
+    const code = codeOf(error) ?? '';
+    // ENOENT: an owner cleared the record away
+    if (code === 'EEXIST' || code === 'ENOENT') return false;
+    if (['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP'].includes(code)) {
+      fail('STORAGE_FAILED', `The file system of ${stateDir} has no hard links (${code}); put the workspace on another one.`);
+    }
+    throw error;
+  } finally {
+    await rm(temp, { force: true });
+  }
+  await syncFolder(stateDir);
+  return true;
+}
+
+async function own(options: LockOptions, claim: Claim, server: Server): Promise<Lock> {
+  const { stateDir } = options;
+  const { ino, dev } = await stat(claim.socket);
+  let isOver = false;
+  const fenced = (why: 'superseded' | 'socket_lost'): false => {
+    if (!isOver) options.onFenced(why);
+    isOver = true;
+    clearInterval(timer);
+    return false;
+  };
+  const stillOwner = async () => {
+    if (isOver) return false;
+    if (Math.max(0, ...(await numbersOf(stateDir, 'json'))) !== claim.epoch) return fenced('superseded');
+    const now = await stat(claim.socket).catch(orNothing(undefined));
+    return (now?.ino === ino && now.dev === dev) || fenced('socket_lost');
+  };
+  // where the folder cannot be read just now nothing is known; the next check tells
+  const timer = setInterval(() => void stillOwner().catch(() => {}), SELF_CHECK_MS).unref();
+  await prune(stateDir, claim);
+  for (const [name, text] of [
+    ['hub.json', `${JSON.stringify(claim, null, 2)}\n`],
+    ['hub.pid', `${claim.pid}\n`],
+  ] as const) {
+    await writeFile(path.join(stateDir, `.${name}.${claim.nonce}`), text, { mode: 0o600 });
+    await rename(path.join(stateDir, `.${name}.${claim.nonce}`), path.join(stateDir, name));
+  }
+  return {
+    claim,
+    stillOwner,
+    stopListening: () => {
+      clearInterval(timer);
+      server.close();
+    },
+    release: async (note = {}) => {
+      isOver = true;
+      clearInterval(timer);
+      const temp = path.join(stateDir, `.gone.${claim.nonce}`);
+      await writeDurably(temp, JSON.stringify(note));
+      await rename(temp, goneFile(stateDir, claim.epoch));
+    },
+  };
+}
+
+/** Clears away what older hubs left: their claims, their sockets, unfinished records. */
+async function prune(stateDir: string, { epoch, socket }: Claim): Promise<void> {
+  const names = await readdir(stateDir);
+  for (const name of names) {
+    const file = path.join(stateDir, name);
+    const number = Number(/^(?:hub|start)\.(\d{1,15})(?:\.json|\.gone)?$/.exec(name)?.[1] ?? Number.NaN);
+    if (/^\.(?:claim|gone|hub)\.|^hub\.failed$/.test(name)) await rm(file, { force: true });
+    if (number < epoch) await rm(file, { force: true });
+  }
+  await pruneSockets(path.dirname(socket), socket);
+}
+
+/** Removes sockets nobody listens on; a contender that is alive answers on its own. */
+async function pruneSockets(runtimeDir: string, ours: string): Promise<void> {
+  for (const name of await readdir(runtimeDir)) {
+    const file = path.join(runtimeDir, name);
+    if (file === ours || !/^[0-9a-f]{12}\.sock$/.test(name)) continue;
+    if (!(await lstat(file).catch(() => undefined))?.isSocket()) continue;
+    const reached = await reach(file);
+    if (typeof reached !== 'string') reached.destroy();
+    if (reached === 'ECONNREFUSED') await rm(file, { force: true });
+  }
+}
+
+function listen(socketPath: string, onConnection: (socket: Socket) => void): Promise<Server> {
+  if (Buffer.byteLength(socketPath) > SOCKET_PATH_BYTES) {
+    fail(
+      'STORAGE_FAILED',
+      `The socket path ${socketPath} is longer than ${SOCKET_PATH_BYTES} bytes; set XDG_RUNTIME_DIR to a shorter folder.`,
+    );
+  }
+  return new Promise((resolve, reject) => {
+    const server = createServer(onConnection);
+    server.once('error', (error) => reject(translated(error, socketPath)));
+    // bind happens inside this call, so the mask need not stay: agents would inherit it
+    const mask = process.umask(0o077);
+    server.listen(socketPath, () => resolve(server));
+    process.umask(mask);
+  });
+}
+
+function translated(error: Error, socketPath: string): unknown {
+  const code = codeOf(error);
+  return code === 'EPERM' || code === 'EACCES'
+    ? new ScopecraftError('HUB_UNREACHABLE', forbiddenSocket(socketPath, code))
+    : error;
+}
+
+async function writeDurably(file: string, text: string): Promise<void> {
+  const handle = await open(file, 'w', 0o600);
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,90 @@
+import { spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { createRunFacts } from '../../runners/run-facts.ts';
+import { readLine } from '../../runners/transcript.ts';
+import { openRig, type Rig } from './rig.ts';
+
+let rig: Rig;
+beforeAll(async () => {
+  rig = await openRig();
+});
+afterAll(() => rig.close());
+
+async function played(prompt: string) {
+  const agent = spawn(process.execPath, [rig.options.scripts.demoAgent, '--session-id=the-id'], { env: rig.env, cwd: rig.work });
+  agent.stdin.end(prompt);
+  let out = '';
+  agent.stdout.on('data', (chunk: Buffer) => {
+    out += chunk.toString();
+  });
+  const [code, signal] = await new Promise<[number | null, string | null]>((resolve) =>
+    agent.once('close', (...end) => resolve(end)),
+  );
+  const lines = out.split('\n').slice(0, -1);
+  const facts = createRunFacts('stream-json');
+  for (const line of lines) facts.take(line, 0);
+  const entries = lines.flatMap((line) => readLine(line, 'stream-json').entries);
+  return { code, signal, entries, texts: entries.map(({ kind, text }) => `${kind}: ${text}`), result: facts.result };
+}
+
+it('rehearses a task that has no script', async () => {
+  const { code, texts, result } = await played('Fix the login form so that it works again with every browser we support');
+  expect(code).toBe(0);
+  expect(texts[0]).toBe('start: conversation the-id, model demo, permission mode default');
+  expect(texts.filter((text) => /^text: \d\./.test(text))).toHaveLength(3);
+  expect(result).toMatchObject({
+    text: 'done: Fix the login form so that it works again with every browser',
+    isError: false,
+    turns: 5,
+  });
+});
+
+it('plays directives anywhere in the prompt, in order, with the last answer filled in', async () => {
+  const file = path.join(rig.work, 'made', 'note.txt');
+  const prompt = [
+    'Do this:',
+    '  @@say first',
+    '@@tool Bash {"command":"printf \'a \\"b\\"\'; exit 3"}',
+    `@@tool Write {"file_path":${JSON.stringify(file)},"content":"got {{last}}"}`,
+    '@@tool Fly {}',
+    '@@say {{last}}',
+    '@@unknown thing',
+    '@@cost 1.25',
+    'Thanks.',
+  ];
+  const { code, texts, result } = await played(prompt.join('\n'));
+  expect(code).toBe(0);
+  expect(await readFile(file, 'utf8')).toBe('got a "b"');
+  expect(texts).toEqual(
+    expect.arrayContaining([
+      'text: first',
+      'tool_result: a "b"',
+      `tool_result: Wrote ${file}.`,
+      'text: There is no tool Fly with this input.',
+    ]),
+  );
+  expect(result).toMatchObject({ isError: false, costUsd: 1.25 });
+});
+
+it.each([
+  ['@@fail it broke', { code: 1, signal: null, result: { text: 'it broke', isError: true } }],
+  ['@@exit 42', { code: 42, signal: null, result: undefined }],
+  ['@@die SIGKILL', { code: null, signal: 'SIGKILL', result: undefined }],
+  ['@@die INT', { code: null, signal: 'SIGINT', result: undefined }],
+  ['@@ask Which colour?', { code: 0, signal: null, result: { text: 'Which colour?', isError: false } }],
+])('ends as told: %s', async (directive, expected) => {
+  expect(await played(`${directive}\n@@say never`)).toMatchObject(expected);
+});
+
+it('ends with what its script says last', async () => {
+  const { texts, result } = await played('@@tool Bash {"command":"echo 5"}\n@@say The answer is {{last}}');
+  expect(result).toMatchObject({ text: 'The answer is 5', isError: false });
+  expect(texts.filter((text) => text === 'text: The answer is 5')).toHaveLength(1);
+});
+
+it('floods', async () => {
+  const { entries } = await played('@@flood 5000');
+  expect(entries.filter(({ kind, text }) => kind === 'text' && text.endsWith('of 5000'))).toHaveLength(5000);
+});

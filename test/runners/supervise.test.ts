@@ -1,0 +1,132 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { isAlive, processAt } from '../../runners/process.ts';
+import { readChild, readClaim, readExit } from '../../runners/run-folder.ts';
+import { endAllMarked } from '../support/processes.ts';
+import { eventually, SUPERVISE } from './rig.ts';
+
+let root: string;
+let count = 0;
+beforeAll(async () => {
+  root = await mkdtemp(path.join(tmpdir(), 'supervise-'));
+});
+afterAll(async () => {
+  await endAllMarked(root);
+  await rm(root, { recursive: true, force: true });
+});
+
+async function newFolder(prompt = ''): Promise<string> {
+  const folder = path.join(root, `run ${++count}`);
+  await mkdir(folder);
+  await writeFile(path.join(folder, 'prompt'), prompt);
+  return folder;
+}
+
+interface Keeping {
+  readonly hubPidFile: string;
+  readonly keeper: string;
+}
+
+function supervise(
+  folder: string,
+  argv: readonly string[],
+  { hubPidFile, keeper }: Keeping = { hubPidFile: '', keeper: '' },
+): ChildProcess {
+  const words = [SUPERVISE, folder, hubPidFile, keeper, 'the node', 'the $(hub)', root, '--', ...argv];
+  const env = { PATH: process.env.PATH ?? '', HOME: root, ROOT: root, SECRET: 'value' };
+  return spawn('/bin/sh', words, { env, detached: true, stdio: 'ignore' });
+}
+
+async function exitOf(child: ChildProcess): Promise<number | null> {
+  const [code] = await once(child, 'exit');
+  return typeof code === 'number' ? code : null;
+}
+
+it('of twenty supervisors on one run folder exactly one runs the agent', async () => {
+  const folder = await newFolder();
+  const codes = await Promise.all(
+    Array.from({ length: 20 }, () => exitOf(supervise(folder, ['sh', '-c', 'echo ran; sleep 0.2']))),
+  );
+  expect(codes.filter((code) => code === 0)).toHaveLength(1);
+  expect(codes.filter((code) => code === 125)).toHaveLength(19);
+  expect(await readFile(path.join(folder, 'out'), 'utf8')).toBe('ran\n');
+});
+
+it('writes down itself and the agent by pid and start time before the agent does anything', async () => {
+  const folder = await newFolder();
+  const supervisor = supervise(folder, ['sh', '-c', 'cat "$0/child"; sleep 600', folder]);
+  const child = await eventually(() => readChild(folder));
+  const line = await eventually(async () => (await readFile(path.join(folder, 'out'), 'utf8')) || undefined);
+  expect(line).toBe(await readFile(path.join(folder, 'child'), 'utf8'));
+  expect(await readClaim(folder)).toMatchObject({ pid: supervisor.pid });
+  expect(isAlive(child)).toBe(true);
+  expect(processAt(child.pid)).toMatchObject({ ppid: supervisor.pid, startedAt: child.startedAt });
+  process.kill(child.pid, 'SIGTERM');
+  expect(await exitOf(supervisor)).toBe(0);
+  expect(await readExit(folder)).toBe(143);
+});
+
+it('lets INT reach an agent that has no handler of its own', async () => {
+  const folder = await newFolder();
+  const supervisor = supervise(folder, ['sleep', '600']);
+  const child = await eventually(() => readChild(folder));
+  await eventually(async () => ((await readFile(`/proc/${child.pid}/comm`, 'utf8')) === 'sleep\n' ? true : undefined));
+  process.kill(child.pid, 'SIGINT');
+  await exitOf(supervisor);
+  expect(await readExit(folder)).toBe(130);
+});
+
+it('outlives TERM, INT and HUP to itself and to its group, and records what became of the agent', async () => {
+  const folder = await newFolder();
+  const supervisor = supervise(folder, ['sh', '-c', 'trap "exit 9" TERM; sleep 600 & wait']);
+  const child = await eventually(() => readChild(folder));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) supervisor.kill(signal);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(isAlive(child)).toBe(true);
+  process.kill(-(supervisor.pid ?? 0), 'SIGTERM');
+  await exitOf(supervisor);
+  expect(await readExit(folder)).toBe(9);
+});
+
+it('records 127 and the reason for a program that is not there', async () => {
+  const folder = await newFolder();
+  await exitOf(supervise(folder, ['/no/such/program']));
+  expect(await readExit(folder)).toBe(127);
+  expect(await readFile(path.join(folder, 'err'), 'utf8')).toContain('/no/such/program');
+});
+
+it('starts the keeper when the hub is dead, with base variables only and in a session of its own', async () => {
+  const folder = await newFolder();
+  const keeper = path.join(root, 'keeper.sh');
+  await writeFile(
+    keeper,
+    '{ for word; do echo "[$word]"; done; env; read -r stat </proc/$$/stat; echo "stat $stat"; } >"$0.tmp"; mv "$0.tmp" "$0.out"',
+  );
+  const dead = spawn('true');
+  await once(dead, 'exit');
+  const hubPidFile = path.join(root, 'hub.pid');
+  await writeFile(hubPidFile, `${dead.pid}\n`);
+  await exitOf(supervise(folder, ['true'], { hubPidFile, keeper }));
+  const told = await eventually(() => readFile(`${keeper}.out`, 'utf8').catch(() => undefined));
+  expect(told.split('\n').slice(0, 3)).toEqual(['[the node]', '[the $(hub)]', `[${root}]`]);
+  expect(told).toContain(`HOME=${root}\n`);
+  expect(told).not.toMatch(/^(SECRET|ROOT)=/m);
+  const [, pid, session] = /^stat (\d+) \(.*\) \S \d+ \d+ (\d+)/m.exec(told) ?? [];
+  expect(session).toBe(pid);
+});
+
+it('starts no keeper while the hub lives', async () => {
+  const folder = await newFolder();
+  const keeper = path.join(root, 'unwanted.sh');
+  await writeFile(keeper, ': >"$0.out"');
+  const hubPidFile = path.join(root, 'living.pid');
+  await writeFile(hubPidFile, `${process.pid}\n`);
+  await exitOf(supervise(folder, ['true'], { hubPidFile, keeper }));
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  await expect(readFile(`${keeper}.out`)).rejects.toMatchObject({ code: 'ENOENT' });
+});

@@ -1,0 +1,102 @@
+import { appendFile, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { openTail, type Tail } from '../../runners/tail.ts';
+import { openWake } from '../../runners/wake.ts';
+import { realClock } from './rig.ts';
+
+let folder: string;
+let file: string;
+let tail: Tail;
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'tail-'));
+  file = path.join(folder, 'out');
+  tail = openTail(file);
+});
+afterEach(async () => {
+  await tail.close();
+  await rm(folder, { recursive: true });
+});
+
+const texts = async () => (await tail.read()).map((line) => line.text);
+
+it('counts as empty until the file is there', async () => {
+  expect(await tail.read()).toEqual([]);
+  await writeFile(file, 'one\n');
+  expect(await texts()).toEqual(['one']);
+});
+
+it('keeps half a line back, even in the middle of a character, and gives it when the writer is gone', async () => {
+  const bytes = Buffer.from('zwei €\ndrei');
+  await writeFile(file, bytes.subarray(0, 6));
+  expect(await tail.read()).toEqual([]);
+  await appendFile(file, bytes.subarray(6));
+  expect(await tail.read()).toEqual([{ text: 'zwei €', start: 0, end: 9 }]);
+  expect(tail.rest()).toEqual({ text: 'drei', start: 9, end: 13 });
+  expect(tail.rest()).toBeUndefined();
+  expect(tail.offset).toBe(13);
+});
+
+it('takes only a line feed for the end of a line', async () => {
+  await writeFile(file, 'a\u2028b\u2029c\u0085d\re\n\nf\n');
+  expect(await texts()).toEqual(['a\u2028b\u2029c\u0085d\re', '', 'f']);
+});
+
+it('begins at the byte it is given', async () => {
+  await writeFile(file, 'one\ntwo\n');
+  await tail.close();
+  tail = openTail(file, 4);
+  expect(await tail.read()).toEqual([{ text: 'two', start: 4, end: 8 }]);
+});
+
+it('cuts a line over 1 MB, tells its length, and reads on behind it', async () => {
+  const length = 3 * 1024 * 1024 + 1;
+  await writeFile(file, `x${'€'.repeat((length - 1) / 3)}\nnext\n`);
+  const [long, next] = [...(await tail.read()), ...(await tail.read())];
+  expect(long?.text).toMatch(/^x€+ … \[cut: the line has 3145729 bytes\]$/);
+  expect(Buffer.byteLength(long?.text ?? '')).toBeLessThan(1024 * 1024 + 100);
+  expect(next).toEqual({ text: 'next', start: length + 1, end: length + 6 });
+});
+
+it('notices that the file was trimmed, and begins anew', async () => {
+  await writeFile(file, 'a long first line\nand half');
+  await tail.read();
+  await truncate(file, 0);
+  await appendFile(file, 'new\n');
+  expect(await texts()).toEqual(['new']);
+  expect(tail.truncations).toBe(1);
+});
+
+it('loses nothing of what is written in arbitrary pieces', async () => {
+  const lines = Array.from({ length: 2000 }, (_, at) => `${at} ${'ä€😀'.repeat(at % 50)}`);
+  const bytes = Buffer.from(`${lines.join('\n')}\n`);
+  const read: string[] = [];
+  for (let at = 0; at < bytes.length; at += 7919) {
+    await appendFile(file, bytes.subarray(at, at + 7919));
+    read.push(...(await texts()));
+  }
+  expect(read).toEqual(lines);
+});
+
+it('is woken by a change, by a nudge, and by time', async () => {
+  const wake = openWake(folder, realClock);
+  const waited = async () => {
+    const before = Date.now();
+    await wake.next(5000);
+    return Date.now() - before;
+  };
+  const change = waited();
+  await appendFile(file, 'x');
+  expect(await change).toBeLessThan(1000);
+  const nudged = waited();
+  wake.nudge();
+  expect(await nudged).toBeLessThan(1000);
+  const before = Date.now();
+  for (let at = 0; at < 3; at++) await wake.next(40);
+  expect(Date.now() - before).toBeGreaterThanOrEqual(40);
+  wake.close();
+  const gone = openWake(path.join(folder, 'not-there'), realClock);
+  await gone.next(20);
+  gone.close();
+});

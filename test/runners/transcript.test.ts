@@ -1,0 +1,180 @@
+import { describe, expect, it } from 'vitest';
+import { createRunFacts } from '../../runners/run-facts.ts';
+import { readLine } from '../../runners/transcript.ts';
+
+const json = (value: unknown) => readLine(JSON.stringify(value), 'stream-json');
+const assistant = (...content: unknown[]) => ({ type: 'assistant', message: { role: 'assistant', content }, session_id: 's' });
+const user = (content: unknown) => ({ type: 'user', message: { role: 'user', content }, timestamp: '2026-11-24T09:00:00.000Z' });
+
+describe('a line of stream-json', () => {
+  it.each([
+    [
+      'the beginning',
+      { type: 'system', subtype: 'init', session_id: 'abc', model: 'opus', permissionMode: 'plan', tools: [] },
+      [{ kind: 'start', text: 'conversation abc, model opus, permission mode plan' }],
+    ],
+    ['text', assistant({ type: 'text', text: 'hello\u2028there' }), [{ kind: 'text', text: 'hello\u2028there' }]],
+    ['thinking', assistant({ type: 'thinking', thinking: 'hm', signature: 'x' }), [{ kind: 'thinking', text: 'hm' }]],
+    ['hidden thinking', assistant({ type: 'thinking', thinking: '', signature: 'x' }), []],
+    [
+      'a tool call',
+      assistant({ type: 'tool_use', id: 't1', name: 'Bash', input: { command: 'ls' } }),
+      [{ kind: 'tool_use', tool: 'Bash', text: '{"command":"ls"}' }],
+    ],
+    ['an unknown block', assistant({ type: 'server_tool_use' }), [{ kind: 'output', text: '[server_tool_use]' }]],
+    [
+      'a tool answer as text',
+      user([{ type: 'tool_result', tool_use_id: 't1', content: 'a\nb' }]),
+      [{ at: '2026-11-24T09:00:00.000Z', kind: 'tool_result', text: 'a\nb' }],
+    ],
+    [
+      'a tool answer in blocks',
+      user([
+        {
+          type: 'tool_result',
+          tool_use_id: 't1',
+          content: [
+            { type: 'text', text: 'a' },
+            { type: 'image', source: {} },
+          ],
+        },
+      ]),
+      [{ at: '2026-11-24T09:00:00.000Z', kind: 'tool_result', text: 'a\n[image]' }],
+    ],
+    ['a prompt', user('go on'), [{ at: '2026-11-24T09:00:00.000Z', kind: 'prompt', text: 'go on' }]],
+    ['a quota that is fine', { type: 'rate_limit_event', rate_limit_info: { status: 'allowed' } }, []],
+    [
+      'a quota used up',
+      { type: 'rate_limit_event', rate_limit_info: { status: 'rejected', resetsAt: 1_800_000_000 } },
+      [{ kind: 'error', text: "the account's quota is used up; it resets at 2027-01-15T08:00:00.000Z" }],
+    ],
+  ])('tells %s', (_name, record, entries) => {
+    expect(json(record).entries).toEqual(entries);
+  });
+
+  it('tells of a failed call, with its attempt and status', () => {
+    const reading = json({
+      type: 'system',
+      subtype: 'api_retry',
+      attempt: 3,
+      max_retries: 10,
+      retry_delay_ms: 2206.25,
+      error_status: 529,
+      error: 'overloaded',
+    });
+    expect(reading).toEqual({
+      entries: [{ kind: 'retry', text: 'attempt 3 of 10 failed: overloaded 529, again in 2206 ms' }],
+      retry: { attempt: 3, status: 529 },
+    });
+    expect(json({ type: 'system', subtype: 'api_retry', attempt: 1, error_status: null }).retry).toEqual({
+      attempt: 1,
+      status: undefined,
+    });
+  });
+
+  it('names the tool of an answer when its call was read before', () => {
+    const tools = new Map<string, string>();
+    readLine(JSON.stringify(assistant({ type: 'tool_use', id: 't9', name: 'Grep', input: {} })), 'stream-json', tools);
+    expect(
+      readLine(JSON.stringify(user([{ type: 'tool_result', tool_use_id: 't9', content: 'x' }])), 'stream-json', tools).entries[0]
+        ?.tool,
+    ).toBe('Grep');
+  });
+
+  it.each([
+    '{"type":"assistant","message":{"con',
+    'plain words',
+    '[1]',
+    'null',
+    '{"type":"assistant"}',
+    '{"type":"system","subtype":"new_thing"}',
+    '{"__proto__":1}',
+    `{"a":${'['.repeat(5000)}`,
+  ])('that is not understood is output: %.40s', (line) => {
+    expect(readLine(line, 'stream-json')).toEqual({ entries: [{ kind: 'output', text: line }] });
+  });
+
+  it('that is empty says nothing, and in plain text is output', () => {
+    expect(readLine('', 'stream-json').entries).toEqual([]);
+    expect(readLine('', 'text').entries).toEqual([{ kind: 'output', text: '' }]);
+    expect(readLine('{"type":"result"}', 'text')).toEqual({ entries: [{ kind: 'output', text: '{"type":"result"}' }] });
+  });
+});
+
+describe('the result of an agent', () => {
+  const result = (fields: object) => json({ type: 'result', subtype: 'success', ...fields }).result;
+
+  it('carries text, cost, turns, tokens and denials', () => {
+    const usage = { input_tokens: 1, cache_creation_input_tokens: 10, cache_read_input_tokens: 100, output_tokens: 7 };
+    const record = {
+      is_error: false,
+      result: 'done',
+      total_cost_usd: 0.5,
+      num_turns: 3,
+      duration_ms: 9,
+      usage,
+      permission_denials: [{ tool_name: 'Bash', tool_use_id: 't', tool_input: {} }],
+    };
+    expect(result(record)).toEqual({
+      text: 'done',
+      isError: false,
+      subtype: 'success',
+      costUsd: 0.5,
+      turns: 3,
+      durationMs: 9,
+      inputTokens: 111,
+      outputTokens: 7,
+      permissionDenials: ['Bash'],
+    });
+  });
+
+  it.each([
+    ['auth', { is_error: true, api_error_status: 403, result: 'Failed to authenticate. API Error: 403' }],
+    ['auth', { is_error: true, result: 'Invalid API key · Please run /login' }],
+    ['rate_limited', { is_error: true, api_error_status: 429, result: 'API Error: 429' }],
+    ['rate_limited', { is_error: true, result: "You've hit your session limit · resets 3pm" }],
+    ['budget', { is_error: true, subtype: 'error_max_budget_usd', errors: ['Reached maximum budget ($0.0001)'] }],
+    ['refused', { is_error: false, stop_reason: 'refusal', result: '' }],
+    ['agent_error', { is_error: true, subtype: 'error_max_turns', errors: ['Reached maximum number of turns (1)'] }],
+    ['agent_error', { is_error: true, api_error_status: 529, result: 'API Error: Overloaded' }],
+  ])('is an error about %s: %j', (errorKind, record) => {
+    expect(result(record)).toMatchObject({ isError: true, errorKind });
+  });
+
+  it('is no error because of words in its text', () => {
+    expect(result({ is_error: false, result: 'I fixed the rate limit and the invalid api key handling' })).toEqual({
+      text: 'I fixed the rate limit and the invalid api key handling',
+      isError: false,
+      subtype: 'success',
+    });
+  });
+
+  it('is cut at 20,000 characters and survives odd fields', () => {
+    expect(
+      result({ is_error: false, result: 'x'.repeat(30_000), num_turns: 'many', usage: null, permission_denials: 5 }),
+    ).toEqual({ text: 'x'.repeat(20_000), isError: false, subtype: 'success' });
+  });
+
+  it('takes the time of reset from an older text, or from the record before it', () => {
+    expect(result({ is_error: true, result: 'Claude AI usage limit reached|1800000000' })).toMatchObject({
+      errorKind: 'rate_limited',
+      resetsAt: '2027-01-15T08:00:00.000Z',
+    });
+    const facts = createRunFacts('stream-json');
+    facts.take('{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":1800000000}}', 1);
+    facts.take('{"type":"result","is_error":true,"api_error_status":429}', 2);
+    expect(facts.result).toMatchObject({ errorKind: 'rate_limited', resetsAt: '2027-01-15T08:00:00.000Z' });
+  });
+
+  it('stays as it was once it is frozen, and is not looked for in plain text', () => {
+    const facts = createRunFacts('stream-json');
+    facts.take('{"type":"result","is_error":false,"result":"good"}', 5);
+    expect(facts.doneAt).toBe(5);
+    facts.freeze();
+    facts.take('{"type":"result","is_error":true,"result":"interrupted"}', 6);
+    expect(facts.result?.text).toBe('good');
+    const plain = createRunFacts('text');
+    plain.take('{"type":"result","is_error":false,"result":"said by a test"}', 1);
+    expect(plain.result).toBeUndefined();
+  });
+});

@@ -1,0 +1,122 @@
+// How doors begin and end: flags, no workspace, the end of input, signals, a dead parent.
+import { execFileSync, spawn } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import type { Door, Json } from '../support/hub-bench.ts';
+import {
+  buildPrograms,
+  clearWorkspace,
+  hubPid,
+  kill,
+  makeWorkspace,
+  openDoor,
+  ownersOf,
+  processesOf,
+  readOr,
+  until,
+} from '../support/hub-bench.ts';
+
+let programs = '';
+const doors: Door[] = [];
+const workspaces: string[] = [];
+
+beforeAll(async () => {
+  programs = await buildPrograms('1.0.0');
+});
+
+afterEach(async () => {
+  for (const door of doors.splice(0)) door.process.kill('SIGKILL');
+  for (const workspace of workspaces.splice(0)) await clearWorkspace(workspace);
+});
+
+afterAll(() => rmSync(programs, { recursive: true, force: true }));
+
+function open(options: Parameters<typeof openDoor>[1] = {}): { door: Door; workspace: string } {
+  const workspace = options.workspace ?? makeWorkspace();
+  workspaces.push(workspace);
+  const door = openDoor(programs, { ...options, workspace });
+  doors.push(door);
+  return { door, workspace };
+}
+
+function calls(workspace: string): Json[] {
+  return readOr(path.join(workspace, 'calls.log'))
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
+}
+
+test.each(['EOF', 'SIGINT', 'SIGTERM'] as const)(
+  'the door ends within a second of %s, also under a call; the hub stays',
+  async (how) => {
+    const { door, workspace } = open();
+    await door.ask(1, 'ping');
+    door.send({ id: 2, method: 'tools/call', params: { name: 'slow', arguments: { delayMs: 30_000 } } });
+    await until(() => calls(workspace).length === 1);
+    const began = performance.now();
+    if (how === 'EOF') door.process.stdin?.end();
+    else door.process.kill(how);
+    expect(await door.exited).toBe(0);
+    expect(performance.now() - began).toBeLessThan(1_000);
+    await sleep(100);
+    expect(readOr(`/proc/${hubPid(workspace)}/stat`)).not.toBe('');
+    expect(ownersOf(workspace)).toHaveLength(1);
+  },
+);
+
+test('a door whose parent died ends although its input stays open', async () => {
+  const workspace = makeWorkspace();
+  workspaces.push(workspace);
+  // an input that stays open whoever dies
+  const fifo = path.join(workspace, 'fifo');
+  execFileSync('mkfifo', [fifo]);
+  const input = openSync(fifo, 'r+');
+  const script = 'exec 3<&0; "$1" "$2" --workspace "$3" <&3 & sleep 1';
+  const shell = spawn('/bin/sh', ['-c', script, 'sh', process.execPath, path.join(programs, 'door.mjs'), workspace], {
+    stdio: [input, 'ignore', 'ignore'],
+  });
+  const isThere = () =>
+    processesOf(workspace).some(({ command }) => command.includes('door.mjs') && !command.startsWith('/bin/sh'));
+  await until(isThere);
+  await new Promise((resolve) => shell.once('exit', resolve));
+  expect(isThere()).toBe(true);
+  await until(() => !isThere());
+  closeSync(input);
+});
+
+test('where there is no workspace, a child serves and nothing is written', async () => {
+  const home = mkdtempSync(path.join(tmpdir(), 'sc-home-'));
+  const door = openDoor(programs, { cwd: home, env: { HOME: home } });
+  doors.push(door);
+  await door.ask(0, 'initialize');
+  const { result } = await door.ask(1, 'tools/call', { name: 'echo' });
+  const pid = Number(JSON.stringify(result).match(/"pid":(\d+)/)?.[1]);
+  kill(pid, 'SIGKILL');
+  expect((await door.ask(2, 'ping')).result).toBeDefined();
+  door.process.stdin?.end();
+  expect(await door.exited).toBe(0);
+  await until(() => processesOf(home).length === 0);
+  expect(() => statSync(path.join(home, '.scopecraft'))).toThrow();
+  rmSync(home, { recursive: true });
+});
+
+test('flags: help, version, and a sentence for what is wrong', async () => {
+  const run = async (...args: string[]) => {
+    const door = openDoor(programs, { cwd: '/', args });
+    let out = '';
+    door.process.stdout?.removeAllListeners('data').on('data', (chunk) => {
+      out += chunk;
+    });
+    return { code: await door.exited, out, err: door.stderr() };
+  };
+  expect(await run('--version')).toEqual({ code: 0, out: '1.0.0\n', err: '' });
+  expect((await run('--help')).out).toContain('--workspace PATH');
+  expect(await run('--wrokspace')).toMatchObject({ code: 1, out: '', err: expect.stringContaining("'--wrokspace'") });
+  expect(await run('--workspace', '/no/such/folder')).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('"/no/such/folder"'),
+  });
+});

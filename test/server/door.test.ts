@@ -1,0 +1,175 @@
+import { readFileSync, rmSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import type { Door, Json } from '../support/hub-bench.ts';
+import { buildPrograms, clearWorkspace, hubPid, kill, makeWorkspace, openDoor, readOr, until } from '../support/hub-bench.ts';
+
+let programs = '';
+const doors: Door[] = [];
+const workspaces: string[] = [];
+
+beforeAll(async () => {
+  programs = await buildPrograms('1.0.0');
+});
+
+afterEach(async () => {
+  for (const door of doors.splice(0)) door.process.kill('SIGKILL');
+  for (const workspace of workspaces.splice(0)) await clearWorkspace(workspace);
+});
+
+afterAll(() => rmSync(programs, { recursive: true, force: true }));
+
+function open(options: Parameters<typeof openDoor>[1] = {}): { door: Door; workspace: string } {
+  const workspace = options.workspace ?? makeWorkspace();
+  workspaces.push(workspace);
+  const door = openDoor(programs, { ...options, workspace });
+  doors.push(door);
+  return { door, workspace };
+}
+
+function calls(workspace: string): Json[] {
+  return readOr(path.join(workspace, 'calls.log'))
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
+}
+
+/** Resident memory of the door in MB. */
+const memoryOf = (door: Door) => Number(/VmRSS:\s+(\d+)/.exec(readOr(`/proc/${door.process.pid}/status`))?.[1]) / 1024;
+
+const named = (door: Door, method: string) => door.said.filter((message) => message.method === method);
+
+test('the door is small: it bundles neither zod nor the MCP SDK', () => {
+  expect(statSync(path.join(programs, 'door.mjs')).size).toBeLessThan(60_000);
+  const text = readFileSync(path.join(programs, 'door.mjs'), 'utf8');
+  expect(text).not.toMatch(/node_modules\/(zod|@modelcontextprotocol)/);
+});
+
+test('a hub gets only the wanted variables of its doors, and none of theirs at its start', async () => {
+  const { door, workspace } = open({ env: { WANTED_KEY: 'yes', OTHER_KEY: 'no' } });
+  const { result } = await door.ask(1, 'tools/call', { name: 'echo' });
+  expect(result).toMatchObject({ environment: { WANTED_KEY: 'yes' }, cwd: workspace });
+  expect(JSON.stringify(result)).not.toContain('OTHER_KEY');
+  expect(readOr(`/proc/${hubPid(workspace)}/environ`)).not.toMatch(/WANTED_KEY|OTHER_KEY/);
+});
+
+test('a hub killed under a call, a legacy subscription and a modern one: one answer, no duplicates, updates go on', async () => {
+  const { door, workspace } = open();
+  await door.ask(0, 'initialize', { protocolVersion: '2025-06-18' });
+  door.send({ method: 'notifications/initialized' });
+  await door.ask(1, 'resources/subscribe', { uri: 'a://1' });
+  door.send({ id: 2, method: 'subscriptions/listen', params: { notifications: { resourceSubscriptions: ['b://2'] } } });
+  await until(() => named(door, 'notifications/subscriptions/acknowledged').length === 1);
+  door.send({ id: 3, method: 'tools/call', params: { name: 'slow', arguments: { delayMs: 1_500 } } });
+  await until(() => calls(workspace).length === 1);
+  const first = hubPid(workspace);
+  kill(first, 'SIGKILL');
+  const { result } = await door.answer(3);
+  const second = hubPid(workspace);
+  expect(result).toMatchObject({ pid: second, epoch: 2 });
+  expect(second).not.toBe(first);
+  const sent = calls(workspace);
+  expect(sent).toHaveLength(2);
+  expect(sent[0]?.meta).toEqual({ 'scopecraft/requestKey': expect.stringMatching(/^[0-9a-f-]{36}$/) });
+  expect(sent[1]?.meta).toEqual(sent[0]?.meta);
+
+  await door.ask(4, 'tools/call', { name: 'touch', arguments: { uri: 'a://1' } });
+  await door.ask(5, 'tools/call', { name: 'touch', arguments: { uri: 'b://2' } });
+  const updates = named(door, 'notifications/resources/updated').map(({ params }) => params);
+  expect(updates).toContainEqual({ uri: 'a://1', pid: second });
+  expect(updates).toContainEqual({ uri: 'b://2', pid: second, _meta: { 'io.modelcontextprotocol/subscriptionId': 2 } });
+  // what may have been missed while no hub was there is said once
+  expect(updates).toContainEqual({ uri: 'a://1' });
+  expect(updates).toContainEqual({ uri: 'b://2', _meta: { 'io.modelcontextprotocol/subscriptionId': 2 } });
+  expect(updates).toHaveLength(4);
+  expect(named(door, 'notifications/subscriptions/acknowledged')).toHaveLength(1);
+  const answered = door.said.filter((message) => message.method === undefined).map(({ id }) => id);
+  expect(answered).toEqual([0, 1, 3, 4, 5]);
+});
+
+test('a question of a hub that died is taken back, and its answer reaches no other hub', async () => {
+  const { door, workspace } = open();
+  door.send({ id: 1, method: 'tools/call', params: { name: 'ask' } });
+  await until(() => named(door, 'elicitation/create').length === 1);
+  kill(hubPid(workspace), 'SIGKILL');
+  await until(() => named(door, 'elicitation/create').length === 2);
+  const [first, second] = named(door, 'elicitation/create').map(({ id }) => id);
+  expect(first).not.toEqual(second);
+  expect(named(door, 'notifications/cancelled').map(({ params }) => params)).toEqual([
+    { requestId: first, reason: expect.any(String) },
+  ]);
+  door.send({ id: first, result: 'late' });
+  door.send({ id: second, result: 'in time' });
+  expect((await door.answer(1)).result).toMatchObject({ said: 'in time' });
+});
+
+test('a call that kills its hub again and again is answered at last', async () => {
+  const { door, workspace } = open();
+  const { error } = await door.ask(1, 'tools/call', { name: 'crash' });
+  expect(error).toMatchObject({ message: 'The hub died 5 times under this call.' });
+  expect((await door.ask(2, 'ping')).result).toBeDefined();
+  expect(calls(workspace)).toHaveLength(5);
+});
+
+test('a key the client sent is kept, and a tool-use id makes one unnecessary', async () => {
+  const { door } = open();
+  const own = await door.ask(1, 'tools/call', { name: 'echo', _meta: { 'scopecraft/requestKey': 'mine', progressToken: 7 } });
+  expect(own.result).toMatchObject({ meta: { 'scopecraft/requestKey': 'mine', progressToken: 7 } });
+  const use = await door.ask(2, 'tools/call', { name: 'echo', _meta: { 'claudecode/toolUseId': 'toolu_1' } });
+  expect(use.result).toMatchObject({ meta: { 'claudecode/toolUseId': 'toolu_1' } });
+  expect(JSON.stringify(use.result)).not.toContain('requestKey');
+});
+
+test('one request piped in before the end of input is still answered, from a cold start', async () => {
+  const { door } = open();
+  door.send({ id: 1, method: 'ping' });
+  door.process.stdin?.end();
+  expect((await door.answer(1)).result).toBeDefined();
+  expect(await door.exited).toBe(0);
+});
+
+test('a door whose hub cannot be reached answers with the sentence and goes on trying', async () => {
+  const { door, workspace } = open();
+  const pid = Number(JSON.stringify((await door.ask(1, 'ping')).result).match(/"pid":(\d+)/)?.[1]);
+  kill(pid, 'SIGSTOP');
+  const other = open({ workspace });
+  expect((await other.door.ask(1, 'ping')).error).toMatchObject({
+    code: -32000,
+    data: { code: 'HUB_UNREACHABLE', hint: expect.any(String) },
+  });
+  expect((await other.door.ask(2, 'ping')).error).toMatchObject({ message: expect.stringContaining(`kill -CONT ${pid}`) });
+  kill(pid, 'SIGCONT');
+  expect((await other.door.ask(3, 'ping')).result).toMatchObject({ pid });
+  expect(other.door.stderr()).toContain('is stopped');
+});
+
+test('a client that does not read makes the door wait, not grow', async () => {
+  const { door } = open();
+  await door.ask(1, 'ping');
+  door.process.stdout?.pause();
+  door.send({ id: 2, method: 'tools/call', params: { name: 'flood', arguments: { megabytes: 80 } } });
+  await sleep(3_000);
+  expect(memoryOf(door)).toBeLessThan(80);
+  door.process.stdout?.resume();
+  await door.answer(2, 20_000);
+  expect(named(door, 'x/flood')).toHaveLength(80);
+}, 40_000);
+
+test('a hub that does not read makes the client wait, not the door grow', async () => {
+  const { door, workspace } = open();
+  await door.ask(1, 'ping');
+  kill(hubPid(workspace), 'SIGSTOP');
+  for (let sent = 0; sent < 80; sent++) door.send({ method: 'x/flood', params: { text: 'x'.repeat(1e6) } });
+  await sleep(2_000);
+  expect(memoryOf(door)).toBeLessThan(80);
+  kill(hubPid(workspace), 'SIGCONT');
+  expect((await door.ask(2, 'ping', {}, 20_000)).result).toBeDefined();
+}, 40_000);
+
+test('a message over the limit is refused and the next one served', async () => {
+  const { door } = open();
+  door.process.stdin?.write(`"${'x'.repeat(17 * 1024 * 1024)}"\n`);
+  await until(() => door.said.find(({ id, error }) => id === null && error !== undefined));
+  expect((await door.ask(2, 'ping')).result).toBeDefined();
+});

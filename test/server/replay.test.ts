@@ -1,0 +1,131 @@
+// What a door remembers: the fine points of going on with another hub.
+import { expect, test } from 'vitest';
+import { lineSplitter } from '../../server/lines.ts';
+import { createMemory } from '../../server/replay.ts';
+
+function bench() {
+  const toHub: unknown[] = [];
+  const toClient: unknown[] = [];
+  const memory = createMemory({
+    toHub: (line) => toHub.push(JSON.parse(line)),
+    toClient: (line) => toClient.push(JSON.parse(line)),
+    newKey: () => 'key',
+  });
+  return {
+    memory,
+    client: (message: object) => memory.fromClient(JSON.stringify(message)),
+    hub: (message: object) => memory.fromHub(JSON.stringify(message)),
+    toHub: () => toHub.splice(0),
+    toClient: () => toClient.splice(0),
+  };
+}
+
+test('what a client says before there is a hub is sent when one comes, in order', () => {
+  const { memory, client, toHub } = bench();
+  client({ id: 1, method: 'initialize' });
+  client({ method: 'notifications/initialized' });
+  client({ id: 2, method: 'tools/list' });
+  expect(toHub()).toEqual([]);
+  memory.hubCame();
+  expect(toHub()).toEqual([
+    { id: 1, method: 'initialize' },
+    { method: 'notifications/initialized' },
+    { id: 2, method: 'tools/list' },
+  ]);
+});
+
+test('a new hub is initialized before anything else reaches it, and the client sees no second result', () => {
+  const { memory, client, hub, toHub, toClient } = bench();
+  memory.hubCame();
+  client({ id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25' } });
+  hub({ id: 1, result: {} });
+  client({ method: 'notifications/initialized' });
+  client({ id: 2, method: 'resources/subscribe', params: { uri: 'a://' } });
+  hub({ id: 2, result: {} });
+  client({ id: 3, method: 'tools/list' });
+  toHub();
+  toClient();
+  memory.hubWent(60_000);
+  client({ method: 'notifications/roots/list_changed' });
+  memory.hubCame();
+  const [initialize, ...rest] = toHub();
+  expect(rest).toEqual([]);
+  expect(initialize).toEqual({ id: expect.any(String), method: 'initialize', params: { protocolVersion: '2025-11-25' } });
+  client({ id: 4, method: 'ping' });
+  expect(toHub()).toEqual([]);
+  hub({ id: 'scopecraft:replay:1:initialize', result: {} });
+  expect(toHub()).toEqual([
+    { method: 'notifications/initialized' },
+    { id: 'scopecraft:replay:2', method: 'resources/subscribe', params: { uri: 'a://' } },
+    { id: 3, method: 'tools/list' },
+    { id: 4, method: 'ping' },
+    { method: 'notifications/roots/list_changed' },
+  ]);
+  hub({ id: 'scopecraft:replay:2', result: {} });
+  expect(toClient()).toEqual([{ jsonrpc: '2.0', method: 'notifications/resources/updated', params: { uri: 'a://' } }]);
+});
+
+test('what was unsubscribed, refused or cancelled is not repeated', () => {
+  const { memory, client, hub, toHub } = bench();
+  memory.hubCame();
+  for (const id of [1, 2]) client({ id, method: 'resources/subscribe', params: { uri: `a://${id}` } });
+  hub({ id: 1, result: {} });
+  hub({ id: 2, error: {} });
+  client({ id: 3, method: 'resources/unsubscribe', params: { uri: 'a://1' } });
+  hub({ id: 3, result: {} });
+  client({ id: 4, method: 'tools/list' });
+  client({ method: 'notifications/cancelled', params: { requestId: 4 } });
+  client({ id: 5, method: 'subscriptions/listen', params: { notifications: {} } });
+  client({ method: 'notifications/cancelled', params: { requestId: 5 } });
+  memory.hubWent(60_000);
+  toHub();
+  memory.hubCame();
+  expect(toHub()).toEqual([]);
+});
+
+test('an answer comes once: a cancelled call and a second answer are not passed on', () => {
+  const { memory, client, hub, toClient } = bench();
+  memory.hubCame();
+  client({ id: 1, method: 'ping' });
+  client({ id: '1', method: 'ping' });
+  hub({ id: 1, result: 'number' });
+  hub({ id: 1, result: 'again' });
+  hub({ id: '1', result: 'string' });
+  expect(toClient()).toEqual([
+    { id: 1, result: 'number' },
+    { id: '1', result: 'string' },
+  ]);
+});
+
+test('giving up answers the calls under way and keeps acknowledged subscriptions for the next hub', () => {
+  const { memory, client, hub, toHub, toClient } = bench();
+  memory.hubCame();
+  client({ id: 1, method: 'subscriptions/listen', params: { notifications: { resourceSubscriptions: ['a://'] } } });
+  hub({ method: 'notifications/subscriptions/acknowledged', params: { _meta: { 'io.modelcontextprotocol/subscriptionId': 1 } } });
+  client({ id: 2, method: 'ping' });
+  expect(memory.underWay()).toBe(1);
+  memory.hubWent(60_000);
+  toClient();
+  memory.giveUp({ code: 'HUB_UNREACHABLE', message: 'No.', hint: 'Do.' });
+  expect(toClient()).toEqual([
+    { jsonrpc: '2.0', id: 2, error: { code: -32000, message: 'No.', data: { code: 'HUB_UNREACHABLE', hint: 'Do.' } } },
+  ]);
+  toHub();
+  memory.hubCame();
+  expect(toHub()).toMatchObject([{ id: 1, method: 'subscriptions/listen' }]);
+});
+
+test('lines are put together again from chunks cut anywhere, also inside a character', () => {
+  const lines = ['{"a":"é漢字🙂"}', '', '[1]', 'x'.repeat(100)];
+  const bytes = Buffer.from(`${lines.join('\n')}\r\n`);
+  for (let size = 1; size < bytes.length; size++) {
+    const got: string[] = [];
+    const take = lineSplitter(
+      1000,
+      (line) => got.push(line),
+      () => {},
+    );
+    for (let from = 0; from < bytes.length; from += size) take(bytes.subarray(from, from + size));
+    expect(got).toEqual(lines.filter((line) => line !== ''));
+  }
+});
