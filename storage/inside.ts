@@ -6,7 +6,7 @@ import { fail } from '../core/errors.ts';
 import { errnoOf } from './errno.ts';
 
 /** The largest task file that is read or written, in bytes. */
-export const MAX_TASK_BYTES = 4 * 1024 * 1024;
+export const MAX_TASK_BYTES = 1024 * 1024;
 
 /** True when `path` is `root` or below it. Both must be real paths. */
 export function isInside(root: string, path: string): boolean {

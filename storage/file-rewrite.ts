@@ -1,0 +1,177 @@
+// Changes a file that other programs edit at the same time, so that none of their edits is lost.
+//
+// The file is read through a descriptor that stays open. The new content goes into a temporary file beside it. Then the file is read
+// once more: when it is no longer the same, the temporary file is dropped and the whole is to be tried again. Else the temporary file
+// takes its place. Somebody may have opened the old file before that and write into it afterwards; so it is read again through the
+// descriptor for a while. What was appended there is appended to the new file; after any other change the new content is made
+// anew from it, and when the file was changed meanwhile too, the old one is saved beside it as `<name>.conflict`.
+import { constants, type Stats } from 'node:fs';
+import { type FileHandle, lstat, open, readlink, rm } from 'node:fs/promises';
+import { basename, dirname, relative } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { createAtomic, replaceWith, syncFolder, writeAtomic, writeBeside, writeFully } from './atomic-write.ts';
+import { openInside, readWhole } from './inside.ts';
+
+/** Why a file is never replaced: what it is cannot be kept by a rename. */
+export const PROTECTED = {
+  symlink: 'it is a symbolic link',
+  hard_linked: 'it has more than one name (hard links)',
+  read_only: 'it is read-only',
+  foreign_owner: 'it belongs to another user',
+} as const satisfies Record<string, string>;
+export type Protected = keyof typeof PROTECTED;
+
+export type RewriteOutcome =
+  | { readonly kind: 'written' | 'unchanged' | 'again' }
+  | { readonly kind: 'protected'; readonly why: Protected }
+  /** Written, but edits made at the same time could not be put together; the path of the copy with the other ones. */
+  | { readonly kind: 'conflict'; readonly copy: string };
+
+export interface RewriteOptions {
+  /** Real path the file must lie below. */
+  readonly root: string;
+  readonly file: string;
+  /** The new content, or undefined to leave the file alone. May be called several times. */
+  readonly change: (bytes: Buffer) => Buffer | undefined;
+  /** Pauses in milliseconds after which the replaced file is looked at again. */
+  readonly lateLooksMs: readonly number[];
+}
+
+interface Source {
+  readonly handle: FileHandle;
+  readonly stats: Stats;
+  readonly bytes: Buffer;
+}
+
+const MOST_COPIES = 20;
+
+/** One try. `again` means that somebody else was faster. Throws PATH_OUTSIDE, TASK_UNREADABLE or the system's error. */
+export async function rewriteFile(options: RewriteOptions): Promise<RewriteOutcome> {
+  const { root, file, change } = options;
+  if ((await lstat(file)).isSymbolicLink()) return { kind: 'protected', why: 'symlink' };
+  const handle = await openInside(root, file, 'refuse');
+  try {
+    const stats = await handle.stat();
+    const bytes = await readWhole(handle);
+    const next = change(bytes);
+    if (!next || next.equals(bytes)) return { kind: 'unchanged' };
+    const why = protection(stats);
+    if (why) return { kind: 'protected', why };
+    const source = { handle, stats, bytes };
+    if (!(await swap(file, source, next)) || (await wasMoved(file, source, next))) return { kind: 'again' };
+    return await followUp(options, source, next);
+  } finally {
+    await handle.close();
+  }
+}
+
+function protection({ nlink, mode, uid }: Stats): Protected | undefined {
+  if (nlink > 1) return 'hard_linked';
+  if ((mode & 0o222) === 0) return 'read_only';
+  const me = process.geteuid?.();
+  return me === undefined || me === 0 || me === uid ? undefined : 'foreign_owner';
+}
+
+/** Puts the new content in place when the file still is what was read; false when it is not. */
+async function swap(file: string, { handle, stats, bytes }: Source, next: Buffer): Promise<boolean> {
+  const temporary = await writeBeside(file, next, stats.mode & 0o7777);
+  try {
+    if (process.geteuid?.() === 0) await own(temporary, stats);
+    const [there, now] = [await lstat(file), await readWhole(handle)];
+    if (there.ino === stats.ino && there.dev === stats.dev && there.nlink === 1 && now.equals(bytes)) {
+      await replaceWith(temporary, file);
+      return true;
+    }
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await rm(temporary, { force: true });
+  return false;
+}
+
+/** As root, a replaced file would change hands. */
+async function own(temporary: string, { uid, gid, mode }: Stats): Promise<void> {
+  const handle = await open(temporary, 'r');
+  try {
+    await handle.chown(uid, gid);
+    await handle.chmod(mode & 0o7777);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** When the old file turns up under another name, it was moved away just before; the new one, which would be a second, is taken back. */
+async function wasMoved(file: string, { handle, stats }: Source, next: Buffer): Promise<boolean> {
+  const elsewhere = process.platform === 'linux' ? await readlink(`/proc/self/fd/${handle.fd}`) : file;
+  if (elsewhere === file) return false;
+  // its own number under that name is the proof: NFS gives deleted open files a name too, and "(deleted)" is none
+  const there = await lstat(elsewhere).catch(() => undefined);
+  if (there?.ino !== stats.ino || there.dev !== stats.dev || basename(elsewhere).startsWith('.nfs')) return false;
+  if ((await contentOf(file))?.equals(next)) await rm(file);
+  await syncFolder(dirname(file));
+  return true;
+}
+
+async function followUp(options: RewriteOptions, source: Source, next: Buffer): Promise<RewriteOutcome> {
+  let seen = source.bytes;
+  for (const [index, delayMs] of options.lateLooksMs.entries()) {
+    await pause(delayMs);
+    const now = await readWhole(source.handle);
+    if (now.equals(seen)) continue;
+    const isAppended = now.subarray(0, seen.length).equals(seen) && (seen.length === 0 || seen.at(-1) === 0x0a);
+    if (isAppended) await append(options.file, now.subarray(seen.length));
+    // a rewrite may be halfway through, so it is taken over only at the last look
+    else if (index + 1 === options.lateLooksMs.length) return takeOver(options, source.stats, now, next);
+    if (isAppended) seen = now;
+  }
+  return { kind: 'written' };
+}
+
+async function append(file: string, bytes: Uint8Array): Promise<void> {
+  const handle = await open(file, constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW);
+  try {
+    await writeFully(handle, bytes);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function takeOver(
+  { root, file, change }: RewriteOptions,
+  { mode }: Stats,
+  late: Buffer,
+  written: Buffer,
+): Promise<RewriteOutcome> {
+  const merged = change(late) ?? late;
+  const handle = await openInside(root, file, 'refuse');
+  try {
+    const bytes = await readWhole(handle);
+    if (bytes.equals(written) && (await swap(file, { handle, stats: await handle.stat(), bytes }, merged)))
+      return { kind: 'written' };
+  } finally {
+    await handle.close();
+  }
+  return { kind: 'conflict', copy: relative(root, await saveCopy(file, late, mode & 0o777)) };
+}
+
+/** Saves bytes as `<name>.conflict`, `<name>.conflict-2` and so on; the last of them is overwritten. */
+async function saveCopy(file: string, bytes: Buffer, mode: number): Promise<string> {
+  for (let number = 1; number < MOST_COPIES; number++) {
+    const copy = `${file}.conflict${number === 1 ? '' : `-${number}`}`;
+    if (await createAtomic(copy, bytes, mode)) return copy;
+  }
+  const last = `${file}.conflict-${MOST_COPIES}`;
+  await writeAtomic(last, bytes, mode);
+  return last;
+}
+
+async function contentOf(file: string): Promise<Buffer | undefined> {
+  const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW).catch(() => undefined);
+  try {
+    return handle && (await readWhole(handle));
+  } finally {
+    await handle?.close();
+  }
+}

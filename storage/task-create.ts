@@ -1,0 +1,48 @@
+// Makes the file of a new task.
+import { mkdir, realpath } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { fail } from '../core/errors.ts';
+import type { TaskDraft } from '../core/ports.ts';
+import { createAtomic } from './atomic-write.ts';
+import { errnoOf } from './errno.ts';
+import { isInside } from './inside.ts';
+
+/** Makes `<folder>/current/<id>.task.md` and gives its absolute path. Fails with TASK_EXISTS, PATH_OUTSIDE or STORAGE_FAILED. */
+export async function createTaskFile(root: string, folder: string, draft: TaskDraft): Promise<string> {
+  const file = join(root, folder, 'current', `${draft.id}.task.md`);
+  await prepareFolder(root, dirname(file));
+  const made = await createAtomic(file, textOf(draft), 0o644);
+  if (!made) fail('TASK_EXISTS', `The task "${draft.id}" is there already, in ${relative(root, file)}.`);
+  return file;
+}
+
+/** Makes a folder below the root, unless something on its way leads out. */
+async function prepareFolder(root: string, folder: string): Promise<void> {
+  const parent = dirname(folder);
+  if (folder !== root && parent !== folder) await prepareFolder(root, parent);
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST')
+      fail('STORAGE_FAILED', `The folder "${relative(root, folder)}" cannot be made: ${errnoOf(error)}.`);
+  }
+  const real = await realpath(folder).catch(() => fail('STORAGE_FAILED', `"${relative(root, folder)}" is no folder.`));
+  if (!isInside(root, real)) fail('PATH_OUTSIDE', `The folder "${relative(root, folder)}" leads out of the workspace.`);
+}
+
+function textOf({ id, title, instruction }: TaskDraft): string {
+  const words = title.replace(/[\u0000-\u001F\u007F-\u009F\u2028\u2029]+/g, ' ').trim();
+  return `# ${words || id}
+
+---
+type: task
+status: in_progress
+area: general
+---
+
+## Instruction
+${instruction.trim()}
+
+## Log
+`;
+}

@@ -1,0 +1,177 @@
+// The task files of a workspace: finds them by id, reads them, lists them, makes new ones.
+import { lstat, realpath, stat } from 'node:fs/promises';
+import { relative } from 'node:path';
+import PQueue from 'p-queue';
+import { fail, ScopecraftError } from '../core/errors.ts';
+import type { TaskStore } from '../core/ports.ts';
+import { TASK_ID, type Task } from '../core/task.ts';
+import { errnoOf } from './errno.ts';
+import { openInside, readWhole } from './inside.ts';
+import { createTaskFile } from './task-create.ts';
+import { indexTasks, type TaskIndex, type TaskProblem } from './task-index.ts';
+import { readTask } from './task-text.ts';
+
+export type { TaskProblem } from './task-index.ts';
+
+export interface TaskFiles extends TaskStore {
+  /** Real path of the workspace. */
+  readonly root: string;
+  /** The full id and the file of a task, without reading it. Undefined when there is none; fails with PATH_OUTSIDE or INVALID_INPUT. */
+  locate(id: string): Promise<TaskPlace | undefined>;
+  /** Files that are left out of the list, and why. */
+  problems(): Promise<readonly TaskProblem[]>;
+}
+
+export interface TaskPlace {
+  readonly id: string;
+  /** Absolute path. */
+  readonly file: string;
+}
+
+export interface TaskFilesOptions {
+  /** Absolute path of the workspace, which must be there. */
+  readonly workspace: string;
+  /** Folders with task files, below the workspace; new tasks go into the first one. */
+  readonly folders?: readonly string[];
+}
+
+interface Remembered {
+  readonly stamp: string;
+  readonly outcome: Task | ScopecraftError;
+}
+
+/** How many files are open at once while reading a list. */
+const OPEN_FILES = 32;
+/** Clocks of file systems tick this coarsely: a change within the same tick leaves the times as they are. In milliseconds. */
+const CLOCK_TICK_MS = 50;
+/** For how long a walk through the folders answers for a file that is still there: a hub start looks up thousands. */
+const WALK_HOLDS_MS = 1000;
+
+/** Opens the task files of a workspace. Fails with WORKSPACE_MISSING. */
+export async function createTaskFiles({ workspace, folders = ['.tasks'] }: TaskFilesOptions): Promise<TaskFiles> {
+  const root = await realpath(workspace).catch(() => fail('WORKSPACE_MISSING', `There is no folder "${workspace}".`));
+  const read = new Map<string, Remembered>();
+  let walked: { readonly at: number; readonly index?: TaskIndex } = { at: 0 };
+
+  const walk = async (): Promise<TaskIndex> => {
+    const at = Date.now();
+    const index = await indexTasks(root, folders);
+    walked = { at, index };
+    return index;
+  };
+
+  const outcomeOf = async ({ id, file }: TaskPlace): Promise<Task | ScopecraftError> => {
+    const before = Date.now();
+    const stats = await stat(file).catch(() => undefined);
+    const stamp = stats ? [id, stats.dev, stats.ino, stats.size, stats.mtimeMs, stats.ctimeMs].join(':') : '';
+    const known = read.get(file);
+    if (known && known.stamp === stamp) return known.outcome;
+    const outcome = await readPlace(root, { id, file });
+    const isStill = stats !== undefined && Math.max(stats.mtimeMs, stats.ctimeMs) < before - CLOCK_TICK_MS;
+    if (isStill) read.set(file, { stamp, outcome });
+    else read.delete(file);
+    return outcome;
+  };
+  const readAll = async (): Promise<{
+    readonly index: TaskIndex;
+    readonly outcomes: readonly (readonly [TaskPlace, Task | ScopecraftError])[];
+  }> => {
+    const index = await walk();
+    const present = new Set(index.files.values());
+    for (const file of read.keys()) if (!present.has(file)) read.delete(file);
+    const queue = new PQueue({ concurrency: OPEN_FILES });
+    const places = [...index.files].map(([id, file]) => ({ id, file }));
+    const outcomes = await queue.addAll(places.map((place) => async () => [place, await outcomeOf(place)] as const));
+    return { index, outcomes: outcomes.toSorted(([a], [b]) => (a.id < b.id ? -1 : 1)) };
+  };
+  const locate = async (id: string): Promise<TaskPlace | undefined> => {
+    const file = Date.now() - walked.at < WALK_HOLDS_MS ? walked.index?.files.get(checkedId(id)) : undefined;
+    if (file !== undefined && (await isThere(file))) return { id, file };
+    return findPlace(await walk(), checkedId(id));
+  };
+
+  return {
+    root,
+    locate,
+    async get(id) {
+      const place = await locate(id);
+      if (!place) return undefined;
+      const outcome = await outcomeOf(place);
+      // moved to another folder between looking it up and reading it
+      const moved = (await isThere(place.file)) ? undefined : findPlace(await walk(), checkedId(id));
+      return taskOf(moved ? await outcomeOf(moved) : outcome);
+    },
+    async list() {
+      const { outcomes } = await readAll();
+      return outcomes.flatMap(([, outcome]) => (outcome instanceof ScopecraftError ? [] : [outcome]));
+    },
+    async problems() {
+      const { index, outcomes } = await readAll();
+      const unread = outcomes.flatMap(([{ file }, outcome]) =>
+        outcome instanceof ScopecraftError ? [{ file: relative(root, file), code: outcome.code, message: outcome.message }] : [],
+      );
+      return [...index.problems, ...unread].toSorted((a, b) => (a.file < b.file ? -1 : 1));
+    },
+    async create(draft) {
+      const id = checkedId(draft.id);
+      if (id.includes('/')) fail('INVALID_INPUT', `"${id}" names a subtask; a new task has an id without a slash.`);
+      const taken = (await walk()).files.get(id);
+      if (taken !== undefined) fail('TASK_EXISTS', `The task "${id}" is there already, in ${relative(root, taken)}.`);
+      const file = await createTaskFile(root, folders[0] ?? '.tasks', { ...draft, id });
+      return taskOf(await readPlace(root, { id, file }));
+    },
+  };
+}
+
+function taskOf(outcome: Task | ScopecraftError): Task {
+  if (outcome instanceof ScopecraftError) throw outcome;
+  return outcome;
+}
+
+async function isThere(file: string): Promise<boolean> {
+  return (await lstat(file).catch(() => undefined)) !== undefined;
+}
+
+function checkedId(id: string): string {
+  if (TASK_ID.test(id)) return id;
+  const shown = JSON.stringify(id.slice(0, 140));
+  const leadsOut = /^(?:[/\\~]|[A-Za-z]:)/.test(id) || id.split(/[/\\]/).includes('..');
+  if (leadsOut) fail('PATH_OUTSIDE', `The task id ${shown} is a path; an id names a file in the task folders.`);
+  return fail(
+    'INVALID_INPUT',
+    `${shown} is no task id; it may hold letters, digits, dots, dashes and underlines, and one slash before a subtask.`,
+  );
+}
+
+function findPlace(index: TaskIndex, id: string): TaskPlace | undefined {
+  const file = index.files.get(id);
+  if (file !== undefined) return { id, file };
+  const [fullId, ...more] = index.stems.get(id) ?? [];
+  if (more.length > 0)
+    fail('INVALID_INPUT', `"${id}" is the name of ${more.length + 1} subtasks: ${[fullId, ...more].join(', ')}.`);
+  const stemFile = fullId === undefined ? undefined : index.files.get(fullId);
+  if (fullId !== undefined && stemFile !== undefined) return { id: fullId, file: stemFile };
+  const [blocked] = index.blocked;
+  // the task may well be behind a folder that was not entered: "not found" would send the caller astray
+  if (blocked !== undefined)
+    fail('PATH_OUTSIDE', `There is no task "${id}" inside the workspace, and the folder "${blocked}" leads out of it.`);
+  return undefined;
+}
+
+async function readPlace(root: string, { id, file }: TaskPlace): Promise<Task | ScopecraftError> {
+  const name = relative(root, file);
+  const unreadable = (why: string, details: Readonly<Record<string, unknown>> = {}) =>
+    new ScopecraftError('TASK_UNREADABLE', `The task file "${name}" cannot be read: ${why}.`, { file: name, ...details });
+  try {
+    const handle = await openInside(root, file, 'follow');
+    try {
+      const outcome = readTask(id, file, await readWhole(handle));
+      return 'task' in outcome ? outcome.task : unreadable(outcome.problem, { details: outcome.details });
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (error instanceof ScopecraftError && error.code === 'PATH_OUTSIDE') return error;
+    return unreadable(error instanceof ScopecraftError ? error.message.replace(/\.$/, '') : (errnoOf(error) ?? 'unknown error'));
+  }
+}

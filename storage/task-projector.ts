@@ -1,0 +1,159 @@
+// Keeps task files true: after each durable event of a session, its state and history are written into the file of its task.
+//
+// The ledger leads, the file follows. Events that come while a file waits for its turn or is being written share the next write, which
+// takes the state as it is then. Nothing here ever fails a caller: what cannot be written is reported, once per file and reason.
+import { basename, relative } from 'node:path';
+import PQueue from 'p-queue';
+import type { Ledger } from '../core/ledger.ts';
+import type { Session } from '../core/session.ts';
+import { errnoOf } from './errno.ts';
+import { type RewriteOutcome, rewriteFile } from './file-rewrite.ts';
+import { isText } from './inside.ts';
+import { asProjectionError, ProjectionError, type ProjectionProblem } from './projection-problem.ts';
+import type { TaskFiles } from './task-files.ts';
+import { spliceBytes } from './task-splice.ts';
+
+export type { ProjectionCode, ProjectionProblem } from './projection-problem.ts';
+
+export interface TaskProjector {
+  /** Writes a session into its task file if the file does not say so already; resolves when that is done or was reported. Never rejects. */
+  project(session: Session): Promise<void>;
+  /** Resolves when nothing waits to be written. */
+  settled(): Promise<void>;
+  /** Listens no more, and resolves when what was heard is written. */
+  close(): Promise<void>;
+}
+
+export interface TaskProjectorOptions {
+  readonly ledger: Pick<Ledger, 'subscribe' | 'session'>;
+  readonly taskFiles: Pick<TaskFiles, 'root' | 'locate'>;
+  readonly onProblem: (problem: ProjectionProblem) => void;
+  /** Pauses after which a replaced file is looked at again for edits that came too late, in milliseconds. */
+  readonly lateLooksMs?: readonly number[];
+}
+
+/** How many files are written at once, and how often one is tried while somebody else keeps changing it. */
+const WRITERS = 8;
+const TRIES = 8;
+
+interface Waiting {
+  readonly sessions: Map<string, Session>;
+  readonly done: Promise<void>;
+}
+
+/** Starts to follow the ledger. */
+export function createTaskProjector({
+  ledger,
+  taskFiles,
+  onProblem,
+  lateLooksMs = [0, 20, 100],
+}: TaskProjectorOptions): TaskProjector {
+  const { root } = taskFiles;
+  const writers = new PQueue({ concurrency: WRITERS });
+  const waiting = new Map<string, Waiting>();
+  const turns = new Map<string, Promise<unknown>>();
+  const reported = new Set<string>();
+
+  const project = (session: Session): Promise<void> => {
+    const { taskId } = session;
+    const known = waiting.get(taskId);
+    if (known) {
+      known.sessions.set(session.id, session);
+      return known.done;
+    }
+    const sessions = new Map([[session.id, session]]);
+    const done = inTurn(turns, taskId, () => writers.add(() => write(taskId, sessions)));
+    waiting.set(taskId, { sessions, done });
+    return done;
+  };
+
+  const write = async (taskId: string, sessions: ReadonlyMap<string, Session>): Promise<void> => {
+    // from here on, what comes in waits for the next write
+    waiting.delete(taskId);
+    let file: string | undefined;
+    try {
+      for (let attempt = 1; attempt <= TRIES; attempt++) {
+        // looked up each time: a task file may be moved to another folder at any moment
+        const place = await taskFiles.locate(taskId);
+        if (!place) throw new ProjectionError('missing');
+        file = relative(root, place.file);
+        const current = [...sessions.values()].map((session) => ledger.session(session.id) ?? session);
+        const outcome = await inTurn(turns, place.file, () => rewriteOnce(root, place.file, current, lateLooksMs));
+        if (outcome.kind === 'protected') throw new ProjectionError(outcome.why);
+        if (outcome.kind === 'conflict') throw new ProjectionError('conflict', basename(outcome.copy));
+        if (outcome.kind !== 'again') return forget(file);
+      }
+      throw new ProjectionError('busy');
+    } catch (error) {
+      report(taskId, file, asProjectionError(error));
+    }
+  };
+
+  const report = (taskId: string, file: string | undefined, { code, message }: ProjectionError): void => {
+    const key = keyOf(file ?? taskId, code);
+    if (reported.has(key)) return;
+    reported.add(key);
+    onProblem({ taskId, file, code, message: `Task "${taskId}" does not show its sessions: ${message}.` });
+  };
+
+  /** A file that could be written again is reported anew when it fails again. */
+  const forget = (file: string): void => {
+    for (const key of [...reported]) if (key.startsWith(keyOf(file, ''))) reported.delete(key);
+  };
+
+  const settled = async (): Promise<void> => {
+    while (turns.size > 0) await Promise.allSettled(turns.values());
+  };
+
+  const unsubscribe = ledger.subscribe((event) => {
+    if (event.name === 'session.spoke' || event.name === 'session.starting' || !('sessionId' in event.data)) return;
+    const session = ledger.session(event.data.sessionId);
+    if (session) void project(session);
+  });
+
+  return {
+    project,
+    settled,
+    close() {
+      unsubscribe();
+      return settled();
+    },
+  };
+}
+
+async function rewriteOnce(
+  root: string,
+  file: string,
+  sessions: readonly Session[],
+  lateLooksMs: readonly number[],
+): Promise<RewriteOutcome> {
+  const change = (bytes: Buffer): Buffer => {
+    if (!isText(bytes)) throw new ProjectionError('not_text');
+    const result = spliceBytes(bytes, sessions);
+    if ('refused' in result) throw new ProjectionError(result.refused);
+    return result.text;
+  };
+  try {
+    return await rewriteFile({ root, file, change, lateLooksMs });
+  } catch (error) {
+    // gone between looking it up and opening it: the next look-up finds it elsewhere or missing
+    if (errnoOf(error) === 'ENOENT') return { kind: 'again' };
+    throw error;
+  }
+}
+
+/** Runs deeds with the same key one after the other. */
+async function inTurn<Result>(turns: Map<string, Promise<unknown>>, key: string, deed: () => Promise<Result>): Promise<Result> {
+  const before = turns.get(key) ?? Promise.resolve();
+  const mine = before.then(deed, deed);
+  turns.set(key, mine);
+  try {
+    return await mine;
+  } finally {
+    if (turns.get(key) === mine) turns.delete(key);
+  }
+}
+
+function keyOf(file: string, code: string): string {
+  return `${file}\0${code}`;
+}
