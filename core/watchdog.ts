@@ -1,0 +1,95 @@
+// Watches what one run says: an agent that fell silent, never spoke, or floods its log is asked to stop.
+//
+// Silence is judged only where output is a sign of life: of agents that speak stream-json. Others may print at their end alone, or to standard
+// error. From `watch` on, the first output has `startTimeoutMs`, each further one `idleTimeoutMs`. Timers count time that passed for this process,
+// not clock readings, so that a machine that slept or a clock that was set kills nobody.
+//
+// The log is judged of every agent: by its size, and by its growth in each minute. A run that was found after a restart is read again from its
+// beginning, so its first minute tells nothing about growth.
+//
+// A run is asked to stop at most once. `done` ends the watch.
+import type { Clock, Settings } from './ports.ts';
+import type { EndCause } from './session.ts';
+import { bytesOf, sizeText } from './size.ts';
+
+export interface WatchdogParts {
+  readonly clock: Clock;
+  readonly settings: Pick<Settings, 'current'>;
+  readonly stop: (sessionId: string, cause: EndCause) => Promise<void>;
+  /** True while silence of this session means nothing, such as when it waits for a person. */
+  readonly mayBeQuiet?: (sessionId: string) => boolean;
+  /** Told when a stop fails. */
+  readonly onError: (error: unknown) => void;
+}
+
+export interface WatchedRun {
+  readonly sessionId: string;
+  readonly output: 'stream-json' | 'text';
+  /** True: found alive after a restart of the hub. */
+  readonly isFound: boolean;
+}
+
+export interface Watch {
+  /** The log has so many bytes now. */
+  spoke(bytes: number): void;
+  done(): void;
+}
+
+export interface Watchdog {
+  watch(run: WatchedRun): Watch;
+}
+
+const MINUTE_MS = 60_000;
+/** Most that a log may grow within one minute, in bytes. */
+export const FLOOD_BYTES = 100 * 1024 ** 2;
+
+export function createWatchdog({ clock, settings, stop, mayBeQuiet = () => false, onError }: WatchdogParts): Watchdog {
+  return {
+    watch({ sessionId, output, isFound }) {
+      let isOver = false;
+      let disarm = () => {};
+      let bytes = 0;
+      let minute = { from: clock.now(), bytes: 0, counts: !isFound };
+
+      const end = (cause: EndCause) => {
+        over();
+        stop(sessionId, cause).catch(onError);
+      };
+      const over = () => {
+        isOver = true;
+        disarm();
+      };
+      const arm = (ms: number, reason: string) => {
+        disarm();
+        if (output === 'text' || ms === 0) return;
+        disarm = clock.after(ms, () => {
+          if (mayBeQuiet(sessionId)) arm(ms, reason);
+          else end({ kind: 'idle_timeout', reason });
+        });
+      };
+
+      const { startTimeoutMs } = settings.current().resources;
+      arm(startTimeoutMs, `it said nothing within ${startTimeoutMs} ms of its start`);
+      return {
+        spoke(size) {
+          if (isOver) return;
+          const { idleTimeoutMs } = settings.current().resources;
+          const most = bytesOf(settings.current().storage.maxLogBytes);
+          const age = clock.now() - minute.from;
+          if (age >= MINUTE_MS || age < 0) minute = { from: clock.now(), bytes, counts: true };
+          bytes = size;
+          if (most > 0 && size > most)
+            return end({ kind: 'log_flood', reason: `its log has ${sizeText(size)}; at most ${sizeText(most)} are kept` });
+          if (minute.counts && size - minute.bytes > FLOOD_BYTES) {
+            return end({
+              kind: 'log_flood',
+              reason: `its log grew by ${sizeText(size - minute.bytes)} within a minute; at most ${sizeText(FLOOD_BYTES)} may`,
+            });
+          }
+          arm(idleTimeoutMs, `it said nothing for ${idleTimeoutMs} ms`);
+        },
+        done: over,
+      };
+    },
+  };
+}

@@ -1,0 +1,119 @@
+// Measures all runs with one look at the process table: which processes are whose, what they take of memory and processor, and the machine.
+//
+// Memory is the sum of proportional set sizes where the kernel tells them, else of resident sizes. Processor time is the difference to the
+// sample before, over the processes that were in both: the first sample of a process tells nothing, and one that lived only between two
+// samples is not seen.
+import pidusage from 'pidusage';
+import type { Meter, RunUsage } from '../core/ports.ts';
+import type { ProcessRef } from '../core/session.ts';
+import { createAttribution, type MarkedRun } from './attribution.ts';
+import { measureMachine } from './machine.ts';
+import { createMemoryShares, type ResidentProcess } from './memory-share.ts';
+import { isAlive, processTable } from './process.ts';
+import { readClaim, readSpec, runFolder } from './run-folder.ts';
+
+export interface MeterOptions {
+  readonly stateDir: string;
+  /** Runs that use more bytes than this are measured exactly in every sample. */
+  readonly exactAbove?: () => number;
+  /** Milliseconds of each sample to spend on bringing the other runs' figures up to date. */
+  readonly budgetMs?: number;
+}
+
+interface Spent {
+  readonly startedAt: string;
+  readonly cpuMs: number;
+  readonly atMs: number;
+}
+
+interface MeasuredProcess extends ResidentProcess {
+  /** Cores it kept busy since the sample before; 0 in its first. */
+  readonly cpu: number;
+}
+
+export function createMeter({ stateDir, exactAbove = () => Number.POSITIVE_INFINITY, budgetMs = 5 }: MeterOptions): Meter {
+  const attribution = createAttribution();
+  const shares = createMemoryShares({ budgetMs });
+  let runs = new Map<string, MarkedRun>();
+  let spent = new Map<number, Spent>();
+
+  async function marked(sessionId: string, run: number): Promise<MarkedRun> {
+    const key = keyOf(sessionId, run);
+    const before = runs.get(key);
+    if (before?.mark !== undefined && before.supervisor) return before;
+    const folder = runFolder(stateDir, sessionId, run);
+    const [spec, claim] = await Promise.all([readSpec(folder), readClaim(folder)]);
+    return { key, mark: spec?.mark, supervisor: claim === 'fenced' ? undefined : claim };
+  }
+
+  /** Resident size and processor share of the processes that are still there. */
+  async function measured(refs: readonly ProcessRef[]): Promise<ReadonlyMap<number, MeasuredProcess>> {
+    const stats = await statsOf(refs);
+    const atMs = performance.now();
+    const now = new Map<number, Spent>();
+    const processes = new Map<number, MeasuredProcess>();
+    for (const { pid, startedAt } of refs) {
+      const stat = stats[pid];
+      if (!stat) continue;
+      const last = spent.get(pid);
+      const before = last?.startedAt === startedAt ? last : undefined;
+      const cpu = before && atMs > before.atMs ? Math.max(0, stat.ctime - before.cpuMs) / (atMs - before.atMs) : 0;
+      now.set(pid, { startedAt, cpuMs: stat.ctime, atMs });
+      processes.set(pid, { pid, startedAt, residentBytes: stat.memory, cpu });
+    }
+    spent = now;
+    return processes;
+  }
+
+  return {
+    async sample(asked) {
+      const machine = measureMachine();
+      const found = await Promise.all(asked.map(({ sessionId, run }) => marked(sessionId, run)));
+      runs = new Map(found.map((run) => [run.key, run]));
+      const members =
+        asked.length === 0 ? new Map<string, readonly ProcessRef[]>() : attribution.sort(await processTable(), found);
+      const processes = await measured([...members.values()].flat());
+      const groups = [...members].map(([key, refs]) => ({ key, processes: refs.flatMap(({ pid }) => processes.get(pid) ?? []) }));
+      const near = groups.filter((group) => memoryOf(group.processes) > exactAbove());
+      await shares.refresh([...processes.values()], new Set(near.flatMap((group) => group.processes.map(({ pid }) => pid))));
+      const answer = new Map<string, RunUsage>();
+      for (const { sessionId, run } of asked) {
+        const group = groups.find(({ key }) => key === keyOf(sessionId, run));
+        if (group && group.processes.length > 0) answer.set(sessionId, usageOf(group.processes));
+      }
+      return { machine: await machine, runs: answer };
+    },
+  };
+
+  function memoryOf(processes: readonly MeasuredProcess[]): number {
+    return processes.reduce((sum, process) => sum + shares.estimate(process), 0);
+  }
+
+  function usageOf(processes: readonly MeasuredProcess[]): RunUsage {
+    return {
+      memoryBytes: memoryOf(processes),
+      cpu: processes.reduce((sum, { cpu }) => sum + cpu, 0),
+      processes: processes.length,
+    };
+  }
+}
+
+function keyOf(sessionId: string, run: number): string {
+  return `${sessionId} ${run}`;
+}
+
+type Stats = Readonly<Record<number, pidusage.Status | undefined>>;
+
+/** What pidusage knows of these processes; those that are gone are missing. */
+async function statsOf(refs: readonly ProcessRef[]): Promise<Stats> {
+  const stats = await pidusageOf(refs, {});
+  // pidusage keeps what it knew of a pid, so that it misses a process that was given that pid since; asking ps makes it forget
+  const missed = refs.filter((ref) => !stats[ref.pid] && isAlive(ref));
+  return missed.length === 0 ? stats : { ...stats, ...(await pidusageOf(missed, { usePs: true })) };
+}
+
+async function pidusageOf(refs: readonly ProcessRef[], options: { readonly usePs?: boolean }): Promise<Stats> {
+  const pids = refs.map(({ pid }) => pid);
+  // it fails when none of them is there any more
+  return pids.length === 0 ? {} : pidusage(pids, options).catch(() => ({}));
+}
