@@ -1,0 +1,172 @@
+// What the declarations promise, held against a real hub: examples work, answers have their shape and size, lists are the same for all.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { ERRORS, ErrorView } from '../../core/errors.ts';
+import { TOOLS } from '../../tools/index.ts';
+import { connect, type TestClient } from '../support/clients.ts';
+import { openRawDoor } from '../support/raw-door.ts';
+import { makeWorkspace, type Workspace } from '../support/workspace.ts';
+
+const MOST_CHARACTERS = 10_000;
+const MOST_EVER = 40_000;
+const REVISIONS = ['2026-07-28', '2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'];
+const task = (lines: string) =>
+  `# Fix the login\n\n---\ntype: bug\nstatus: todo\narea: auth\n---\n\n## Instruction\n\n${lines}\n`;
+const TASKS = {
+  'fix-login': task('@@tool Bash {"command": "echo ok"}\n@@cost 0.01\n@@say It is fixed.'),
+  'long-answer': task(`@@say ${'a long answer '.repeat(3000)}`),
+  flood: task('@@flood 3000\n@@say done'),
+  hang: task('@@hang'),
+};
+const Content = z.array(z.object({ type: z.literal('text'), text: z.string() })).length(1);
+const Result = z.looseObject({ isError: z.boolean().optional(), structuredContent: z.unknown().optional(), content: Content });
+
+let workspace: Workspace;
+let client: TestClient;
+let sessionId: string;
+
+beforeAll(async () => {
+  workspace = await makeWorkspace({ tasks: TASKS, userConfig: { defaultAgent: 'demo' } });
+  client = await connect('modern', at());
+  sessionId = await settled('fix-login');
+});
+
+afterAll(async () => {
+  await client?.close();
+  await workspace?.close();
+});
+
+const at = () => ({ env: workspace.env, cwd: workspace.path });
+const idOf = (answer: unknown) => z.looseObject({ id: z.string() }).parse(answer).id;
+
+async function settled(taskId: string): Promise<string> {
+  const id = idOf(await client.call('session_start', { taskId }));
+  await client.call('session_wait', { sessionIds: [id], until: 'all', timeoutSeconds: 30 });
+  return id;
+}
+
+/** An example with the session that was started for it. */
+function filled(example: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return z.record(z.string(), z.unknown()).parse(JSON.parse(JSON.stringify(example).replaceAll('{{session}}', sessionId)));
+}
+
+const EXAMPLES = TOOLS.flatMap((tool) =>
+  tool.examples.map((example) => [tool.name, JSON.stringify(example), tool, example] as const),
+);
+
+describe('an example', () => {
+  it.each(EXAMPLES)('of %s works and gives what was promised: %s', async (name, _text, tool, example) => {
+    const answer = await client.call(name, filled(example));
+    expect(tool.output.safeParse(answer).error).toBeUndefined();
+    expect(answer.summary).toMatch(/\S\.$/);
+    expect(JSON.stringify(answer).length).toBeLessThanOrEqual(MOST_CHARACTERS);
+  });
+});
+
+describe('an answer', () => {
+  it('stays within its size, whatever agents said and however many sessions there are', async () => {
+    const long = await settled('long-answer');
+    const flood = await settled('flood');
+    // they take all slots, so that the others wait
+    const hanging = await Promise.all([1, 2, 3].map(() => client.call('session_start', { taskId: 'hang' }).then(idOf)));
+    const many = await Promise.all(
+      Array.from({ length: 60 }, (_, at) =>
+        client.call('session_start', { taskId: 'fix-login', label: `many ${at}` }).then(idOf),
+      ),
+    );
+    const calls: readonly (readonly [string, Record<string, unknown>, number])[] = [
+      ['queue_status', {}, MOST_CHARACTERS],
+      ['session_get', { sessionId: long }, MOST_CHARACTERS],
+      ['session_cancel', { sessionId: long }, MOST_CHARACTERS],
+      ['session_wait', { sessionIds: [long, flood] }, MOST_CHARACTERS],
+      ['session_logs', { sessionId: long }, MOST_CHARACTERS],
+      ['session_logs', { sessionId: flood }, MOST_CHARACTERS],
+      ['session_logs', { sessionId: flood, after: '0:0.0' }, MOST_CHARACTERS],
+      ['session_logs', { sessionId: flood, after: '0:0.0', limit: 500 }, MOST_EVER],
+      ['session_list', {}, MOST_CHARACTERS],
+      ['session_list', { limit: 100 }, MOST_EVER],
+      ['session_wait', { sessionIds: [long, flood, ...many.slice(0, 48)] }, MOST_EVER],
+      ['event_list', {}, MOST_CHARACTERS],
+      ['event_list', { limit: 200 }, MOST_CHARACTERS],
+      ['event_list', { after: '0', limit: 200 }, MOST_CHARACTERS],
+      ['task_list', {}, MOST_CHARACTERS],
+    ];
+    const sizes = await Promise.all(
+      calls.map(async ([name, args, most]) => ({ name, args, most, size: JSON.stringify(await client.call(name, args)).length })),
+    );
+    expect(sizes.filter(({ size, most }) => size > most)).toEqual([]);
+    await Promise.all([...many, ...hanging].map((id) => client.call('session_cancel', { sessionId: id })));
+    await client.call('session_wait', { sessionIds: hanging, until: 'all' });
+  }, 90_000);
+
+  it('of event_list can be read on to the end without a gap', async () => {
+    const seqs: number[] = [];
+    const Page = z.looseObject({
+      events: z.array(z.looseObject({ seq: z.number() })),
+      total: z.number(),
+      nextCursor: z.string(),
+    });
+    for (let after = '0'; ; ) {
+      const { events, nextCursor } = Page.parse(await client.call('event_list', { after, limit: 200 }));
+      if (events.length === 0) break;
+      seqs.push(...events.map(({ seq }) => seq));
+      after = nextCursor;
+    }
+    expect(seqs.length).toBeGreaterThan(100);
+    expect(seqs).toEqual(seqs.map((_, at) => at + 1));
+  });
+});
+
+describe('the list of tools', () => {
+  it('is the same to the byte on every connection and in every revision', async () => {
+    const lists = await Promise.all(
+      [...REVISIONS, '2026-07-28'].map(async (revision) => {
+        const door = await openRawDoor(revision, at());
+        const [first, second] = [await door.ask('tools/list'), await door.ask('tools/list')];
+        await door.close();
+        return [JSON.stringify(first.tools), JSON.stringify(second.tools)];
+      }),
+    );
+    const [list = '', ...others] = lists.flat();
+    expect(list).toContain('session_start');
+    expect(others.filter((other) => other !== list)).toEqual([]);
+  });
+});
+
+describe('on the wire', () => {
+  it.each(['2026-07-28', '2025-06-18'])(
+    'a failure is answered in %s with isError and the error as JSON in one text, and nothing else',
+    async (revision) => {
+      const door = await openRawDoor(revision, at());
+      try {
+        const { isError, structuredContent, content } = Result.parse(
+          await door.ask('tools/call', { name: 'session_get', arguments: { sessionId: 'nobody' } }),
+        );
+        expect(isError).toBe(true);
+        expect(structuredContent).toBeUndefined();
+        const error = ErrorView.parse(JSON.parse(content[0]?.text ?? ''));
+        expect(Object.keys(error)).toEqual(['code', 'message', 'retry', 'hint']);
+        expect(error).toMatchObject({
+          code: 'SESSION_NOT_FOUND',
+          message: 'There is no session "nobody".',
+          ...ERRORS.SESSION_NOT_FOUND,
+        });
+      } finally {
+        await door.close();
+      }
+    },
+  );
+
+  it('a good answer has the same JSON in both places', async () => {
+    const door = await openRawDoor('2025-11-25', at());
+    try {
+      const { isError, structuredContent, content } = Result.parse(
+        await door.ask('tools/call', { name: 'session_get', arguments: { sessionId } }),
+      );
+      expect(isError ?? false).toBe(false);
+      expect(JSON.parse(content[0]?.text ?? '')).toEqual(structuredContent);
+    } finally {
+      await door.close();
+    }
+  });
+});
