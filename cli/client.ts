@@ -32,7 +32,10 @@ export interface ClientOptions {
 /** The workspace that the CLI is about. Fails with WORKSPACE_MISSING. */
 export function workspaceOf(flag: string | undefined): string {
   const cwd = process.cwd();
-  return findWorkspace({ flag, environment: readEnvironment(), cwd }) ?? fail('WORKSPACE_MISSING', `"${cwd}" is no place for a workspace.`);
+  return (
+    findWorkspace({ flag, environment: readEnvironment(), cwd }) ??
+    fail('WORKSPACE_MISSING', `"${cwd}" is no place for a workspace.`)
+  );
 }
 
 /** Connects to the hub, starting it where there is none. When the hub is gone later, calls and subscriptions go on with the next one. */
@@ -59,7 +62,10 @@ export async function connectClient({ workspace: flag, start = true }: ClientOpt
       for (let tries = 1; ; tries++) {
         const used = link;
         try {
-          const result = await used.client.callTool({ name, arguments: { ...args }, _meta }, { timeout: 120_000, ...(signal && { signal }) });
+          const result = await used.client.callTool(
+            { name, arguments: { ...args }, _meta },
+            { timeout: 120_000, ...(signal && { signal }) },
+          );
           if (result.isError) throw errorOf(result.content);
           return z.record(z.string(), z.unknown()).parse(result.structuredContent);
         } catch (error) {
@@ -103,12 +109,21 @@ async function openLink(workspace: string, start: boolean, listeners: ReadonlySe
     for (const listener of listeners) listener(params.uri);
   });
   await client.connect(socketTransport(socket));
-  return { client, hub: welcome, isOpen: () => !socket.destroyed && !socket.readableEnded, onClose: (callback) => void socket.once('close', callback) };
+  return {
+    client,
+    hub: welcome,
+    isOpen: () => !socket.destroyed && !socket.readableEnded,
+    onClose: (callback) => void socket.once('close', callback),
+  };
 }
 
 /** The failure a tool answered with, as it was thrown at the other end. */
 function errorOf(content: unknown): ScopecraftError {
-  const text = z.array(z.looseObject({ text: z.string() })).min(1).parse(content)[0]?.text ?? '{}';
+  const text =
+    z
+      .array(z.looseObject({ text: z.string() }))
+      .min(1)
+      .parse(content)[0]?.text ?? '{}';
   const { code, message, details } = ErrorView.parse(JSON.parse(text));
   return isErrorCode(code) ? new ScopecraftError(code, message, details) : new ScopecraftError('INTERNAL', message, details);
 }

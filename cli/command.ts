@@ -1,5 +1,5 @@
 // Commands derived from tools: `session_start` is `sc session start`, its input fields are its flags and arguments.
-import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { z } from 'zod';
 import { fail, nearest } from '../core/errors.ts';
 import { ALIASES } from '../tools/aliases.ts';
@@ -31,7 +31,10 @@ export const COMMON_FLAGS = {
   workspace: { type: 'string', says: 'Folder of the project. Default: found from here.' },
   format: { type: 'string', says: 'table (default) or json.' },
   help: { type: 'boolean', says: 'Explains the command.' },
-  follow: { type: 'boolean', says: 'With session start, wait and logs: show what happens until it settles. Ctrl-C ends the following, not the session.' },
+  follow: {
+    type: 'boolean',
+    says: 'With session start, wait and logs: show what happens until it settles. Ctrl-C ends the following, not the session.',
+  },
 } as const;
 
 const Field = z.looseObject({
@@ -43,10 +46,12 @@ const Field = z.looseObject({
 });
 
 /** All commands, old names last. */
-export const COMMANDS: readonly Command[] = [...TOOLS.map((tool) => tool.name), ...ALIASES.map((alias) => alias.name)].flatMap((name) => {
-  const found = toolNamed(name);
-  return found ? [{ words: name.split('_'), tool: found.tool, flags: flagsOf(found.tool) }] : [];
-});
+export const COMMANDS: readonly Command[] = [...TOOLS.map((tool) => tool.name), ...ALIASES.map((alias) => alias.name)].flatMap(
+  (name) => {
+    const found = toolNamed(name);
+    return found ? [{ words: name.split('_'), tool: found.tool, flags: flagsOf(found.tool) }] : [];
+  },
+);
 
 function flagsOf(tool: Tool): readonly Flag[] {
   const { properties = {} } = z.toJSONSchema(tool.input, { io: 'input' });
@@ -70,18 +75,27 @@ export interface Parsed {
 /** The input a command line means. Fails with INVALID_INPUT and says what is allowed. */
 export function parseCommand({ tool, flags }: Command, args: readonly string[]): Parsed {
   const options: NonNullable<ParseArgsConfig['options']> = {};
-  for (const { flag, kind, isList } of flags) options[flag] = { type: kind === 'boolean' ? 'boolean' : 'string', multiple: isList };
+  for (const { flag, kind, isList } of flags)
+    options[flag] = { type: kind === 'boolean' ? 'boolean' : 'string', multiple: isList };
   for (const [flag, { type }] of Object.entries(COMMON_FLAGS)) options[flag] = { type };
   const { values, positionals } = parse(args, options);
   const given: Record<string, unknown> = {};
   for (const flag of flags) {
     const value = values[flag.flag];
-    if (value !== undefined) given[flag.field] = Array.isArray(value) ? value.flatMap((one) => listOf(flag, one)) : valueOf(flag, value);
+    if (value !== undefined)
+      given[flag.field] = Array.isArray(value) ? value.flatMap((one) => listOf(flag, one)) : valueIn(flag, value);
   }
   placePositionals(tool, flags, positionals, given);
   const format = values.format ?? 'table';
-  if (format !== 'table' && format !== 'json') fail('INVALID_INPUT', `"--format" must be table or json, not "${String(format)}".`);
-  return { input: given, workspace: textOf(values.workspace), format, help: values.help === true, follow: values.follow === true };
+  if (format !== 'table' && format !== 'json')
+    fail('INVALID_INPUT', `"--format" must be table or json, not "${String(format)}".`);
+  return {
+    input: given,
+    workspace: textOf(values.workspace),
+    format,
+    help: values.help === true,
+    follow: values.follow === true,
+  };
 }
 
 function parse(args: readonly string[], options: NonNullable<ParseArgsConfig['options']>) {
@@ -89,13 +103,22 @@ function parse(args: readonly string[], options: NonNullable<ParseArgsConfig['op
     return parseArgs({ args: [...args], options, allowPositionals: true, allowNegative: true });
   } catch (error) {
     const unknown = error instanceof Error ? /^Unknown option '(--?[^']+)'/.exec(error.message)?.[1] : undefined;
-    if (unknown === undefined) return fail('INVALID_INPUT', error instanceof Error ? `${error.message.split('. ')[0]}.` : String(error));
+    if (unknown === undefined)
+      return fail('INVALID_INPUT', error instanceof Error ? `${error.message.split('. ')[0]}.` : String(error));
     const near = nearest(unknown.replace(/^--?(no-)?/, ''), Object.keys(options));
-    return fail('INVALID_INPUT', `Unknown option "${unknown}".${near ? ` Did you mean "--${near}"?` : ' `--help` shows the options.'}`);
+    return fail(
+      'INVALID_INPUT',
+      `Unknown option "${unknown}".${near ? ` Did you mean "--${near}"?` : ' `--help` shows the options.'}`,
+    );
   }
 }
 
-function placePositionals(tool: Tool, flags: readonly Flag[], positionals: readonly string[], given: Record<string, unknown>): void {
+function placePositionals(
+  tool: Tool,
+  flags: readonly Flag[],
+  positionals: readonly string[],
+  given: Record<string, unknown>,
+): void {
   const rest = [...positionals];
   for (const field of tool.positional) {
     const flag = flags.find((one) => one.field === field);
@@ -109,7 +132,7 @@ function placePositionals(tool: Tool, flags: readonly Flag[], positionals: reado
   if (rest.length > 0) fail('INVALID_INPUT', `"${rest[0]}" is one argument too many; put texts with blanks in quotes.`);
 }
 
-function valueOf({ flag, kind }: Flag, value: string | boolean): unknown {
+function valueIn({ flag, kind }: Flag, value: string | boolean): unknown {
   if (kind !== 'number') return value;
   const number = Number(value);
   return value === '' || Number.isNaN(number) ? fail('INVALID_INPUT', `"--${flag}" must be a number, not "${value}".`) : number;
@@ -119,7 +142,7 @@ function listOf(flag: Flag, value: string | boolean): unknown[] {
   return String(value)
     .split(',')
     .filter(Boolean)
-    .map((one) => valueOf(flag, one));
+    .map((one) => valueIn(flag, one));
 }
 
 function textOf(value: unknown): string | undefined {

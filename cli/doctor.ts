@@ -1,13 +1,18 @@
-// `sc doctor`: what this machine and this workspace have and lack, each with how to get it. Starts and changes nothing.
+// `sc doctor`: what this machine and this workspace have and lack, each with how to get it. Starts and changes nothing; `--repair --yes` mends the journal.
 import { accessSync, constants } from 'node:fs';
+import { statfs } from 'node:fs/promises';
 import path from 'node:path';
-import { ScopecraftError } from '../core/errors.ts';
+import type { AgentEntry } from '../core/config.ts';
+import { fail, ScopecraftError } from '../core/errors.ts';
+import { bytesOf, sizeText } from '../core/size.ts';
 import { readEnvironment } from '../server/config.ts';
 import { openSettings } from '../server/settings.ts';
-import { findWorkspace } from '../server/workspace.ts';
+import { findWorkspace, stateDirOf } from '../server/workspace.ts';
+import { planRepair } from '../storage/embedded/journal-repair.ts';
 import { createTaskFiles } from '../storage/task-files.ts';
-import { connectClient } from './client.ts';
+import { connectClient, workspaceOf } from './client.ts';
 import { localOptions } from './local-options.ts';
+import { repairWorkspace } from './repair.ts';
 
 interface Finding {
   readonly what: string;
@@ -15,40 +20,69 @@ interface Finding {
   readonly says: string;
 }
 
-/** Exit code 1 when something is missing that is needed. */
+const OWN_FLAGS: readonly string[] = ['--repair', '--yes'];
+
+/** Exit code 1 when something is missing that is needed, or is to be repaired. */
 export async function doctor(args: readonly string[], print: (text: string) => void): Promise<number> {
-  const options = localOptions('doctor', args, print);
+  const options = localOptions(
+    'doctor',
+    args.filter((arg) => !OWN_FLAGS.includes(arg)),
+    print,
+  );
   if (!options) return 0;
   const environment = readEnvironment();
+  if (args.includes('--repair')) return repairWorkspace({ workspace: workspaceOf(options.workspace), isMeant: args.includes('--yes'), json: options.json }, print);
+  if (args.includes('--yes')) fail('INVALID_INPUT', '"--yes" goes with "--repair".');
   const workspace = findWorkspace({ flag: options.workspace, environment, cwd: process.cwd() });
   const settings = await openSettings({ workspace, configFolder: environment.configFolder });
   const findings = [
     node(),
     workspace === undefined
-      ? ({ what: 'workspace', state: 'missing', says: 'None here. Go to a project folder and make a folder `.tasks` in it, or set SCOPECRAFT_WORKSPACE.' } as const)
+      ? ({
+          what: 'workspace',
+          state: 'missing',
+          says: 'None here. Go to a project folder and make a folder `.tasks` in it, or set SCOPECRAFT_WORKSPACE.',
+        } as const)
       : ({ what: 'workspace', state: 'ok', says: workspace } as const),
     ...settings.problems().map((says) => ({ what: 'config', state: 'missing', says }) as const),
     ...settings.notes().map((says) => ({ what: 'config', state: 'warning', says }) as const),
-    ...Object.entries(settings.current().agents).map(([name, agent]) => agentFinding(name, agent.command, environment.all.PATH ?? '')),
+    ...Object.entries(settings.current().agents).map(([name, agent]) => agentFinding(name, agent, environment.all.PATH ?? '')),
     program('git', 'needed for worktrees: install git', environment.all.PATH ?? ''),
-    ...(workspace === undefined ? [] : [await tasksFinding(workspace, settings.current().workspace.taskFolders), await hubFinding(workspace)]),
+    ...(workspace === undefined
+      ? []
+      : [await tasksFinding(workspace, settings.current().workspace.taskFolders), await hubFinding(workspace), ...(await stateFindings(workspace, settings.current().storage.minFreeDisk))]),
   ];
   if (options.json) print(JSON.stringify({ findings }, null, 2));
-  else for (const { what, state, says } of findings) print(`${{ ok: '✓', warning: '!', missing: '✗' }[state]} ${what.padEnd(12)} ${says}`);
+  else
+    for (const { what, state, says } of findings)
+      print(`${{ ok: '✓', warning: '!', missing: '✗' }[state]} ${what.padEnd(12)} ${says}`);
   return findings.some(({ state }) => state === 'missing') ? 1 : 0;
 }
 
 function node(): Finding {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   const enough = major > 20 || (major === 20 && minor >= 19);
-  return enough ? { what: 'node', state: 'ok', says: process.version } : { what: 'node', state: 'missing', says: `${process.version}; 20.19 or newer is needed` };
+  return enough
+    ? { what: 'node', state: 'ok', says: process.version }
+    : { what: 'node', state: 'missing', says: `${process.version}; 20.19 or newer is needed` };
 }
 
-function agentFinding(name: string, command: string | undefined, searchPath: string): Finding {
-  if (command === undefined) return { what: `agent ${name}`, state: 'ok', says: 'built in' };
+function agentFinding(
+  name: string,
+  { kind, command = kind === 'claude' ? 'claude' : undefined }: AgentEntry,
+  searchPath: string,
+): Finding {
+  if (kind === 'demo') return { what: `agent ${name}`, state: 'ok', says: 'built in' };
+  if (command === undefined)
+    return { what: `agent ${name}`, state: 'warning', says: 'its entry names no `command`, so it cannot be started' };
   const found = find(command, searchPath);
-  const how = command === 'claude' ? 'npm install -g @anthropic-ai/claude-code, then run `claude` once to sign in' : `install ${command} or put it on PATH`;
-  return found ? { what: `agent ${name}`, state: 'ok', says: found } : { what: `agent ${name}`, state: 'warning', says: `${command} is not on PATH: ${how}` };
+  const how =
+    command === 'claude'
+      ? 'npm install -g @anthropic-ai/claude-code, then run `claude` once to sign in'
+      : `install ${command} or put it on PATH`;
+  return found
+    ? { what: `agent ${name}`, state: 'ok', says: found }
+    : { what: `agent ${name}`, state: 'warning', says: `${command} is not on PATH: ${how}` };
 }
 
 function program(name: string, how: string, searchPath: string): Finding {
@@ -57,7 +91,9 @@ function program(name: string, how: string, searchPath: string): Finding {
 }
 
 function find(command: string, searchPath: string): string | undefined {
-  const candidates = path.isAbsolute(command) ? [command] : searchPath.split(path.delimiter).map((folder) => path.join(folder, command));
+  const candidates = path.isAbsolute(command)
+    ? [command]
+    : searchPath.split(path.delimiter).map((folder) => path.join(folder, command));
   return candidates.find((file) => {
     try {
       accessSync(file, constants.X_OK);
@@ -72,8 +108,30 @@ async function tasksFinding(workspace: string, folders: readonly string[]): Prom
   const tasks = await createTaskFiles({ workspace, folders });
   const count = (await tasks.list()).length;
   const problems = await tasks.problems();
-  if (problems.length > 0) return { what: 'tasks', state: 'warning', says: `${count} can be read, ${problems.length} cannot: ${problems.map(({ message }) => message).join(' ')}` };
+  if (problems.length > 0)
+    return {
+      what: 'tasks',
+      state: 'warning',
+      says: `${count} can be read, ${problems.length} cannot: ${problems.map(({ message }) => message).join(' ')}`,
+    };
   return { what: 'tasks', state: 'ok', says: `${count} in ${folders.join(', ')}` };
+}
+
+/** The journal and the snapshot, and the disk they are on. */
+async function stateFindings(workspace: string, minFreeDisk: string): Promise<readonly Finding[]> {
+  const stateDir = stateDirOf(workspace);
+  const least = bytesOf(minFreeDisk);
+  const free = await statfs(stateDir).then(({ bavail, bsize }) => bavail * bsize, () => Number.POSITIVE_INFINITY);
+  const disk: Finding[] = free < least ? [{ what: 'disk', state: 'warning', says: `only ${sizeText(free)} free; nothing new is taken below ${sizeText(least)} (storage.minFreeDisk)` }] : [];
+  try {
+    // a hub that works meanwhile may trim what is just being read
+    const { problems, check } = await planRepair(stateDir).catch(() => planRepair(stateDir));
+    const says = check.events === 0 ? 'no event yet' : `${check.events} events, ${check.first} to ${check.last}`;
+    if (problems.length === 0) return [...disk, { what: 'journal', state: 'ok', says }];
+    return [...disk, { what: 'journal', state: 'missing', says: `${problems.join(' ')} The hub does not start on it; \`sc doctor --repair\` shows what a repair would lose` }];
+  } catch (error) {
+    return [...disk, { what: 'journal', state: 'missing', says: error instanceof Error ? error.message : String(error) }];
+  }
 }
 
 async function hubFinding(workspace: string): Promise<Finding> {
@@ -82,7 +140,8 @@ async function hubFinding(workspace: string): Promise<Finding> {
     await client.close();
     return { what: 'hub', state: 'ok', says: `runs (pid ${client.hub.pid}, version ${client.hub.version})` };
   } catch (error) {
-    if (error instanceof ScopecraftError && error.message.startsWith('No hub runs')) return { what: 'hub', state: 'ok', says: 'not running; it starts when it is needed' };
+    if (error instanceof ScopecraftError && error.message.startsWith('No hub runs'))
+      return { what: 'hub', state: 'ok', says: 'not running; it starts when it is needed' };
     return { what: 'hub', state: 'missing', says: error instanceof Error ? error.message : String(error) };
   }
 }

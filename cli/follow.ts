@@ -1,21 +1,41 @@
 // Following sessions in a terminal: their log as it grows, or how they stand until they have settled.
-import { isSettled } from '../core/session.ts';
-import { SessionStatus } from '../core/session.ts';
+
 import { z } from 'zod';
+import { isSettled, SessionStatus } from '../core/session.ts';
 import { logUri } from '../core/views.ts';
 import type { HubClient } from './client.ts';
 import { durationOf, safe } from './render.ts';
 
-const Entry = z.looseObject({ seq: z.string(), at: z.string().optional(), kind: z.string(), tool: z.string().optional(), text: z.string() });
+const Entry = z.looseObject({
+  seq: z.string(),
+  at: z.string().optional(),
+  kind: z.string(),
+  tool: z.string().optional(),
+  text: z.string(),
+});
 export type Entry = z.infer<typeof Entry>;
-const Page = z.looseObject({ status: SessionStatus, entries: z.array(Entry), nextCursor: z.string().optional(), more: z.boolean() });
-const Waited = z.looseObject({ sessions: z.array(z.looseObject({ id: z.string(), status: SessionStatus })), timedOut: z.boolean(), cursor: z.string() });
+const Page = z.looseObject({
+  status: SessionStatus,
+  entries: z.array(Entry),
+  nextCursor: z.string().optional(),
+  more: z.boolean(),
+});
+const Waited = z.looseObject({
+  sessions: z.array(z.looseObject({ id: z.string(), status: SessionStatus })),
+  timedOut: z.boolean(),
+  cursor: z.string(),
+});
 
 /** How long to rest when nothing is told; updates wake earlier. */
 const REST_MS = 15_000;
 
 /** Gives each entry of the session's log to `print`, those that are there and those that come, until the session has settled. */
-export async function followLog(client: HubClient, sessionId: string, print: (entry: Entry) => void, from?: Readonly<Record<string, unknown>>): Promise<void> {
+export async function followLog(
+  client: HubClient,
+  sessionId: string,
+  print: (entry: Entry) => void,
+  from?: Readonly<Record<string, unknown>>,
+): Promise<void> {
   let wake = () => {};
   let isStale = false;
   await client.listen([logUri(sessionId)], () => {
@@ -38,7 +58,11 @@ export async function followLog(client: HubClient, sessionId: string, print: (en
 }
 
 /** Waits until the sessions have settled (`all`) or one has (`any`), telling `progress` how they stand about every second. */
-export async function waitUntilSettled(client: HubClient, input: Readonly<Record<string, unknown>>, progress: (line: string) => void): Promise<Readonly<Record<string, unknown>>> {
+export async function waitUntilSettled(
+  client: HubClient,
+  input: Readonly<Record<string, unknown>>,
+  progress: (line: string) => void,
+): Promise<Readonly<Record<string, unknown>>> {
   const since = performance.now();
   let stand = 'waiting';
   const beat = setInterval(() => progress(`${stand} (${durationOf(performance.now() - since)})`), 1000);
@@ -59,5 +83,7 @@ export async function waitUntilSettled(client: HubClient, input: Readonly<Record
 export function entryLine({ at, kind, tool, text }: Entry): string {
   const time = at === undefined ? '        ' : new Date(at).toLocaleTimeString('en-GB');
   const head = tool === undefined ? kind : `${kind} ${tool}`;
-  return `${time}  ${head.padEnd(20)}  ${safe(text).trimEnd().replaceAll('\n', `\n${' '.repeat(32)}`)}`;
+  return `${time}  ${head.padEnd(20)}  ${safe(text)
+    .trimEnd()
+    .replaceAll('\n', `\n${' '.repeat(32)}`)}`;
 }

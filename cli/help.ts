@@ -1,5 +1,5 @@
 // What `--help` says, made from the commands themselves.
-import { type Command, COMMANDS, COMMON_FLAGS, type Flag } from './command.ts';
+import { COMMANDS, COMMON_FLAGS, type Command, type Flag } from './command.ts';
 
 /** Commands that are not tools. */
 export const LOCAL_COMMANDS = {
@@ -12,7 +12,9 @@ export const LOCAL_COMMANDS = {
 /** The overview. */
 export function overview(): string {
   const rows = [
-    ...COMMANDS.filter(({ words }) => words[0] !== 'autonomous').map(({ words, tool }) => [words.join(' '), firstSentence(tool.description)] as const),
+    ...COMMANDS.filter(({ words }) => words[0] !== 'autonomous').map(
+      ({ words, tool }) => [words.join(' '), firstSentence(tool.description)] as const,
+    ),
     ...Object.entries(LOCAL_COMMANDS),
   ];
   return [
@@ -29,13 +31,25 @@ export function overview(): string {
 
 /** One command. */
 export function commandHelp({ words, tool, flags }: Command): string {
-  const positional = tool.positional.map((field) => (flags.find((flag) => flag.field === field)?.isList ? `<${field}…>` : `<${field}>`));
+  const positional = tool.positional.map((field) =>
+    flags.find((flag) => flag.field === field)?.isList ? `<${field}…>` : `<${field}>`,
+  );
   const rows = [
     ...flags.filter(({ field }) => !tool.positional.includes(field)).map((flag) => [usage(flag), says(flag)] as const),
-    ...Object.entries(COMMON_FLAGS).map(([name, { type, says }]) => [type === 'boolean' ? `--${name}` : `--${name}=…`, says] as const),
+    ...Object.entries(COMMON_FLAGS).map(
+      ([name, { type, says }]) => [type === 'boolean' ? `--${name}` : `--${name}=…`, says] as const,
+    ),
   ];
-  const args = flags.filter(({ field }) => tool.positional.includes(field)).map((flag) => [`<${flag.field}>`, says(flag)] as const);
-  return [tool.description, '', `Usage: sc ${[...words, ...positional].join(' ')} [options]`, '', ...aligned([...args, ...rows])].join('\n');
+  const args = flags
+    .filter(({ field }) => tool.positional.includes(field))
+    .map((flag) => [`<${flag.field}>`, says(flag)] as const);
+  return [
+    tool.description,
+    '',
+    `Usage: sc ${[...words, ...positional].join(' ')} [options]`,
+    '',
+    ...aligned([...args, ...rows]),
+  ].join('\n');
 }
 
 function usage({ flag, kind, values }: Flag): string {
@@ -44,7 +58,9 @@ function usage({ flag, kind, values }: Flag): string {
 }
 
 function says({ description, isList, fallback }: Flag): string {
-  return [description, isList ? 'May be given several times.' : '', fallback === undefined ? '' : `Default: ${String(fallback)}.`].filter(Boolean).join(' ');
+  return [description, isList ? 'May be given several times.' : '', fallback === undefined ? '' : `Default: ${String(fallback)}.`]
+    .filter(Boolean)
+    .join(' ');
 }
 
 function firstSentence(text: string): string {
@@ -53,5 +69,7 @@ function firstSentence(text: string): string {
 
 function aligned(rows: readonly (readonly [string, string])[]): string[] {
   const width = Math.min(34, Math.max(...rows.map(([left]) => left.length)));
-  return rows.map(([left, right]) => (left.length > width ? `  ${left}\n  ${' '.repeat(width)}  ${right}` : `  ${left.padEnd(width)}  ${right}`));
+  return rows.map(([left, right]) =>
+    left.length > width ? `  ${left}\n  ${' '.repeat(width)}  ${right}` : `  ${left.padEnd(width)}  ${right}`,
+  );
 }

@@ -9,9 +9,16 @@ export interface LocalOptions {
 }
 
 /** The flags, or undefined when only help was asked for, which is then printed. Fails with INVALID_INPUT. */
-export function localOptions(name: keyof typeof LOCAL_COMMANDS, args: readonly string[], print: (text: string) => void): LocalOptions | undefined {
+export function localOptions(
+  name: keyof typeof LOCAL_COMMANDS,
+  args: readonly string[],
+  print: (text: string) => void,
+): LocalOptions | undefined {
   try {
-    const { values } = parseArgs({ args: [...args], options: { workspace: { type: 'string' }, format: { type: 'string' }, help: { type: 'boolean', short: 'h' } } });
+    const { values } = parseArgs({
+      args: [...args],
+      options: { workspace: { type: 'string' }, format: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+    });
     if (values.help) {
       print(`${LOCAL_COMMANDS[name]}\n\nUsage: sc ${name} [--workspace DIR] [--format table|json]`);
       return undefined;

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { ERRORS, errorView, fail, nearest, ScopecraftError } from '../core/errors.ts';
 import { connectClient } from './client.ts';
-import { type Command, COMMANDS, type Parsed, parseCommand } from './command.ts';
+import { COMMANDS, type Command, type Parsed, parseCommand } from './command.ts';
 import { demo } from './demo.ts';
 import { doctor } from './doctor.ts';
 import { type Entry, entryLine, followLog, waitUntilSettled } from './follow.ts';
@@ -15,6 +15,8 @@ declare const __VERSION__: string;
 
 const INTERRUPTED = 130;
 const print = (text: string) => process.stdout.write(`${text}\n`);
+/** Prints, and answers the exit code of a good end. */
+const said = (text: string) => (print(text) ? 0 : 0);
 
 process.stdout.on('error', () => process.exit(0)); // the reader of a pipe left
 
@@ -25,8 +27,8 @@ main(process.argv.slice(2)).then(
 
 async function main(args: readonly string[]): Promise<number> {
   const [first = 'help', second] = args;
-  if (first === '--version' || first === '-v') return print(__VERSION__), 0;
-  if (first === 'help' || first === '--help' || first === '-h') return print(overview()), 0;
+  if (first === '--version' || first === '-v') return said(__VERSION__);
+  if (first === 'help' || first === '--help' || first === '-h') return said(overview());
   if (first === 'status') return status(args.slice(1), print);
   if (first === 'doctor') return doctor(args.slice(1), print);
   if (first === 'trust') return trust(args.slice(1), print);
@@ -34,7 +36,7 @@ async function main(args: readonly string[]): Promise<number> {
   const command = COMMANDS.find(({ words }) => words[0] === first && words[1] === second);
   if (!command) return unknownCommand(first, second);
   const parsed = parseCommand(command, args.slice(2));
-  if (parsed.help) return print(commandHelp(command)), 0;
+  if (parsed.help) return said(commandHelp(command));
   return run(command, parsed);
 }
 
@@ -44,7 +46,8 @@ async function run({ tool }: Command, { input, workspace, format, follow }: Pars
   const client = await connectClient({ workspace });
   const note = (text: string) => (process.stderr.isTTY ? process.stderr.write(`\r\u001b[K${text}`) : undefined);
   const printEntry = (entry: Entry) => print(isJson ? JSON.stringify(entry) : entryLine(entry));
-  const show = (answer: Readonly<Record<string, unknown>>) => print(isJson ? JSON.stringify(answer, null, 2) : textOf(answer, tool.table));
+  const show = (answer: Readonly<Record<string, unknown>>) =>
+    print(isJson ? JSON.stringify(answer, null, 2) : textOf(answer, tool));
   process.once('SIGINT', () => {
     process.stderr.write(follow || tool.name === 'session_wait' ? '\nThe following ended; the session goes on.\n' : '\n');
     process.exit(INTERRUPTED);
@@ -52,7 +55,12 @@ async function run({ tool }: Command, { input, workspace, format, follow }: Pars
   try {
     if (tool.name === 'session_logs' && follow) {
       const { sessionId, tail, kinds, after } = given;
-      await followLog(client, String(sessionId), printEntry, tail === undefined && after === undefined ? { kinds, after: '0:0.0' } : { kinds, tail, after });
+      await followLog(
+        client,
+        String(sessionId),
+        printEntry,
+        tail === undefined && after === undefined ? { kinds, after: '0:0.0' } : { kinds, tail, after },
+      );
       return 0;
     }
     if (tool.name === 'session_wait' && given.timeoutSeconds === undefined) {
@@ -75,19 +83,28 @@ async function run({ tool }: Command, { input, workspace, format, follow }: Pars
   }
 }
 
-function textOf(answer: Readonly<Record<string, unknown>>, table: Command['tool']['table']): string {
+function textOf(answer: Readonly<Record<string, unknown>>, { table, input }: Command['tool']): string {
   const rows = table && answer[table.rows];
-  if (!table || !Array.isArray(rows)) return [String(answer.summary ?? ''), linesOf(answer), hint(answer)].filter(Boolean).join('\n');
+  if (!table || !Array.isArray(rows))
+    return [String(answer.summary ?? ''), linesOf(answer), hint(answer)].filter(Boolean).join('\n');
   const width = process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY;
-  return [rows.length > 0 ? tableOf(rows, table.columns, width) : '', String(answer.summary ?? ''), more(answer)].filter(Boolean).join('\n');
+  return [
+    rows.length > 0 ? tableOf(rows, table.columns, width) : '',
+    String(answer.summary ?? ''),
+    more(answer, 'cursor' in input.shape),
+  ]
+    .filter(Boolean)
+    .join('\n');
 }
 
 function hint({ id, next }: Readonly<Record<string, unknown>>): string {
   return typeof id === 'string' && next !== undefined ? `\nFollow it: sc session logs ${id} --follow` : '';
 }
 
-function more({ nextCursor }: Readonly<Record<string, unknown>>): string {
-  return typeof nextCursor === 'string' ? `More: --cursor=${nextCursor}` : '';
+/** How to read on: behind a cursor there is more now, behind a place in the ledger there may be. */
+function more({ nextCursor }: Readonly<Record<string, unknown>>, isCursor: boolean): string {
+  if (typeof nextCursor !== 'string') return '';
+  return isCursor ? `More: --cursor=${nextCursor}` : `What comes next: --after=${nextCursor}`;
 }
 
 function entriesOf({ entries }: Readonly<Record<string, unknown>>): Entry[] {
@@ -99,13 +116,20 @@ function unknownCommand(first: string, second: string | undefined): never {
   const group = COMMANDS.filter(({ words }) => words[0] === first).map(({ words }) => words.join(' '));
   const known = [...COMMANDS.map(({ words }) => words.join(' ')), ...Object.keys(LOCAL_COMMANDS)];
   const near = nearest(typed, known) ?? nearest(first, known);
-  const advice = near ? `Did you mean "sc ${near}"?` : group.length > 0 ? `Commands of ${first} are: ${group.join(', ')}.` : '`sc help` lists the commands.';
+  const advice = near
+    ? `Did you mean "sc ${near}"?`
+    : group.length > 0
+      ? `Commands of ${first} are: ${group.join(', ')}.`
+      : '`sc help` lists the commands.';
   return fail('INVALID_INPUT', `Unknown command "${typed}". ${advice}`);
 }
 
 /** Says what went wrong on standard error (as JSON where that was asked for) and answers the exit code. */
 function report(error: unknown, asJson: boolean): number {
-  const known = error instanceof ScopecraftError ? error : new ScopecraftError('INTERNAL', error instanceof Error ? error.message : String(error));
+  const known =
+    error instanceof ScopecraftError
+      ? error
+      : new ScopecraftError('INTERNAL', error instanceof Error ? error.message : String(error));
   const view = errorView(known);
   if (asJson) process.stderr.write(`${JSON.stringify(view)}\n`);
   else process.stderr.write(`${view.code}: ${view.message}\n${view.hint}\n`);

@@ -24,7 +24,9 @@ export function tableOf(rows: readonly Row[], columns: Table['columns'], width: 
 export function linesOf(row: Row): string {
   const shown = Object.entries(row).filter(([name, value]) => isPlain(value) && !['summary', 'next'].includes(name));
   const longest = Math.max(0, ...shown.map(([name]) => name.length));
-  return shown.map(([name, value]) => `${name.padEnd(longest)}  ${wordsOf(name, value).replaceAll('\n', `\n${' '.repeat(longest + 2)}`)}`).join('\n');
+  return shown
+    .map(([name, value]) => `${name.padEnd(longest)}  ${wordsOf(name, value).replaceAll('\n', `\n${' '.repeat(longest + 2)}`)}`)
+    .join('\n');
 }
 
 /** A value in short words: `…At` is a time, `…Ms` a duration, `…Usd` money. */
@@ -63,7 +65,9 @@ function cellOf(path: string, value: unknown): string {
 }
 
 function fieldAt(row: unknown, path: string): unknown {
-  return path.split('.').reduce<unknown>((value, name) => (typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined), row);
+  return path
+    .split('.')
+    .reduce<unknown>((value, name) => (typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined), row);
 }
 
 function isPlain(value: unknown): boolean {
@@ -72,7 +76,14 @@ function isPlain(value: unknown): boolean {
 
 /** Columns a text takes, counting wide characters as two. */
 function visible(text: string): number {
-  return [...text].reduce((sum, character) => sum + (/\p{Emoji_Presentation}|\p{Script=Han}|\p{Script=Hangul}|\p{Script=Hiragana}|\p{Script=Katakana}/u.test(character) ? 2 : 1), 0);
+  return [...text].reduce(
+    (sum, character) =>
+      sum +
+      (/\p{Emoji_Presentation}|\p{Script=Han}|\p{Script=Hangul}|\p{Script=Hiragana}|\p{Script=Katakana}/u.test(character)
+        ? 2
+        : 1),
+    0,
+  );
 }
 
 function cut(line: string, width: number): string {

@@ -10,7 +10,10 @@ export function socketTransport(socket: Socket): Transport {
   const transport: Transport = {
     async start() {
       const tooLong = () => transport.onerror?.(new Error('The hub sent a line that is too long.'));
-      socket.on('data', lineSplitter(LONGEST_LINE_BYTES, (line) => transport.onmessage?.(deserializeMessage(line)), tooLong));
+      socket.on(
+        'data',
+        lineSplitter(LONGEST_LINE_BYTES, (line) => transport.onmessage?.(deserializeMessage(line)), tooLong),
+      );
       socket.on('error', (error) => transport.onerror?.(error));
       socket.on('close', () => transport.onclose?.());
     },

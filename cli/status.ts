@@ -21,13 +21,32 @@ export async function status(args: readonly string[], print: (text: string) => v
     const total = z.looseObject({ total: z.number() }).parse(await client.call('session_list', { limit: 1 })).total;
     const { pid, version, epoch } = client.hub;
     await client.close();
-    const facts = { workspace, hub: 'running', pid, version, epoch, slots: `${slots.taken} of ${slots.total} taken`, waiting, sessions: total };
+    const facts = {
+      workspace,
+      hub: 'running',
+      pid,
+      version,
+      epoch,
+      slots: `${slots.taken} of ${slots.total} taken`,
+      waiting,
+      sessions: total,
+    };
     if (options.json) print(JSON.stringify({ ...facts, slots, active }, null, 2));
-    else print([linesOf(facts), ...active.map(({ id, status, agent, startedAt }) => `  ${id}  ${status}  ${agent}  ${wordsOf('startedAt', startedAt)}`)].join('\n'));
+    else
+      print(
+        [
+          linesOf(facts),
+          ...active.map(({ id, status, agent, startedAt }) => `  ${id}  ${status}  ${agent}  ${wordsOf('startedAt', startedAt)}`),
+        ].join('\n'),
+      );
   } catch (error) {
     if (!(error instanceof ScopecraftError && error.code === 'HUB_UNREACHABLE')) throw error;
     const facts = { workspace, hub: 'not running', why: error.message };
-    print(options.json ? JSON.stringify(facts, null, 2) : `${linesOf(facts)}\nIt starts by itself with the next command that needs it.`);
+    print(
+      options.json
+        ? JSON.stringify(facts, null, 2)
+        : `${linesOf(facts)}\nIt starts by itself with the next command that needs it.`,
+    );
   }
   return 0;
 }

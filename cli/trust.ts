@@ -10,7 +10,13 @@ export async function trust(args: readonly string[], print: (text: string) => vo
   if (!options) return 0;
   const workspace = workspaceOf(options.workspace);
   const { configFolder } = readEnvironment();
-  const trusted = (await trustWorkspace({ workspace, configFolder })) ?? fail('INVALID_INPUT', `${workspace} has no .scopecraft/config.json to trust.`);
-  print(options.json ? JSON.stringify(trusted, null, 2) : `Trusted ${trusted.file}\nas it is now (sha256 ${trusted.hash.slice(0, 16)}…). When it changes, it must be trusted again.`);
+  const trusted =
+    (await trustWorkspace({ workspace, configFolder })) ??
+    fail('INVALID_INPUT', `${workspace} has no .scopecraft/config.json to trust.`);
+  print(
+    options.json
+      ? JSON.stringify(trusted, null, 2)
+      : `Trusted ${trusted.file}\nas it is now (sha256 ${trusted.hash.slice(0, 16)}…). When it changes, it must be trusted again.`,
+  );
   return 0;
 }

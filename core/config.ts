@@ -1,6 +1,7 @@
 // Every setting: name, type, default and a sentence. Docs and the editor schema are made from this object.
 import { z } from 'zod';
 import { Priority } from './priority.ts';
+import { Size } from './size.ts';
 
 /** Longest prompt in bytes of UTF-8. */
 export const MAX_PROMPT_BYTES = 256 * 1024;
@@ -84,6 +85,48 @@ export const Config = z.strictObject({
       sessionTimeoutMs: count(1000, 7 * 86_400_000)
         .default(4 * 3_600_000)
         .describe('Longest life of a run in milliseconds, when the start names none.'),
+      maxMemoryPerSession: Size.default('4GB').describe('Most memory that all processes of one run may use together; past it the run is stopped. 0 means no limit. 1GB is 1024MB.'),
+      minFreeMemory: Size.default('512MB').describe('Memory that must be free on the machine before a session is started. 0 means none.'),
+      maxCpuLoad: z.number().min(0).max(1000).default(4).describe('No session is started while the load of the last minute is above so many per core. 0 means no limit.'),
+      maxMemoryPressure: z
+        .number()
+        .min(0)
+        .max(1)
+        .default(0.5)
+        .describe('No session is started while programs stood waiting for memory more than this share of the last ten seconds (Linux). 0 means no limit.'),
+      sampleIntervalMs: count(250, 60_000).default(2000).describe('Milliseconds between two measurements of runs and machine, while something runs or waits.'),
+      idleTimeoutMs: count(0, 7 * 86_400_000)
+        .default(30 * 60_000)
+        .describe('A run that speaks stream-json is stopped after so many milliseconds without output. 0 means never.'),
+      startTimeoutMs: count(0, 86_400_000)
+        .default(120_000)
+        .describe('A run that speaks stream-json is stopped when it said nothing so many milliseconds after its start. 0 means never.'),
+      staggerMs: count(0, 60_000)
+        .default(500)
+        .describe('Least milliseconds between the starts of two Claude Code agents, which may damage their common config when they start at once.'),
+    })
+    .prefault({}),
+  storage: z
+    .strictObject({
+      minFreeDisk: Size.default('200MB').describe('Space that must be free on the disk of the state folder before anything new is taken. 0 means none. 1GB is 1024MB.'),
+      maxLogBytes: Size.default('1GB').describe('Most that the log of one run may have; past it the run is stopped. 0 means no limit. 1GB is 1024MB.'),
+    })
+    .prefault({}),
+  events: z
+    .strictObject({
+      maxEventHistory: count(100, 100_000_000).default(10_000).describe('So many of the newest events are kept at least; older ones are trimmed by whole files.'),
+    })
+    .prefault({}),
+  cleanup: z
+    .strictObject({
+      autoCleanupCompletedSessions: z.boolean().default(true).describe('Remove old settled sessions and their logs.'),
+      cleanupIntervalMs: count(1000, 7 * 86_400_000)
+        .default(3_600_000)
+        .describe('Milliseconds between two cleanups.'),
+      retainSessionLogsForMs: count(0, 3650 * 86_400_000)
+        .default(30 * 86_400_000)
+        .describe('A settled session and its logs are kept for so many milliseconds.'),
+      keepSessions: count(0, 1_000_000).default(10_000).describe('Of the settled sessions so many of the newest are kept at most.'),
     })
     .prefault({}),
   queue: z.strictObject({ defaultPriority: Priority.exclude(['urgent']).default('medium').describe('Priority when a start names none.') }).prefault({}),

@@ -34,7 +34,8 @@ export const ERRORS = {
   HUB_UNREACHABLE: { hint: 'Run `sc doctor` in the workspace; it says what is in the way.', retry: true },
   HUB_VERSION: { hint: 'Update this program to the version of the running hub, or stop that hub when its sessions are done.', retry: false },
   STORAGE_FAILED: { hint: 'Make space or mend the permissions of the state folder, then try again; nothing acknowledged is lost.', retry: true },
-  STORAGE_CORRUPT: { hint: 'Look at the file named in the message before anything is removed; nothing was changed.', retry: false },
+  STORAGE_FULL: { hint: 'Make space on the disk of the state folder, then try again; what was acknowledged is kept and what runs goes on.', retry: true },
+  STORAGE_CORRUPT: { hint: 'Run `sc doctor --repair` in the workspace: it shows what would be lost and changes nothing without `--yes`.', retry: false },
   CANCELLED: { hint: 'The call was given up by its caller; nothing else was changed.', retry: true },
   INTERNAL: { hint: 'This is a fault of the server. Look up the id in the hub log, and report it.', retry: true },
 } as const satisfies Record<string, ErrorEntry>;

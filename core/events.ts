@@ -1,11 +1,19 @@
 // Everything that can happen: event name → schema of its data and a sentence. The ledger holds these and nothing else.
 import { z } from 'zod';
+import { RESOURCE_TYPES } from './headroom.ts';
 import { Priority } from './priority.ts';
 import { AgentResult, EndCause, ProcessRef, SessionType } from './session.ts';
 
 const sessionId = z.string();
 const run = z.number().int();
 const settled = z.object({ sessionId, run, cause: EndCause, result: AgentResult.optional() });
+
+const resource = z.object({
+  resourceType: z.enum(RESOURCE_TYPES),
+  currentUsage: z.number().describe('With `free_memory` the bytes that are free, with `cpu_load` the load per core, with `memory_pressure` a share from 0 to 1.'),
+  limit: z.number().describe('The setting it passed, in the same unit.'),
+  affectedSessions: z.array(z.string()).describe('Sessions in the line, the first hundred.'),
+});
 
 export const EVENTS = {
   'session.queued': {
@@ -43,15 +51,20 @@ export const EVENTS = {
   'session.failed': { says: 'It ended without having done its work; the cause says why.', data: settled },
   'session.cancelled': { says: 'It was cancelled, and no process of it is left.', data: settled },
   'session.lost': { says: 'Its process is gone and nobody saw it end.', data: settled },
+  'session.removed': { says: 'A settled session was cleaned up, with its logs.', data: z.object({ sessionId, reason: z.enum(['age', 'count']) }) },
+  'resource.exhausted': { says: 'The machine has no room for another session; what waits is held back.', data: resource },
+  'resource.recovered': { says: 'The machine has room again; the line goes on.', data: resource },
   'hub.started': {
     says: 'A hub owns the workspace from here on.',
     data: z.object({ epoch: z.number().int(), pid: z.number().int(), version: z.string(), adopted: z.number().int(), queued: z.number().int() }),
   },
+  'journal.lost': { says: 'The event of this number was damaged on disk and taken out by a repair.', data: z.object({ why: z.string() }) },
   'hub.stopped': { says: 'The hub left in good order; sessions run on.', data: z.object({ reason: z.string() }) },
 } as const satisfies Record<string, { says: string; data: z.ZodType }>;
 
 export type EventName = keyof typeof EVENTS;
-export type SessionEventName = Extract<EventName, `session.${string}`>;
+/** The events that a session is the sum of; `session.removed` takes it away. */
+export type SessionEventName = Exclude<Extract<EventName, `session.${string}`>, 'session.removed'>;
 export type DataOf<Name extends EventName> = z.infer<(typeof EVENTS)[Name]['data']>;
 
 interface Envelope<Name extends EventName> {

@@ -1,7 +1,19 @@
-// The ledger: every fact in order. A fact changes the state at once, is told to listeners when it is durable, and is never taken back.
-import { isActive, isSettled, type Session, apply } from './session.ts';
-import { type EventDraft, type StoredEvent, sessionOf } from './events.ts';
-import type { Clock, Journal } from './ports.ts';
+// The ledger: every fact in order. A fact counts at once for whoever reads the state, and is told to listeners when it is on disk.
+//
+// There are two states: `latest` with all facts, and `durable` with those on disk. The journal takes facts in order and refuses all behind one
+// that it could not write, so when it refuses one, `latest` is `durable` again: nothing stays in memory that is not on disk, and whoever recorded
+// one of the refused facts is told. On a full disk (STORAGE_FULL) three kinds are told apart. New work is refused, already while the room is too
+// little. What has happened in the world (a run began, ended, was lost) cannot be refused: it is recorded again until it can be written, and
+// the session stays as it was until then. All else, such as a cancel, is tried once more when the reserve was given up.
+import { fail, ScopecraftError } from './errors.ts';
+import type { EventDraft, EventName, StoredEvent } from './events.ts';
+import { readState } from './ledger-open.ts';
+import { type Change, changeOf, copyOf, take, type UsedKey } from './ledger-state.ts';
+import type { Clock, Journal, Room, Snapshot } from './ports.ts';
+import { isActive, isSettled, type Session } from './session.ts';
+import { createSnapshots } from './snapshots.ts';
+
+export type { UsedKey } from './ledger-state.ts';
 
 /** The log of a session grew: told to listeners, not journaled. */
 export interface SpokeSignal {
@@ -10,16 +22,13 @@ export interface SpokeSignal {
   readonly bytes: number;
 }
 
-/** What `requestKey` was used for. */
-export interface UsedKey {
-  readonly sessionId: string;
-  readonly digest: string;
-}
-
 export type Listener = (event: StoredEvent | SpokeSignal) => void;
 
 export interface Ledger {
-  /** Adds a fact. It counts at once for whoever reads the state; the promise resolves with its number when it is on disk. */
+  /**
+   * Adds a fact. It counts at once for whoever reads the state; the promise resolves with its number when it is on disk. When it rejects with
+   * STORAGE_FULL or STORAGE_FAILED the fact does not count, and the state is as if it had never been recorded.
+   */
   record(draft: EventDraft): Promise<number>;
   /** Tells listeners something that is not kept. */
   publish(signal: SpokeSignal): void;
@@ -28,11 +37,25 @@ export interface Ledger {
   session(id: string): Session | undefined;
   sessions(): Iterable<Session>;
   requestKey(key: string): UsedKey | undefined;
+  /** Every used request key. */
+  keys(): Iterable<readonly [string, UsedKey]>;
+  /** The key may be used again. Not a fact: it may come back with a start of the hub. */
+  forgetKey(key: string): void;
   /** Number of the newest fact. */
   readonly seq: number;
-  /** Facts kept in memory for event_list, oldest first. */
+  /** Number of the oldest fact that can still be read. */
+  readonly first: number;
+  /** Durable facts kept in memory, oldest first. */
   recent(): readonly StoredEvent[];
+  /** Durable facts with a number above `after`, oldest first, from memory or from disk. */
+  history(after: number): AsyncIterable<StoredEvent>;
   counts(): { readonly queued: number; readonly active: number; readonly settled: number };
+  /** Why no new work is taken, in a sentence; undefined when it is. */
+  roomProblem(): string | undefined;
+  /** Fails with STORAGE_FULL when no new work is taken. */
+  expectRoom(): void;
+  /** Saves the state for the next start; nothing is recorded any more. */
+  close(): Promise<void>;
 }
 
 export interface LedgerOptions {
@@ -44,28 +67,35 @@ export interface LedgerOptions {
   readonly keep?: number;
   /** Told of a listener's failure. */
   readonly onListenerError: (error: unknown) => void;
+  /** Where the state is saved, so that a start need not read all facts. */
+  readonly snapshot?: Snapshot;
+  /** So many of the newest facts stay on disk at least; without a snapshot all do. */
+  readonly historyLimit?: () => number;
+  /** Told when the state could not be saved; facts are safe. */
+  readonly onSnapshotError?: (error: unknown) => void;
+  readonly room?: Room;
 }
 
-/** Reads the journal and gives back the ledger as it was left. */
-export async function openLedger({ journal, clock, node, keep = 10_000, onListenerError }: LedgerOptions): Promise<Ledger> {
-  const sessions = new Map<string, Session>();
-  const keys = new Map<string, UsedKey>();
+const NEW_WORK: readonly EventName[] = ['session.queued', 'session.starting', 'session.prompted'];
+const HAPPENED: readonly EventName[] = ['session.started', 'session.resumed', 'session.completed', 'session.failed', 'session.cancelled', 'session.lost'];
+const RETRY_MS = 1_000;
+
+/** Reads what is on disk and gives back the ledger as it was left. Fails with STORAGE_CORRUPT or HUB_VERSION. */
+export async function openLedger(options: LedgerOptions): Promise<Ledger> {
+  const { journal, clock, node, keep = 1_000, onListenerError, snapshot, historyLimit = () => 10_000, onSnapshotError = onListenerError, room } = options;
   const listeners = new Set<Listener>();
   let recent: StoredEvent[] = [];
-  let seq = 0;
-  let newest = 0;
-
-  const fold = (event: StoredEvent) => {
-    const sessionId = sessionOf(event);
-    if (sessionId !== undefined) sessions.set(sessionId, apply(sessions.get(sessionId), event));
-    if (event.name === 'session.queued' && event.data.requestKey) {
-      keys.set(event.data.requestKey, { sessionId: event.data.sessionId, digest: event.data.digest ?? '' });
-    }
-    seq = event.seq;
-    newest = event.at;
+  const remember = (event: StoredEvent) => {
     recent.push(event);
     if (recent.length > keep * 1.1) recent = recent.slice(-keep);
   };
+  const { state: durable, snapshotSeq } = await readState(journal, snapshot, remember);
+  const snapshots = snapshot && createSnapshots({ snapshot, journal, seq: snapshotSeq, history: historyLimit, onTrouble: onSnapshotError });
+  let latest = copyOf(durable);
+  /** Counts the times that facts were taken back: those of an earlier one are refused already. */
+  let age = 0;
+  let isClosed = false;
+
   const tell = (event: StoredEvent | SpokeSignal) => {
     for (const listener of [...listeners]) {
       try {
@@ -75,37 +105,92 @@ export async function openLedger({ journal, clock, node, keep = 10_000, onListen
       }
     }
   };
+  const confirm = (change: Change) => {
+    take(durable, change);
+    remember(change.event);
+    tell(change.event);
+    snapshots?.consider(durable);
+  };
+  const roomProblem = () => room?.problem();
+  const expectRoom = () => {
+    const problem = roomProblem();
+    if (problem !== undefined) fail('STORAGE_FULL', problem);
+  };
 
-  for await (const event of journal.read()) fold(event);
+  const recordOnce = async (draft: EventDraft): Promise<number> => {
+    if (isClosed) fail('STORAGE_FAILED', 'The hub is leaving; nothing is recorded any more.');
+    // time never goes backwards in the ledger, whatever the machine's clock does
+    const event: StoredEvent = { seq: latest.seq + 1, at: Math.max(latest.at, clock.now()), node, ...draft };
+    const change = changeOf(latest, event);
+    take(latest, change);
+    const mine = age;
+    try {
+      await journal.append(event);
+    } catch (error) {
+      if (mine === age) {
+        age++;
+        latest = copyOf(durable);
+      }
+      throw error;
+    }
+    confirm(change);
+    return event.seq;
+  };
 
   return {
     async record(draft) {
-      // time never goes backwards in the ledger, whatever the machine's clock does
-      const event: StoredEvent = { seq: seq + 1, at: Math.max(newest, clock.now()), node, ...draft };
-      fold(event);
-      await journal.append(event);
-      tell(event);
-      return event.seq;
+      const isNewWork = NEW_WORK.includes(draft.name);
+      if (isNewWork) expectRoom();
+      for (let tries = 1; ; tries++) {
+        try {
+          return await recordOnce(draft);
+        } catch (error) {
+          const isFull = error instanceof ScopecraftError && error.code === 'STORAGE_FULL';
+          if (isFull) await room?.giveReserve();
+          const isOver = tries > 1 && !HAPPENED.includes(draft.name);
+          if (!isFull || isNewWork || isOver || isClosed) throw error;
+          if (tries > 1) await new Promise<void>((resolve) => clock.after(RETRY_MS, resolve));
+        }
+      }
     },
     publish: tell,
     subscribe(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    session: (id) => sessions.get(id),
-    sessions: () => sessions.values(),
-    requestKey: (key) => keys.get(key),
+    session: (id) => latest.sessions.get(id),
+    sessions: () => latest.sessions.values(),
+    requestKey: (key) => latest.keys.get(key),
+    keys: () => latest.keys.entries(),
+    forgetKey(key) {
+      for (const state of [latest, durable]) state.keys.delete(key);
+    },
     get seq() {
-      return seq;
+      return latest.seq;
+    },
+    get first() {
+      return journal.extent().first;
     },
     recent: () => recent,
+    async *history(after) {
+      const kept = recent;
+      if ((kept[0]?.seq ?? durable.seq + 1) > after + 1) return yield* journal.read(after);
+      for (const event of kept) if (event.seq > after) yield event;
+    },
     counts() {
-      const all = [...sessions.values()];
-      return {
-        queued: all.filter((session) => session.status === 'queued').length,
-        active: all.filter(isActive).length,
-        settled: all.filter(isSettled).length,
-      };
+      let [queued, active, settled] = [0, 0, 0];
+      for (const session of latest.sessions.values()) {
+        if (session.status === 'queued') queued++;
+        else if (isActive(session)) active++;
+        else if (isSettled(session)) settled++;
+      }
+      return { queued, active, settled };
+    },
+    roomProblem,
+    expectRoom,
+    async close() {
+      isClosed = true;
+      await snapshots?.close(durable);
     },
   };
 }

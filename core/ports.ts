@@ -15,11 +15,60 @@ export interface Clock {
 
 /** Where events are made durable, in order. */
 export interface Journal {
-  /** Resolves when the event is on disk (fsync), in the order of the calls. Calls made while a write is under way share the next one. */
+  /**
+   * Resolves when the event is on disk (fsync), in the order of the calls. Calls made while a write is under way share the next one. Where a
+   * write fails, it is taken back and all calls behind it are refused with it: STORAGE_FULL or STORAGE_FAILED. Later calls may go well, and
+   * must go on with the number after the last event that did.
+   */
   append(event: StoredEvent): Promise<void>;
-  /** Every stored event with a sequence number above `after`, oldest first. Only before the first append. */
+  /** Every event on disk at the time of the call with a number above `after`, oldest first. Fails with STORAGE_CORRUPT or HUB_VERSION. */
   read(after?: number): AsyncIterable<StoredEvent>;
+  /** Numbers of the oldest and the newest event on disk (`last` is `first` - 1 when there is none), and how many bytes were appended since it was opened. */
+  extent(): JournalExtent;
+  /** Removes old events, none with a number above `upTo`; may leave some of the others. */
+  trim(upTo: number): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface JournalExtent {
+  readonly first: number;
+  readonly last: number;
+  readonly bytes: number;
+}
+
+/** What the facts up to a number add up to. */
+export interface SavedState {
+  /** Number and time of the newest fact in it. */
+  readonly seq: number;
+  readonly at: number;
+  readonly sessions: readonly Session[];
+  readonly keys: readonly SavedKey[];
+}
+
+/** What a request key was used for, and when. */
+export interface SavedKey {
+  readonly key: string;
+  readonly sessionId: string;
+  readonly digest: string;
+  readonly at: number;
+}
+
+/** The state as it was at some number, so that a start need not read every event. */
+export interface Snapshot {
+  /** The newest state that can be read. `none` was never saved, or it is `unreadable`: put aside, and not the same as empty. */
+  load(): Promise<SavedState | 'none' | 'unreadable'>;
+  /** Resolves when it is on disk, with its size in bytes; the one before is kept beside it. */
+  save(state: SavedState): Promise<number>;
+}
+
+/** Space on the disk of the state, and a reserve for what must be recorded when there is none. */
+export interface Room {
+  /** Why nothing new may be taken, in a sentence; undefined when there is room. */
+  problem(): string | undefined;
+  /** Looks anew, and answers as `problem`. */
+  look(): Promise<string | undefined>;
+  /** Gives up the reserve. From then on there is a problem until there is space for a new one. */
+  giveReserve(): Promise<void>;
 }
 
 /** A queued session as the line sees it. */
@@ -64,6 +113,8 @@ export interface RunSpec {
   readonly resume: boolean;
   readonly model?: string | undefined;
   readonly maxCostUsd?: number | undefined;
+  /** Where the agent reaches the hub that runs it, as this run. The token goes into files of the run and its environment, never into arguments or logs. */
+  readonly mcp?: { readonly url: string; readonly token: string } | undefined;
 }
 
 /** How a run's process ended, as far as it was seen. */

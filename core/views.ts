@@ -1,6 +1,6 @@
 // What callers see: the shapes of answers about sessions, the line and events, and how they are made from the state.
 import { z } from 'zod';
-import { sessionOf, type StoredEvent } from './events.ts';
+import { type StoredEvent, sessionOf } from './events.ts';
 import { causeText, oneLine } from './history.ts';
 import type { Ledger } from './ledger.ts';
 import type { Job, JobQueue } from './ports.ts';
@@ -106,7 +106,15 @@ export function sessionView(session: Session, { queue, now }: Surroundings): Ses
 export function eventView(event: StoredEvent): EventView {
   const { sessionId: _sessionId, digest: _digest, ...data }: Record<string, unknown> = event.data;
   const prompt = typeof data.prompt === 'string' ? { prompt: oneLine(data.prompt, 200) } : {};
-  return { seq: event.seq, at: iso(event.at), name: event.name, sessionId: sessionOf(event), data: { ...data, ...prompt } };
+  const told = 'result' in event.data ? event.data.result : undefined;
+  const result = told && { result: { ...told, text: oneLine(told.text, 200) } };
+  return {
+    seq: event.seq,
+    at: iso(event.at),
+    name: event.name,
+    sessionId: sessionOf(event),
+    data: { ...data, ...prompt, ...result },
+  };
 }
 
 /** Place in the line, 1 is next; undefined when it does not wait there. */

@@ -15,8 +15,15 @@ export const queueStatus: Resource = {
     const status = {
       summary: countsText(orchestrator.ledger),
       slots,
-      active: active.map(({ id, status, taskId, startedAt }) => ({ id, status, taskId, startedAt: startedAt === undefined ? undefined : iso(startedAt) })),
-      line: rows.slice(0, MOST_ROWS).map(({ session }, at) => ({ id: session.id, position: at + 1, priority: session.priority, taskId: session.taskId })),
+      active: active.map(({ id, status, taskId, startedAt }) => ({
+        id,
+        status,
+        taskId,
+        startedAt: startedAt === undefined ? undefined : iso(startedAt),
+      })),
+      line: rows
+        .slice(0, MOST_ROWS)
+        .map(({ session }, at) => ({ id: session.id, position: at + 1, priority: session.priority, taskId: session.taskId })),
       waiting: rows.length,
     };
     return { text: JSON.stringify(status, null, 2), mimeType: 'application/json', final: false };

@@ -16,7 +16,9 @@ export const sessionLog: Resource = {
   async read({ id = '' }, orchestrator) {
     const found = orchestrator.get(id);
     const { entries } = await orchestrator.log(id, { tail: ENTRIES, limit: ENTRIES, characters: CHARACTERS });
-    const lines = entries.map(({ at, kind, tool, text }) => [at, tool ? `${kind} ${tool}` : kind, text.replaceAll('\n', '\n    ')].filter(Boolean).join('  '));
+    const lines = entries.map(({ at, kind, tool, text }) =>
+      [at, tool ? `${kind} ${tool}` : kind, text.replaceAll('\n', '\n    ')].filter(Boolean).join('  '),
+    );
     return { text: lines.join('\n'), mimeType: 'text/plain', final: isSettled(found) };
   },
   stale(event, orchestrator) {

@@ -6,7 +6,8 @@ import type { Resource } from './define.ts';
 export const taskHistory: Resource = {
   name: 'task-history',
   title: 'Task history',
-  description: 'Every session on a task and what happened in it, oldest first; the same lines as in the Session History of the task file.',
+  description:
+    'Every session on a task and what happened in it, oldest first; the same lines as in the Session History of the task file.',
   uriTemplate: 'task://{id}/history',
   mimeType: 'text/markdown',
   async read({ id = '' }, orchestrator) {

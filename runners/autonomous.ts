@@ -58,13 +58,18 @@ export function createAutonomousRunner(options: AutonomousRunnerOptions): Runner
       const program = locateAgent(agent, env, programs);
       if (program === undefined) return fail('AGENT_MISSING', missingText(agent), { PATH: env.PATH });
       if (!isDirectory(cwd)) fail('STORAGE_FAILED', `The working folder "${cwd}" is not there.`);
-      const argv = await agentArgv(spec, program, programs);
       const folder = runFolder(stateDir, sessionId, run);
+      const argv = await agentArgv(spec, program, programs, folder);
       const mark = markFor(sessionId, run);
-      const isNew = await prepared(folder, { ...kept(spec), argv, mark }, spec.prompt);
+      const isNew = await prepared(folder, { ...kept(spec), argv, mark }, spec);
       if (!isNew) fail('INTERNAL', `Run ${run} of session ${sessionId} was begun before.`);
       const words = [scripts.supervise, folder, hubPidFile, scripts.keeper, nodePath, scripts.hub, workspace, '--', ...argv];
-      const launch = await launchSupervisor(words, cwd, { ...env, SCOPECRAFT_SESSION: sessionId, [RUN_MARK]: mark });
+      const launch = await launchSupervisor(words, cwd, {
+        ...env,
+        ...accessOf(spec),
+        SCOPECRAFT_SESSION: sessionId,
+        [RUN_MARK]: mark,
+      });
       return followRun({ folder, agent, mark, clock, resultGraceMs, launch });
     },
 
@@ -77,13 +82,24 @@ function missingText(agent: RunSpec['agent']): string {
 }
 
 /** The spec as it is written down: names of variables, never their values. */
-function kept({ env, prompt: _prompt, ...rest }: RunSpec): object {
-  return { ...rest, env: Object.keys(env) };
+function kept({ env, prompt: _prompt, mcp, ...rest }: RunSpec): object {
+  return { ...rest, env: Object.keys(env), ...(mcp && { mcp: { url: mcp.url } }) };
 }
 
-async function prepared(folder: string, spec: object, prompt: string): Promise<boolean> {
+/** How agents without a config file of ours learn where the hub is. */
+function accessOf({ agent, env, mcp }: RunSpec): Readonly<Record<string, string>> {
+  if (mcp === undefined) return {};
+  const access = agent.kind === 'claude' ? {} : { SCOPECRAFT_MCP_URL: mcp.url, SCOPECRAFT_MCP_TOKEN: mcp.token };
+  // a proxy would neither reach the hub nor should it see the token
+  const direct = [env.NO_PROXY ?? env.no_proxy, '127.0.0.1', 'localhost']
+    .filter((hosts) => hosts !== undefined && hosts !== '')
+    .join(',');
+  return { ...access, NO_PROXY: direct, no_proxy: direct };
+}
+
+async function prepared(folder: string, file: object, { agent, prompt, mcp }: RunSpec): Promise<boolean> {
   try {
-    return await prepareRunFolder(folder, spec, prompt);
+    return await prepareRunFolder(folder, file, prompt, agent.kind === 'claude' ? mcp : undefined);
   } catch (error) {
     return fail('STORAGE_FAILED', `The run folder "${folder}" could not be written (${codeOf(error) ?? 'unknown error'}).`);
   }

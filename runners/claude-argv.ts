@@ -4,10 +4,14 @@
 import { z } from 'zod';
 import { fail } from '../core/errors.ts';
 import type { RunSpec } from '../core/ports.ts';
+import { mcpConfigFile } from './run-folder.ts';
 
 const BRIEFING = 'SCOPECRAFT_BRIEFING';
 const TOOLS = 'SCOPECRAFT_TOOLS';
 const PROMPT = 'SCOPECRAFT_PROMPT';
+
+/** All tools of our server, as Claude Code names them. */
+const OUR_TOOLS = 'mcp__scopecraft';
 
 const DryRun = z.object({ args: z.array(z.string()) });
 let frame: Promise<readonly string[]> | undefined;
@@ -18,10 +22,13 @@ export async function warm(): Promise<void> {
   await frame;
 }
 
-/** Arguments for one run, the program itself not included. */
-export async function claudeArgv(spec: RunSpec): Promise<readonly string[]> {
+/** Arguments for one run, the program itself not included. `folder` is the run's own, where its MCP config lies. */
+export async function claudeArgv(spec: RunSpec, folder: string): Promise<readonly string[]> {
   frame ??= buildFrame();
-  const values: Readonly<Record<string, string>> = { [BRIEFING]: spec.briefing, [TOOLS]: spec.agent.tools.join(',') };
+  const values: Readonly<Record<string, string>> = {
+    [BRIEFING]: spec.briefing,
+    [TOOLS]: [...spec.agent.tools, ...(spec.mcp ? [OUR_TOOLS] : [])].join(','),
+  };
   const framed = (await frame).flatMap((argument, at, all) => {
     const value = values[all[at + 1] ?? ''];
     if (value !== undefined) return value === '' ? [] : [`${argument}=${value}`];
@@ -33,6 +40,8 @@ export async function claudeArgv(spec: RunSpec): Promise<readonly string[]> {
     `--${spec.resume ? 'resume' : 'session-id'}=${spec.conversationId}`,
     `--permission-mode=${spec.agent.permissionMode}`,
     ...(spec.model === undefined ? [] : [`--model=${spec.model}`]),
+    // beside the servers the user has: these stay
+    ...(spec.mcp === undefined ? [] : [`--mcp-config=${mcpConfigFile(folder)}`]),
     ...(spec.maxCostUsd === undefined ? [] : [`--max-budget-usd=${spec.maxCostUsd}`]),
   ];
 }

@@ -7,6 +7,7 @@ import { constants } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import { createHubCalls } from './demo-mcp.ts';
 import { type Directive, directivesIn, filled } from './demo-script.ts';
 import { createSpeech } from './demo-speech.ts';
 
@@ -15,6 +16,7 @@ const BashInput = z.object({ command: z.string() });
 const WriteInput = z.object({ file_path: z.string(), content: z.string() });
 
 const speech = createSpeech(sessionIdIn(process.argv.slice(2)), Date.now());
+const hub = createHubCalls(process.env.SCOPECRAFT_MCP_URL, process.env.SCOPECRAFT_MCP_TOKEN);
 let costUsd = 0;
 let last = '';
 let attempts = 0;
@@ -52,6 +54,8 @@ async function play(directive: Directive): Promise<void> {
       return delay(Number(rest));
     case 'tool':
       return useTool(rest);
+    case 'mcp':
+      return useHub(rest);
     case 'ask':
       speech.say(rest);
       return finish(rest);
@@ -87,6 +91,16 @@ async function useTool(rest: string): Promise<void> {
   const input: unknown = parsedOr(json, {});
   const id = speech.useTool(name, input);
   const { text, isError } = await toolOutcome(name, input);
+  last = text;
+  speech.toolAnswered(id, text, isError);
+}
+
+async function useHub(rest: string): Promise<void> {
+  const [, name = '', json = ''] = /^(\S+)\s*(.*)$/.exec(rest) ?? [];
+  const input = parsedOr(json === '' ? '{}' : json, undefined);
+  const id = speech.useTool(`mcp__scopecraft__${name}`, input ?? json);
+  const { text, isError } =
+    input === undefined ? { text: `This is not JSON: ${json}`, isError: true } : await hub.call(name, input);
   last = text;
   speech.toolAnswered(id, text, isError);
 }

@@ -12,6 +12,7 @@ export const VERBS = {
   say: 'TEXT: says it',
   sleep: 'MS: waits',
   tool: 'Bash {"command":"…"} or Write {"file_path":"…","content":"…"}: really does it',
+  mcp: 'TOOL {json}: calls a tool of the hub that runs it; session_wait until there is something to tell',
   ask: 'QUESTION: asks it and ends',
   fail: 'TEXT: ends with an error result and exit code 1',
   exit: 'N: leaves at once with this code and no result',
@@ -36,8 +37,34 @@ export function directivesIn(prompt: string): readonly Directive[] {
   });
 }
 
-/** The rest of a directive with `{{last}}` replaced by what the last tool answered; inside JSON it is escaped. */
+/**
+ * The rest of a directive with `{{last}}` replaced by what the last tool answered, and `{{last.a.0.b}}` by a field of it where it is JSON.
+ * In JSON a string is escaped between quotes, and any value may stand where none are. `{{!last}}` becomes `{{last}}`, for a nested script.
+ */
 export function filled({ verb, rest }: Directive, last: string): string {
-  const text = verb === 'tool' ? JSON.stringify(last).slice(1, -1) : last;
-  return rest.replaceAll('{{last}}', () => text);
+  const isJson = verb === 'tool' || verb === 'mcp';
+  return rest.replace(/\{\{(!?)last((?:\.[\w-]+)*)\}\}/g, (_, later: string, path: string, offset: number) => {
+    if (later !== '') return `{{last${path}}}`;
+    const value = path === '' ? last : fieldOf(last, path.slice(1).split('.'));
+    const text = typeof value === 'string' ? value : JSON.stringify(value);
+    if (!isJson) return text;
+    return isBetweenQuotes(rest.slice(0, offset)) ? JSON.stringify(text).slice(1, -1) : JSON.stringify(value);
+  });
+}
+
+/** The field of a JSON text at a path; an empty string where there is none. */
+function fieldOf(json: string, path: readonly string[]): unknown {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch {
+    return '';
+  }
+  for (const key of path)
+    value = typeof value === 'object' && value !== null && Object.hasOwn(value, key) ? Reflect.get(value, key) : '';
+  return value;
+}
+
+function isBetweenQuotes(json: string): boolean {
+  return (json.replace(/\\./g, '').match(/"/g)?.length ?? 0) % 2 === 1;
 }

@@ -1,6 +1,7 @@
 // The folder of one run: what is in it and how it is read. Its files are the only link between a hub and a run.
 //
 //   spec.json  what was started (no environment values)      prompt  the agent's standard input      out, err  what it printed
+//   mcp.json   for Claude Code: the address of the hub and the run's token      mcp/  what the hub keeps about the run's MCP sessions
 //   claim      who owns the run: the supervisor, or the word `fenced` of a hub that found no claim; made by link(), so only once
 //   child      the agent's process, written by itself before it becomes the agent
 //   exit       its exit code, there as soon as it is known
@@ -10,14 +11,20 @@ import { link, mkdir, open, readFile, unlink, writeFile } from 'node:fs/promises
 import path from 'node:path';
 import { z } from 'zod';
 import { AgentEntry } from '../core/config.ts';
+import type { RunSpec } from '../core/ports.ts';
 import type { ProcessRef } from '../core/session.ts';
 import { codeOf } from './process.ts';
+
+/** After so long Claude Code gives up a call to the hub, which it would else wait for without end. None takes that long, also when it is sent again after a hub kill. */
+const CALL_TIMEOUT_MS = 120_000;
 
 /** What is kept about a run for a later hub. */
 export const SpecFile = z.looseObject({
   agent: AgentEntry.and(z.object({ name: z.string() })),
   argv: z.array(z.string()),
   mark: z.string(),
+  /** The address at which the run reaches its hub; never its token. */
+  mcp: z.looseObject({ url: z.string() }).optional(),
 });
 export type SpecFile = z.infer<typeof SpecFile>;
 
@@ -25,8 +32,13 @@ export function runFolder(stateDir: string, sessionId: string, run: number): str
   return path.join(stateDir, 'sessions', sessionId, String(run));
 }
 
+/** The file that tells Claude Code where the hub is and with which token. */
+export function mcpConfigFile(folder: string): string {
+  return path.join(folder, 'mcp.json');
+}
+
 /** Makes the folder with all that a supervisor needs; spec and prompt are on disk when it resolves. False when the folder is there already. */
-export async function prepareRunFolder(folder: string, spec: object, prompt: string): Promise<boolean> {
+export async function prepareRunFolder(folder: string, spec: object, prompt: string, mcp?: RunSpec['mcp']): Promise<boolean> {
   await mkdir(path.dirname(folder), { recursive: true, mode: 0o700 });
   try {
     await mkdir(folder, { mode: 0o700 });
@@ -37,11 +49,17 @@ export async function prepareRunFolder(folder: string, spec: object, prompt: str
   await Promise.all([
     writeSynced(path.join(folder, 'spec.json'), `${JSON.stringify(spec, undefined, 2)}\n`),
     writeSynced(path.join(folder, 'prompt'), prompt),
+    ...(mcp ? [writeSynced(mcpConfigFile(folder), mcpConfig(mcp))] : []),
     // before the supervisor, which would make them by the agent's umask
     writeFile(path.join(folder, 'out'), '', { mode: 0o600 }),
     writeFile(path.join(folder, 'err'), '', { mode: 0o600 }),
   ]);
   return true;
+}
+
+function mcpConfig({ url, token }: NonNullable<RunSpec['mcp']>): string {
+  const scopecraft = { type: 'http', url, headers: { Authorization: `Bearer ${token}` }, timeout: CALL_TIMEOUT_MS };
+  return JSON.stringify({ mcpServers: { scopecraft } });
 }
 
 /** What the run was started with, or undefined when that cannot be read any more. */

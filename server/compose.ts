@@ -4,8 +4,10 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import { openLedger } from '../core/ledger.ts';
 import { createOrchestrator, type Orchestrator } from '../core/orchestrator.ts';
-import type { Settings } from '../core/ports.ts';
+import type { Runner, Settings } from '../core/ports.ts';
 import { recover } from '../core/recovery.ts';
+import { startRetention } from '../core/retention.ts';
+import { bytesOf } from '../core/size.ts';
 import { createSupervisor } from '../core/supervisor.ts';
 import { agentNamed } from '../core/config.ts';
 import { prompts } from '../prompts/render.ts';
@@ -13,13 +15,18 @@ import { createAutonomousRunner } from '../runners/autonomous.ts';
 import { readLine } from '../runners/transcript.ts';
 import { openJournal } from '../storage/embedded/journal.ts';
 import { createEmbeddedQueue } from '../storage/embedded/queue.ts';
+import { openRoom, whileThereIsRoom } from '../storage/embedded/room.ts';
+import { removeSessionFolders } from '../storage/embedded/session-folders.ts';
+import { openSnapshot } from '../storage/embedded/snapshot.ts';
 import { createEnvironments } from '../storage/environments.ts';
 import { folderInside } from '../storage/folder-inside.ts';
 import { createSessionLogs } from '../storage/session-logs.ts';
 import { createTaskFiles } from '../storage/task-files.ts';
 import { createTaskProjector } from '../storage/task-projector.ts';
 import { randomIds, systemClock } from './clock.ts';
+import type { RunAccess } from './http.ts';
 import type { Programs } from './programs.ts';
+import type { RunIdentity } from './token.ts';
 
 export interface ComposeOptions {
   readonly workspace: string;
@@ -31,6 +38,8 @@ export interface ComposeOptions {
   readonly epoch: number;
   /** False when this hub lost the workspace. */
   readonly stillOwner: () => Promise<boolean>;
+  /** What a run is given to call this hub. */
+  readonly grant: (identity: RunIdentity) => RunAccess;
   /** Told what a person should find in the hub's log. */
   readonly log: (line: string) => void;
   /** Ends the hub; its keeper starts another one that reads what is on disk. */
@@ -49,16 +58,27 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   const { workspace, stateDir, programs, settings, epoch, log, giveUp } = options;
   const config = settings.current();
   const journal = await openJournal(path.join(stateDir, 'journal'));
+  const room = await openRoom({
+    file: path.join(stateDir, 'ballast'),
+    minFreeBytes: () => bytesOf(settings.current().storage.minFreeDisk),
+    clock: systemClock,
+    onChange: (problem) => log(problem === undefined ? 'There is space on the disk again.' : `${problem} Nothing new is taken.`),
+  });
   const ledger = await openLedger({
     journal,
     clock: systemClock,
     node: `${hostname()}/${epoch}`,
     onListenerError: (error) => log(`a listener failed: ${error instanceof Error ? error.stack : String(error)}`),
+    snapshot: openSnapshot(path.join(stateDir, 'snapshot.json')),
+    historyLimit: () => settings.current().events.maxEventHistory,
+    onSnapshotError: (error) => log(`the state could not be saved: ${error instanceof Error ? error.message : String(error)}`),
+    room,
   });
   const tasks = await createTaskFiles({ workspace, folders: config.workspace.taskFolders });
-  const environments = createEnvironments(stateDir);
+  const environments = whileThereIsRoom(createEnvironments(stateDir), room);
   const { node: nodePath, ...scripts } = programs;
-  const runner = createAutonomousRunner({ stateDir, workspace, nodePath, scripts, hubPidFile: path.join(stateDir, 'hub.pid'), clock: systemClock });
+  const bareRunner = createAutonomousRunner({ stateDir, workspace, nodePath, scripts, hubPidFile: path.join(stateDir, 'hub.pid'), clock: systemClock });
+  const runner: Runner = { ...bareRunner, start: (spec) => bareRunner.start({ ...spec, mcp: options.grant(spec) }) };
   const logs = createSessionLogs({
     stateDir,
     reader(sessionId) {
@@ -97,14 +117,25 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   const { adopted, queued } = recover(ledger, queue);
   await ledger.record({ name: 'hub.started', data: { epoch, pid: process.pid, version: options.version, adopted, queued } });
   for (const session of ledger.sessions()) void projector.project(session);
+  const retention = startRetention({
+    ledger,
+    clock: systemClock,
+    settings,
+    removeFolders: (ids) => removeSessionFolders(stateDir, ids),
+    onError: (error) => log(`cleaning up: ${error instanceof Error ? error.message : String(error)}`),
+  });
 
   return {
     orchestrator,
     isBusy: () => ledger.counts().queued + ledger.counts().active > 0,
     async close(reason) {
       queue.close();
-      await ledger.record({ name: 'hub.stopped', data: { reason } });
+      retention.close();
+      room.close();
+      // on a full disk the next start finds out by itself that this hub is gone
+      await ledger.record({ name: 'hub.stopped', data: { reason } }).catch((error: unknown) => log(`leaving: ${error instanceof Error ? error.message : String(error)}`));
       await projector.close();
+      await ledger.close();
       await journal.close();
     },
   };

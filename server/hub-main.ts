@@ -5,12 +5,15 @@ import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/s
 import { BASE_ENVIRONMENT, environmentOf } from '../core/config.ts';
 import { RESOURCES } from '../resources/index.ts';
 import { warm } from '../runners/claude-argv.ts';
+import { createEnvironments } from '../storage/environments.ts';
 import { type Composed, compose } from './compose.ts';
 import { readEnvironment } from './config.ts';
+import { type HttpDoor, openHttpDoor } from './http.ts';
 import { startHub } from './hub.ts';
 import { createMcpFactory, type Peer } from './mcp.ts';
 import { programsIn } from './programs.ts';
 import { openSettings } from './settings.ts';
+import { isActiveRun } from './token.ts';
 import { createUpdates } from './updates.ts';
 import { runtimeDirOf, stateDirOf } from './workspace.ts';
 
@@ -35,6 +38,7 @@ async function serveWorkspace(workspace: string): Promise<number> {
   const settings = await openSettings({ workspace, configFolder: environment.configFolder });
   for (const problem of settings.problems()) log(`config: ${problem}`);
   let composed: Composed | undefined;
+  let http: HttpDoor | undefined;
   let serve: ((peer: Peer) => ReturnType<ReturnType<typeof createMcpFactory>>) | undefined;
   const giveUp = (error: unknown) => {
     log(`the hub cannot go on and is started again: ${error instanceof Error ? error.stack : String(error)}`);
@@ -48,12 +52,16 @@ async function serveWorkspace(workspace: string): Promise<number> {
     version: __VERSION__,
     wants: () => [...new Set([...BASE_ENVIRONMENT, ...Object.values(settings.current().agents).flatMap(environmentOf)])],
     async onOwned({ epoch, stillOwner }) {
-      composed = await compose({ workspace, stateDir, programs: programsIn(), version: __VERSION__, settings, epoch, stillOwner, log, giveUp });
+      const door = await openHttpDoor({ stateDir, log });
+      http = door;
+      composed = await compose({ workspace, stateDir, programs: programsIn(), version: __VERSION__, settings, epoch, stillOwner, grant: door.grant, log, giveUp });
       // loaded when the first doors have been served, so that neither they nor the first session wait for it
       setTimeout(() => void warm(), WARM_AFTER_MS).unref();
       const { toolsets, legacyTools } = settings.current().server;
       const updates = createUpdates(composed.orchestrator, RESOURCES);
       serve = createMcpFactory({ orchestrator: composed.orchestrator, updates, version: __VERSION__, listed: { toolsets, legacy: legacyTools }, log });
+      const { ledger } = composed.orchestrator;
+      door.serve({ build: serve, updates, isActive: (identity) => isActiveRun(ledger.session(identity.sessionId), identity), environmentOf: createEnvironments(stateDir).find });
     },
     onConnection({ socket, hello, environment: given, onClose }) {
       const factory = serve?.({ kind: hello.kind, environment: given });
@@ -63,6 +71,9 @@ async function serveWorkspace(workspace: string): Promise<number> {
     },
     isBusy: () => composed?.isBusy() ?? false,
     idleExitMs: () => settings.current().server.idleExitMs,
-    onStop: async (reason) => composed?.close(reason),
+    onStop: async (reason) => {
+      await http?.close();
+      await composed?.close(reason);
+    },
   });
 }

@@ -33,18 +33,15 @@ stop() {
 trap stop TERM INT HUP
 
 delay=100
-hour_from=$(date +%s)
-starts=0
+hour_from=
+deaths=0
 while :; do
-  began=$(date +%s)
-  if [ $((began - hour_from)) -ge 3600 ]; then hour_from=$began starts=0; fi
-  starts=$((starts + 1))
-  if [ "$starts" -gt "$most_per_hour" ]; then give_up "The hub of this workspace died $most_per_hour times within an hour." force; fi
-
-  rm -f "$state/hub.failed"
+  # before the hub only what must be: each program started here takes milliseconds, and a door waits
+  if [ -e "$state/hub.failed" ]; then rm -f "$state/hub.failed"; fi
   "$1" "$2" --workspace "$3" &
   child=$!
   if [ -n "$stopping" ]; then stop; fi
+  began=$(date +%s)
   wait "$child"
   code=$?
   # a signal to the keeper ends the wait, not the hub
@@ -56,7 +53,11 @@ while :; do
 
   if [ "$code" -eq 0 ] || [ -n "$stopping" ]; then exit 0; fi
   if [ "$code" -eq 78 ]; then give_up "The hub of this workspace cannot start."; fi
-  if [ $(($(date +%s) - began)) -gt 60 ]; then delay=100; fi
+  ended=$(date +%s)
+  if [ $((ended - began)) -gt 60 ]; then delay=100; fi
+  if [ $((ended - ${hour_from:=$began})) -ge 3600 ]; then hour_from=$ended deaths=0; fi
+  deaths=$((deaths + 1))
+  if [ "$deaths" -ge "$most_per_hour" ]; then give_up "The hub of this workspace died $most_per_hour times within an hour." force; fi
   say "the hub ended with code $code; next start in $delay ms"
   sleep "$((delay / 1000)).$(printf %03d $((delay % 1000)))" &
   nap=$!

@@ -14,6 +14,7 @@ import { EFFECTS, type Tool, type ToolContext } from '../tools/define.ts';
 import { TOOLS, toolNamed } from '../tools/index.ts';
 import { pageOf } from '../tools/page.ts';
 import { INSTRUCTIONS } from './instructions.ts';
+import type { RunIdentity } from './token.ts';
 import type { Updates } from './updates.ts';
 
 export interface McpParts {
@@ -29,9 +30,14 @@ export interface McpParts {
 
 /** Who is at the other end, and the environment values that came with the connection. */
 export interface Peer {
-  readonly kind: 'door' | 'cli';
+  readonly kind: 'door' | 'cli' | 'session';
   readonly environment: Readonly<Record<string, string>>;
+  /** With `session`: the run whose token the caller has. */
+  readonly session?: RunIdentity;
 }
+
+/** What a run may do: put others to work, and read. */
+const SESSION_TOOLS: readonly string[] = ['session_start', 'session_wait', 'session_get', 'session_logs', 'session_list', 'session_cancel', 'queue_status', 'task_list'];
 
 const FIVE_MINUTES = { ttlMs: 300_000, cacheScope: 'public' } as const;
 const FINISHED_TTL_MS = 86_400_000;
@@ -43,11 +49,16 @@ const Envelope = z.looseObject({ 'io.modelcontextprotocol/clientInfo': z.looseOb
 
 /** Builds the MCP server of one connection. Closing it is the caller's. */
 export function createMcpFactory(parts: McpParts): (peer: Peer) => (context: McpRequestContext) => Server {
-  const tools = listing(parts.listed);
+  let made: ReturnType<typeof listing> | undefined;
+  // when first asked for: the first answer of a new hub need not wait for the schemas
+  const tools = () => {
+    made ??= listing(parts.listed);
+    return made;
+  };
   return (peer) => (context) => buildServer(parts, peer, context, tools);
 }
 
-function buildServer(parts: McpParts, peer: Peer, { era }: McpRequestContext, tools: ReturnType<typeof listing>): Server {
+function buildServer(parts: McpParts, peer: Peer, { era, requestInfo }: McpRequestContext, tools: () => ReturnType<typeof listing>): Server {
   const { orchestrator, updates, version } = parts;
   const server = new Server(
     { name: 'scopecraft', title: 'Scopecraft Orchestrator', version },
@@ -58,22 +69,25 @@ function buildServer(parts: McpParts, peer: Peer, { era }: McpRequestContext, to
     },
   );
   const subscribed = new Set<string>();
-  const unsubscribe = updates?.subscribe((uri) => {
+  // a modern server over HTTP lives for one request; who listens there is told by the HTTP door
+  const isBrief = era === 'modern' && requestInfo !== undefined;
+  const unsubscribe = (isBrief ? undefined : updates)?.subscribe((uri) => {
     if (era === 'modern' || subscribed.has(uri)) server.sendResourceUpdated({ uri }).catch(() => undefined);
   });
   server.onclose = () => unsubscribe?.();
 
-  server.setRequestHandler('tools/list', () => ({ tools }));
+  server.setRequestHandler('tools/list', () => ({ tools: tools().filter(({ name }) => mayCall(peer, name)) }));
   server.setRequestHandler('tools/call', async ({ params }, { mcpReq }) => {
     const meta = Meta.parse(mcpReq._meta ?? {});
     const client = Envelope.parse(mcpReq.envelope ?? {})['io.modelcontextprotocol/clientInfo'] ?? server.getClientVersion();
-    const by = peer.kind === 'cli' ? 'sc' : [client?.name ?? 'a client', client?.version].filter(Boolean).join(' ');
+    const by = peer.session ? `session ${peer.session.sessionId}` : peer.kind === 'cli' ? 'sc' : [client?.name ?? 'a client', client?.version].filter(Boolean).join(' ');
     const token = mcpReq._meta?.progressToken;
     let beats = 0;
     let answered = false;
     try {
+      if (!mayCall(peer, params.name)) throw new ProtocolError(INVALID_PARAMS, `The tool "${params.name}" is not for sessions. They have: ${SESSION_TOOLS.join(', ')}.`);
       return await callTool(parts, params, {
-        caller: { by, environment: peer.environment } satisfies Caller,
+        caller: { by, environment: peer.environment, ...(peer.session && { sessionId: peer.session.sessionId }) } satisfies Caller,
         callKey: meta['claudecode/toolUseId'] ?? meta['scopecraft/requestKey'],
         signal: mcpReq.signal,
         progress(message) {
@@ -105,6 +119,11 @@ function buildServer(parts: McpParts, peer: Peer, { era }: McpRequestContext, to
     return {};
   });
   return server;
+}
+
+/** True unless the caller is a run and the tool, by any of its names, is not for runs. */
+function mayCall({ kind }: Peer, name: string): boolean {
+  return kind !== 'session' || SESSION_TOOLS.includes(toolNamed(name)?.tool.name ?? name);
 }
 
 /** The tools as MCP lists them; made once, so that every connection gets the same bytes. */

@@ -5,11 +5,13 @@
 // takes its place. Somebody may have opened the old file before that and write into it afterwards; so it is read again through the
 // descriptor for a while. What was appended there is appended to the new file; after any other change the new content is made
 // anew from it, and when the file was changed meanwhile too, the old one is saved beside it as `<name>.conflict`.
+import { randomUUID } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
-import { type FileHandle, lstat, open, readlink, rm } from 'node:fs/promises';
-import { basename, dirname, relative } from 'node:path';
+import { type FileHandle, link, lstat, open, readFile, readlink, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join, relative } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createAtomic, replaceWith, syncFolder, writeAtomic, writeBeside, writeFully } from './atomic-write.ts';
+import { errnoOf } from './errno.ts';
 import { openInside, readWhole } from './inside.ts';
 
 /** Why a file is never replaced: what it is cannot be kept by a rename. */
@@ -44,6 +46,8 @@ interface Source {
 }
 
 const MOST_COPIES = 20;
+/** How long a file must have been empty before something is written into it. */
+const EMPTY_REST_MS = 200;
 
 /** One try. `again` means that somebody else was faster. Throws PATH_OUTSIDE, TASK_UNREADABLE or the system's error. */
 export async function rewriteFile(options: RewriteOptions): Promise<RewriteOutcome> {
@@ -55,6 +59,8 @@ export async function rewriteFile(options: RewriteOptions): Promise<RewriteOutco
     const bytes = await readWhole(handle);
     const next = change(bytes);
     if (!next || next.equals(bytes)) return { kind: 'unchanged' };
+    // emptied a moment ago: somebody is about to write it
+    if (bytes.length === 0 && Date.now() - stats.mtimeMs < EMPTY_REST_MS) return { kind: 'again' };
     const why = protection(stats);
     if (why) return { kind: 'protected', why };
     const source = { handle, stats, bytes };
@@ -108,22 +114,46 @@ async function wasMoved(file: string, { handle, stats }: Source, next: Buffer): 
   // its own number under that name is the proof: NFS gives deleted open files a name too, and "(deleted)" is none
   const there = await lstat(elsewhere).catch(() => undefined);
   if (there?.ino !== stats.ino || there.dev !== stats.dev || basename(elsewhere).startsWith('.nfs')) return false;
-  if ((await contentOf(file))?.equals(next)) await rm(file);
-  await syncFolder(dirname(file));
+  await takeBack(file, next);
   return true;
+}
+
+/** Removes the file when it holds this content. It is put aside first: looked at in place, it could be another one by the time it is removed. */
+async function takeBack(file: string, content: Buffer): Promise<void> {
+  const aside = join(dirname(file), `.${basename(file)}.${randomUUID()}.tmp`);
+  await rename(file, aside).catch(unlessGone);
+  const found = await readFile(aside).catch(unlessGone);
+  if (found && !found.equals(content)) {
+    await link(aside, file).catch(() => saveCopy(file, found, 0o600));
+  }
+  await rm(aside, { force: true });
+  await syncFolder(dirname(file));
+}
+
+function unlessGone(error: unknown): undefined {
+  if (errnoOf(error) !== 'ENOENT') throw error;
 }
 
 async function followUp(options: RewriteOptions, source: Source, next: Buffer): Promise<RewriteOutcome> {
   let seen = source.bytes;
+  let unsettled: Buffer | undefined;
   for (const [index, delayMs] of options.lateLooksMs.entries()) {
     await pause(delayMs);
     const now = await readWhole(source.handle);
     if (now.equals(seen)) continue;
-    const isAppended = now.subarray(0, seen.length).equals(seen) && (seen.length === 0 || seen.at(-1) === 0x0a);
-    if (isAppended) await append(options.file, now.subarray(seen.length));
-    // a rewrite may be halfway through, so it is taken over only at the last look
-    else if (index + 1 === options.lateLooksMs.length) return takeOver(options, source.stats, now, next);
-    if (isAppended) seen = now;
+    const isAppended = seen.at(-1) === 0x0a && now.subarray(0, seen.length).equals(seen);
+    // a rewrite may be halfway through until it looks the same twice; an empty file is one that was only begun
+    const isWhole = now.length > 0 && (unsettled?.equals(now) || index + 1 === options.lateLooksMs.length);
+    unsettled = now;
+    if (!isAppended && !isWhole) continue;
+    try {
+      if (!isAppended) return await takeOver(options, source.stats, now, next);
+      await append(options.file, now.subarray(seen.length));
+    } catch {
+      // gone or made unwritable meanwhile; whatever it is, the edit must not be lost
+      return await conflict(options, source.stats, now);
+    }
+    seen = now;
   }
   return { kind: 'written' };
 }
@@ -138,21 +168,21 @@ async function append(file: string, bytes: Uint8Array): Promise<void> {
   }
 }
 
-async function takeOver(
-  { root, file, change }: RewriteOptions,
-  { mode }: Stats,
-  late: Buffer,
-  written: Buffer,
-): Promise<RewriteOutcome> {
-  const merged = change(late) ?? late;
+/** Makes the new content anew from what the old file became, unless the new file was changed too. */
+async function takeOver(options: RewriteOptions, stats: Stats, late: Buffer, written: Buffer): Promise<RewriteOutcome> {
+  const { root, file, change } = options;
   const handle = await openInside(root, file, 'refuse');
   try {
-    const bytes = await readWhole(handle);
-    if (bytes.equals(written) && (await swap(file, { handle, stats: await handle.stat(), bytes }, merged)))
-      return { kind: 'written' };
+    const source = { handle, stats: await handle.stat(), bytes: await readWhole(handle) };
+    const merged = change(late) ?? late;
+    if (!source.bytes.equals(written) || !(await swap(file, source, merged))) return await conflict(options, stats, late);
+    return await followUp(options, source, merged);
   } finally {
     await handle.close();
   }
+}
+
+async function conflict({ root, file }: RewriteOptions, { mode }: Stats, late: Buffer): Promise<RewriteOutcome> {
   return { kind: 'conflict', copy: relative(root, await saveCopy(file, late, mode & 0o777)) };
 }
 
@@ -165,13 +195,4 @@ async function saveCopy(file: string, bytes: Buffer, mode: number): Promise<stri
   const last = `${file}.conflict-${MOST_COPIES}`;
   await writeAtomic(last, bytes, mode);
   return last;
-}
-
-async function contentOf(file: string): Promise<Buffer | undefined> {
-  const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW).catch(() => undefined);
-  try {
-    return handle && (await readWhole(handle));
-  } finally {
-    await handle?.close();
-  }
 }

@@ -40,7 +40,7 @@ interface Remembered {
   readonly outcome: Task | ScopecraftError;
 }
 
-/** How many files are open at once while reading a list. */
+/** How many files are open at once. */
 const OPEN_FILES = 32;
 /** Clocks of file systems tick this coarsely: a change within the same tick leaves the times as they are. In milliseconds. */
 const CLOCK_TICK_MS = 50;
@@ -51,6 +51,7 @@ const WALK_HOLDS_MS = 1000;
 export async function createTaskFiles({ workspace, folders = ['.tasks'] }: TaskFilesOptions): Promise<TaskFiles> {
   const root = await realpath(workspace).catch(() => fail('WORKSPACE_MISSING', `There is no folder "${workspace}".`));
   const read = new Map<string, Remembered>();
+  const opens = new PQueue({ concurrency: OPEN_FILES });
   let walked: { readonly at: number; readonly index?: TaskIndex } = { at: 0 };
 
   const walk = async (): Promise<TaskIndex> => {
@@ -66,7 +67,7 @@ export async function createTaskFiles({ workspace, folders = ['.tasks'] }: TaskF
     const stamp = stats ? [id, stats.dev, stats.ino, stats.size, stats.mtimeMs, stats.ctimeMs].join(':') : '';
     const known = read.get(file);
     if (known && known.stamp === stamp) return known.outcome;
-    const outcome = await readPlace(root, { id, file });
+    const outcome = await opens.add(() => readPlace(root, { id, file }));
     const isStill = stats !== undefined && Math.max(stats.mtimeMs, stats.ctimeMs) < before - CLOCK_TICK_MS;
     if (isStill) read.set(file, { stamp, outcome });
     else read.delete(file);
@@ -79,9 +80,8 @@ export async function createTaskFiles({ workspace, folders = ['.tasks'] }: TaskF
     const index = await walk();
     const present = new Set(index.files.values());
     for (const file of read.keys()) if (!present.has(file)) read.delete(file);
-    const queue = new PQueue({ concurrency: OPEN_FILES });
     const places = [...index.files].map(([id, file]) => ({ id, file }));
-    const outcomes = await queue.addAll(places.map((place) => async () => [place, await outcomeOf(place)] as const));
+    const outcomes = await Promise.all(places.map(async (place) => [place, await outcomeOf(place)] as const));
     return { index, outcomes: outcomes.toSorted(([a], [b]) => (a.id < b.id ? -1 : 1)) };
   };
   const locate = async (id: string): Promise<TaskPlace | undefined> => {

@@ -3,6 +3,7 @@
 // The ledger leads, the file follows. Events that come while a file waits for its turn or is being written share the next write, which
 // takes the state as it is then. Nothing here ever fails a caller: what cannot be written is reported, once per file and reason.
 import { basename, relative } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import PQueue from 'p-queue';
 import type { Ledger } from '../core/ledger.ts';
 import type { Session } from '../core/session.ts';
@@ -82,6 +83,7 @@ export function createTaskProjector({
         if (outcome.kind === 'protected') throw new ProjectionError(outcome.why);
         if (outcome.kind === 'conflict') throw new ProjectionError('conflict', basename(outcome.copy));
         if (outcome.kind !== 'again') return forget(file);
+        await pause(attempt * 10);
       }
       throw new ProjectionError('busy');
     } catch (error) {

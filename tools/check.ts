@@ -24,6 +24,7 @@ export function problemText(issue: z.core.$ZodIssue, known: readonly string[]): 
   }
   const where = place ? `"${place}"` : 'The arguments';
   if (issue.code === 'invalid_value') return `${where} must be one of: ${issue.values.map(String).join(', ')}.`;
-  if (issue.code === 'invalid_type') return `${where} must be ${issue.expected === 'int' ? 'a whole number' : `a value of type ${issue.expected}`}.`;
+  if (issue.code === 'invalid_type')
+    return `${where} must be ${issue.expected === 'int' ? 'a whole number' : `a value of type ${issue.expected}`}.`;
   return `${where}: ${issue.message}.`;
 }

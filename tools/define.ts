@@ -74,7 +74,9 @@ export interface Tool {
 }
 
 /** Declares a tool. */
-export function defineTool<Input extends z.ZodObject, Output extends z.ZodObject>(declaration: ToolDeclaration<Input, Output>): Tool {
+export function defineTool<Input extends z.ZodObject, Output extends z.ZodObject>(
+  declaration: ToolDeclaration<Input, Output>,
+): Tool {
   const { handle, say, positional = [], table, ...rest } = declaration;
   return {
     ...rest,

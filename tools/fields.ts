@@ -6,7 +6,8 @@ import { SessionStatus, SessionType } from '../core/session.ts';
 export const sessionId = z.string().min(1).max(128).describe('Session id, as session_start or session_list gave it.');
 export const taskId = z.string().min(1).max(300).describe('Task id, as task_list gives it.');
 export const cursor = z.string().max(200).optional().describe('nextCursor of the answer before, to go on from there.');
-export const limit = (most: number, usual: number) => z.number().int().min(1).max(most).default(usual).describe(`At most so many rows (${usual}).`);
+export const limit = (most: number, usual: number) =>
+  z.number().int().min(1).max(most).default(usual).describe(`At most so many rows (${usual}).`);
 export const status = SessionStatus.optional().describe('Only sessions with this status.');
 export const type = SessionType.optional().describe('Only sessions of this type.');
 export const since = z.string().max(40).optional().describe('Only from this time on, ISO 8601.');

@@ -1,6 +1,7 @@
 // Every tool, in the order in which they are listed.
-import type { Tool } from './define.ts';
+
 import { ALIASES } from './aliases.ts';
+import type { Tool } from './define.ts';
 import { eventList } from './event-list.ts';
 import { queueStatus } from './queue-status.ts';
 import { sessionCancel } from './session-cancel.ts';
@@ -11,7 +12,17 @@ import { sessionStart } from './session-start.ts';
 import { sessionWait } from './session-wait.ts';
 import { taskList } from './task-list.ts';
 
-export const TOOLS: readonly Tool[] = [sessionStart, sessionWait, sessionGet, sessionLogs, sessionList, sessionCancel, queueStatus, taskList, eventList];
+export const TOOLS: readonly Tool[] = [
+  sessionStart,
+  sessionWait,
+  sessionGet,
+  sessionLogs,
+  sessionList,
+  sessionCancel,
+  queueStatus,
+  taskList,
+  eventList,
+];
 
 /** The tool with this name, old names included, with the arguments that the name fixes. */
 export function toolNamed(name: string): { readonly tool: Tool; readonly fixed: Readonly<Record<string, unknown>> } | undefined {

@@ -7,7 +7,10 @@ export interface Page<Row> {
 }
 
 /** The rows behind the cursor, at most `limit`. `keyOf` must rise or fall strictly through the rows. */
-export function pageOf<Row>(rows: readonly Row[], { cursor, limit, keyOf }: { cursor: string | undefined; limit: number; keyOf: (row: Row) => string | number }): Page<Row> {
+export function pageOf<Row>(
+  rows: readonly Row[],
+  { cursor, limit, keyOf }: { cursor: string | undefined; limit: number; keyOf: (row: Row) => string | number },
+): Page<Row> {
   const from = cursor === undefined ? 0 : placeBehind(rows, decoded(cursor), keyOf);
   const part = rows.slice(from, from + limit);
   const last = part.at(-1);

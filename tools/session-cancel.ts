@@ -1,6 +1,7 @@
 // session_cancel: takes a session out of the line, or stops its agent and all of its processes.
 import { z } from 'zod';
 import { SessionView } from '../core/views.ts';
+import { withShare } from './bounded.ts';
 import { defineTool } from './define.ts';
 import { sessionId } from './fields.ts';
 
@@ -12,13 +13,16 @@ export const sessionCancel = defineTool({
     'session_wait tells when nothing is left. Cancelling a settled session changes nothing.',
   effect: 'destroys',
   toolset: 'core',
-  input: z.strictObject({ sessionId, reason: z.string().max(500).optional().describe('Why; it is kept in the history of the task.') }),
+  input: z.strictObject({
+    sessionId,
+    reason: z.string().max(500).optional().describe('Why; it is kept in the history of the task.'),
+  }),
   output: SessionView,
   positional: ['sessionId'],
   fails: ['SESSION_NOT_FOUND', 'WORKSPACE_MISSING', 'STORAGE_FAILED'],
   examples: [{ sessionId: '{{session}}', reason: 'no longer needed' }],
   async handle({ sessionId, reason }, { orchestrator, caller }) {
-    return orchestrator.view(await orchestrator.cancel(sessionId, { by: caller.by, reason }));
+    return withShare(orchestrator.view(await orchestrator.cancel(sessionId, { by: caller.by, reason })), 1);
   },
   say: (session) => session.summary,
 });

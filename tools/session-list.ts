@@ -6,14 +6,26 @@ import { defineTool } from './define.ts';
 import { cursor, limit, nextCursor, since, status, summary, taskId, total, type } from './fields.ts';
 import { pageOf } from './page.ts';
 
-const Row = SessionView.pick({ id: true, status: true, type: true, taskId: true, agent: true, priority: true, position: true, cause: true, costUsd: true, durationMs: true })
+const Row = SessionView.pick({
+  id: true,
+  status: true,
+  type: true,
+  taskId: true,
+  agent: true,
+  priority: true,
+  position: true,
+  cause: true,
+  costUsd: true,
+  durationMs: true,
+})
   .extend({ queuedAt: z.string(), label: z.string().optional() })
   .loose();
 
 export const sessionList = defineTool({
   name: 'session_list',
   title: 'List sessions',
-  description: 'Sessions of this workspace, newest first, a short row each. Use it to find an id or to see what runs; session_get shows one whole.',
+  description:
+    'Sessions of this workspace, newest first, a short row each. Use it to find an id or to see what runs; session_get shows one whole.',
   effect: 'reads',
   toolset: 'core',
   input: z.strictObject({
@@ -33,7 +45,14 @@ export const sessionList = defineTool({
     const all = orchestrator.list({ ...filter, since: since === undefined ? undefined : timeOf(since) });
     const { rows, nextCursor } = pageOf(all, { cursor, limit, keyOf: (session) => session.createdSeq });
     const sessions = rows.map((session) => {
-      const { summary: _summary, uris: _uris, next: _next, result: _result, reason: _reason, ...row } = orchestrator.view(session);
+      const {
+        summary: _summary,
+        uris: _uris,
+        next: _next,
+        result: _result,
+        reason: _reason,
+        ...row
+      } = orchestrator.view(session);
       return row;
     });
     return { sessions, total: all.length, nextCursor };
@@ -41,6 +60,16 @@ export const sessionList = defineTool({
   say: ({ sessions, total }) => `${sessions.length} of ${total} session${total === 1 ? '' : 's'}.`,
   table: {
     rows: 'sessions',
-    columns: { SESSION: 'id', STATUS: 'status', AGENT: 'agent', PRIORITY: 'priority', PLACE: 'position', WHY: 'cause.kind', TIME: 'durationMs', COST: 'costUsd', QUEUED: 'queuedAt' },
+    columns: {
+      SESSION: 'id',
+      STATUS: 'status',
+      AGENT: 'agent',
+      PRIORITY: 'priority',
+      PLACE: 'position',
+      WHY: 'cause.kind',
+      TIME: 'durationMs',
+      COST: 'costUsd',
+      QUEUED: 'queuedAt',
+    },
   },
 });

@@ -15,7 +15,13 @@ export const sessionLogs = defineTool({
   toolset: 'core',
   input: z.strictObject({
     sessionId,
-    tail: z.number().int().min(1).max(500).optional().describe('Only the last so many entries (50 when neither tail nor after is given).'),
+    tail: z
+      .number()
+      .int()
+      .min(1)
+      .max(500)
+      .optional()
+      .describe('Only the last so many entries (50 when neither tail nor after is given).'),
     after: z.string().max(40).optional().describe('nextCursor of the answer before, or 0:0.0 to read from the beginning.'),
     kinds: z.array(z.enum(LOG_KINDS)).max(LOG_KINDS.length).optional().describe('Only entries of these kinds.'),
     limit: z.number().int().min(1).max(500).default(100).describe('At most so many entries (100).'),
@@ -25,7 +31,15 @@ export const sessionLogs = defineTool({
     sessionId: z.string(),
     status: z.string(),
     untrusted: z.literal(true).describe('The entries are text from an agent.'),
-    entries: z.array(z.looseObject({ seq: z.string(), at: z.string().optional(), kind: z.enum(LOG_KINDS), text: z.string(), tool: z.string().optional() })),
+    entries: z.array(
+      z.looseObject({
+        seq: z.string(),
+        at: z.string().optional(),
+        kind: z.enum(LOG_KINDS),
+        text: z.string(),
+        tool: z.string().optional(),
+      }),
+    ),
     nextCursor: z.string().optional().describe('Pass it as `after` to read what follows.'),
     more: z.boolean().describe('True when more entries are there now.'),
     next,
@@ -48,6 +62,7 @@ export const sessionLogs = defineTool({
       next: page.more || !isSettled(session) ? onward : undefined,
     };
   },
-  say: ({ sessionId, status, entries, more }) => `${entries.length} entries of ${sessionId} (${status})${more ? ', more follow' : ''}.`,
+  say: ({ sessionId, status, entries, more }) =>
+    `${entries.length} entries of ${sessionId} (${status})${more ? ', more follow' : ''}.`,
   table: { rows: 'entries', columns: { AT: 'at', KIND: 'kind', TOOL: 'tool', TEXT: 'text' } },
 });

@@ -13,7 +13,9 @@ export const sessionStart = defineTool({
   effect: 'creates',
   toolset: 'core',
   input: z.strictObject({
-    taskId: taskId.optional().describe('Task to work on, as task_list gives it. Leave it out to have a task made from the prompt.'),
+    taskId: taskId
+      .optional()
+      .describe('Task to work on, as task_list gives it. Leave it out to have a task made from the prompt.'),
     prompt: z.string().optional().describe('What the agent is told, word for word. Default: the task itself.'),
     type: z.enum(['autonomous']).default('autonomous').describe('autonomous: runs by itself to its end.'),
     agent: z.string().max(32).optional().describe('Which declared agent, such as claude or demo. Default: the configured one.'),
@@ -24,7 +26,12 @@ export const sessionStart = defineTool({
     model: z.string().max(100).regex(/^[^-]/, 'it must not begin with a dash').optional().describe('Model the agent is to use.'),
     cwd: z.string().max(1000).optional().describe('Folder to work in, inside the workspace. Default: the workspace.'),
     timeoutSeconds: z.number().int().min(1).max(604_800).optional().describe('Longest time the agent may run.'),
-    maxCostUsd: z.number().positive().max(10_000).optional().describe('Most it may cost in US dollars, for agents that keep count.'),
+    maxCostUsd: z
+      .number()
+      .positive()
+      .max(10_000)
+      .optional()
+      .describe('Most it may cost in US dollars, for agents that keep count.'),
     requestKey,
   }),
   output: SessionView,
@@ -47,7 +54,10 @@ export const sessionStart = defineTool({
     'WORKSPACE_MISSING',
     'STORAGE_FAILED',
   ],
-  examples: [{ taskId: 'fix-login', agent: 'demo' }, { prompt: 'Say hello.', agent: 'demo', priority: 'high', label: 'greeting' }],
+  examples: [
+    { taskId: 'fix-login', agent: 'demo' },
+    { prompt: 'Say hello.', agent: 'demo', priority: 'high', label: 'greeting' },
+  ],
   async handle(input, { orchestrator, caller, callKey }) {
     const { session, notes } = await orchestrator.start({ ...input, requestKey: input.requestKey ?? callKey }, caller);
     const view = orchestrator.view(session);

@@ -4,6 +4,7 @@ import { fail } from '../core/errors.ts';
 import { isSettled } from '../core/session.ts';
 import { SessionView } from '../core/views.ts';
 import { UNTIL } from '../core/wait.ts';
+import { withShare } from './bounded.ts';
 import { defineTool } from './define.ts';
 import { next, sessionId, summary } from './fields.ts';
 
@@ -35,13 +36,19 @@ export const sessionWait = defineTool({
     const ids = [...new Set(sessionIds)];
     const beat = setInterval(() => progress(ids.map((id) => `${id} ${orchestrator.get(id).status}`).join(', ')), 4000);
     try {
-      const waited = await orchestrator.wait({ sessionIds: ids, until, after: after === undefined ? undefined : seqOf(after), timeoutMs: timeoutSeconds * 1000, signal });
+      const waited = await orchestrator.wait({
+        sessionIds: ids,
+        until,
+        after: after === undefined ? undefined : seqOf(after),
+        timeoutMs: timeoutSeconds * 1000,
+        signal,
+      });
       const open = ids.filter((id) => !isSettled(orchestrator.get(id)));
       const again = JSON.stringify({ sessionIds: open, after: String(waited.seq) });
       return {
         sessions: waited.sessions.map(({ id }) => {
           const { next: _next, ...view } = orchestrator.view(orchestrator.get(id));
-          return view;
+          return withShare(view, waited.sessions.length);
         }),
         timedOut: waited.timedOut,
         cursor: String(waited.seq),
@@ -51,8 +58,12 @@ export const sessionWait = defineTool({
       clearInterval(beat);
     }
   },
-  say: ({ sessions, timedOut }) => (timedOut ? 'Nothing has settled yet; wait again.' : sessions.map((session) => session.summary).join(' ')),
-  table: { rows: 'sessions', columns: { SESSION: 'id', STATUS: 'status', WHY: 'cause.kind', TIME: 'durationMs', COST: 'costUsd', RESULT: 'result' } },
+  say: ({ sessions, timedOut }) =>
+    timedOut ? 'Nothing has settled yet; wait again.' : sessions.map((session) => session.summary).join(' '),
+  table: {
+    rows: 'sessions',
+    columns: { SESSION: 'id', STATUS: 'status', WHY: 'cause.kind', TIME: 'durationMs', COST: 'costUsd', RESULT: 'result' },
+  },
 });
 
 function seqOf(after: string): number {

@@ -8,11 +8,16 @@ import { pageOf } from './page.ts';
 export const taskList = defineTool({
   name: 'task_list',
   title: 'List tasks',
-  description: 'Tasks of this workspace (Markdown files), with their status and the newest session on each. Use it to find the taskId for session_start.',
+  description:
+    'Tasks of this workspace (Markdown files), with their status and the newest session on each. Use it to find the taskId for session_start.',
   effect: 'reads',
   toolset: 'core',
   input: z.strictObject({
-    status: z.string().max(60).optional().describe('Only with this status; spelling and emoji do not matter: "todo" finds "🟡 To Do".'),
+    status: z
+      .string()
+      .max(60)
+      .optional()
+      .describe('Only with this status; spelling and emoji do not matter: "todo" finds "🟡 To Do".'),
     type: z.string().max(60).optional().describe('Only of this type, such as bug.'),
     area: z.string().max(60).optional().describe('Only of this area.'),
     tags: z.array(z.string().max(60)).max(10).optional().describe('Only with all of these tags.'),
@@ -43,7 +48,10 @@ export const taskList = defineTool({
     };
   },
   say: ({ tasks, total }) => `${tasks.length} of ${total} task${total === 1 ? '' : 's'}.`,
-  table: { rows: 'tasks', columns: { TASK: 'taskId', STATUS: 'status', TYPE: 'type', AREA: 'area', SESSION: 'lastSession.status', TITLE: 'title' } },
+  table: {
+    rows: 'tasks',
+    columns: { TASK: 'taskId', STATUS: 'status', TYPE: 'type', AREA: 'area', SESSION: 'lastSession.status', TITLE: 'title' },
+  },
 });
 
 function below(folder: string, file: string): string {

@@ -1,48 +1,118 @@
 // The journal: one line per event, `crc32 json`, appended to numbered segments and synced before anybody is told.
 //
-// Reading stops at the first line that is not whole. When no good record follows, it is the torn end of a write that was cut: the bytes are
-// put aside and the file is cut to its last good line. When one follows, the file was damaged: STORAGE_CORRUPT, and nothing is changed.
+// Opening looks at the last segment. Where it stops being whole and no good record follows, that is the torn end of a write that was cut: the
+// bytes are put aside and the file is cut to its last good line. Where one follows, the file was damaged: STORAGE_CORRUPT, and nothing is changed.
 // Events that come while a write is under way share the next write and its sync (group commit).
-import { createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, stat, truncate, writeFile } from 'node:fs/promises';
-import path from 'node:path';
-import { crc32 } from 'node:zlib';
-import { fail } from '../../core/errors.ts';
-import { parseEvent, type StoredEvent } from '../../core/events.ts';
+//
+// A write that failed, as on a full disk, is cut off the file again and refused, and with it all that wait behind it: their numbers follow on
+// events that are not there. What comes next must carry the number after the last good event, so that no gap can ever be written.
+import { constants } from 'node:fs';
+import { mkdir, open, rm, truncate, writeFile } from 'node:fs/promises';
+import { fail, ScopecraftError } from '../../core/errors.ts';
+import type { StoredEvent } from '../../core/events.ts';
 import type { Journal } from '../../core/ports.ts';
-import { syncFolder, writeFully } from '../atomic-write.ts';
+import { syncFolder, type Writable, writeFully } from '../atomic-write.ts';
+import { errnoOf } from '../errno.ts';
+import { eventOf, lineOf, piecesOf, type Segment, segmentFile, segmentsIn, seqOf } from './journal-records.ts';
+import { storageError } from './storage-error.ts';
 
-const SEGMENT = /^(\d{12})\.ndjson$/;
-const SEGMENT_BYTES = 32 * 1024 * 1024;
-const NEWLINE = 0x0a;
-/** What stands between the checksum and the number of every record. */
-const RECORD_START = ' {"seq":';
+const SEGMENT_BYTES = 8 * 1024 * 1024;
+const SEGMENT_EVENTS = 5_000;
+
+/** What the journal needs of an open segment. */
+export interface SegmentFile extends Writable {
+  datasync(): Promise<void>;
+  truncate(length: number): Promise<void>;
+  stat(): Promise<{ readonly nlink: number }>;
+  close(): Promise<void>;
+}
+
+export interface JournalOptions {
+  /** A new segment is begun when the last one has so many bytes or events. */
+  readonly segmentBytes?: number;
+  readonly segmentEvents?: number;
+  /** Opens a segment for appending; tests put failing ones here. */
+  readonly openSegment?: (file: string, isNew: boolean) => Promise<SegmentFile>;
+}
 
 interface Waiting {
+  readonly seq: number;
   readonly line: string;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** Opens the journal in a folder, which is made when it is not there. */
-export async function openJournal(folder: string): Promise<Journal> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+/** Opens the journal in a folder, which is made when it is not there, and mends a torn end. Fails with STORAGE_CORRUPT or STORAGE_FAILED. */
+export async function openJournal(folder: string, options: JournalOptions = {}): Promise<Journal> {
+  const { segmentBytes = SEGMENT_BYTES, segmentEvents = SEGMENT_EVENTS, openSegment = openForAppending } = options;
+  await mkdir(folder, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    throw storageError(error, folder);
+  });
+  const segments = await segmentsIn(folder);
+  const end = await mendedEnd(segments);
+  /** Number of the newest event on disk, and of the newest one that was taken; undefined while there never was one. */
+  let last = end.last;
+  let taken = last;
+  /** Good bytes of the last segment; more are there only when `isDirty`. */
+  let goodBytes = end.bytes;
+  let isDirty = false;
+  let isGone = false;
+  let appended = 0;
+  let failure: ScopecraftError | undefined;
+  let handle: SegmentFile | undefined;
   let waiting: Waiting[] = [];
   let isWriting = false;
   let written = Promise.resolve();
-  let file: { readonly handle: FileHandle; bytes: number } | undefined;
-  let broken: unknown;
 
-  async function segmentFor(firstSeq: number): Promise<{ readonly handle: FileHandle; bytes: number }> {
-    if (file && file.bytes < SEGMENT_BYTES) return file;
-    await file?.handle.close();
-    const last = (await segments(folder)).at(-1);
-    const lastBytes = last ? (await stat(last)).size : 0;
-    const name = last && lastBytes < SEGMENT_BYTES ? last : path.join(folder, `${String(firstSeq).padStart(12, '0')}.ndjson`);
-    const handle = await open(name, 'a', 0o600);
-    if (name !== last) await syncFolder(folder);
-    file = { handle, bytes: (await handle.stat()).size };
-    return file;
+  async function segmentFor(seq: number): Promise<SegmentFile> {
+    if (isGone) fail('STORAGE_FAILED', `The journal ${folder} was removed while the hub ran.`);
+    const segment = segments.at(-1);
+    const isFresh = segment !== undefined && goodBytes < segmentBytes && seq - segment.first < segmentEvents;
+    if (segment && isDirty) await truncate(segment.file, goodBytes);
+    isDirty = false;
+    if (isFresh) {
+      handle ??= await openSegment(segment.file, false);
+      return handle;
+    }
+    await handle?.close();
+    handle = undefined;
+    const file = segmentFile(folder, seq);
+    const opened = await openSegment(file, true);
+    segments.push({ file, first: seq });
+    goodBytes = 0;
+    handle = opened;
+    await syncFolder(folder);
+    return handle;
+  }
+
+  async function write(batch: readonly Waiting[]): Promise<void> {
+    const bytes = Buffer.from(batch.map(({ line }) => line).join(''));
+    const segment = await segmentFor(batch[0]?.seq ?? 0);
+    isDirty = true;
+    await writeFully(segment, bytes);
+    const [{ nlink }] = await Promise.all([segment.stat(), segment.datasync()]);
+    isGone = nlink === 0;
+    if (isGone) fail('STORAGE_FAILED', `The journal ${folder} was removed while the hub ran.`);
+    isDirty = false;
+    goodBytes += bytes.length;
+    appended += bytes.length;
+    last = batch.at(-1)?.seq;
+  }
+
+  /** Cuts off what a failed write left. Where even that fails it is done before the next write. */
+  async function takeBack(): Promise<void> {
+    const broken = handle;
+    handle = undefined;
+    if (!broken) return;
+    try {
+      await broken.truncate(goodBytes);
+      await broken.datasync();
+      isDirty = false;
+    } catch {
+      // the next write tells whether the disk works again
+    } finally {
+      await broken.close().catch(() => undefined);
+    }
   }
 
   async function drain(): Promise<void> {
@@ -51,59 +121,108 @@ export async function openJournal(folder: string): Promise<Journal> {
       const batch = waiting;
       waiting = [];
       try {
-        if (broken) throw broken;
-        const bytes = Buffer.from(batch.map((entry) => entry.line).join(''));
-        const segment = await segmentFor(seqOf(batch[0]?.line ?? ''));
-        await writeFully(segment.handle, bytes);
-        await segment.handle.datasync();
-        segment.bytes += bytes.length;
+        await write(batch);
         for (const entry of batch) entry.resolve();
       } catch (error) {
-        // what is on disk is unknown now: only a new start that reads it may go on
-        broken = error;
-        for (const entry of batch) entry.reject(error);
+        const why = storageError(error, segments.at(-1)?.file ?? folder);
+        const refused = [...batch, ...waiting];
+        waiting = [];
+        failure = why;
+        taken = last;
+        await takeBack();
+        for (const entry of refused) entry.reject(why);
       }
     }
     isWriting = false;
   }
 
   return {
-    append(event) {
-      return new Promise((resolve, reject) => {
-        waiting.push({ line: lineOf(event), resolve, reject });
+    append: (event) =>
+      new Promise((resolve, reject) => {
+        if (taken !== undefined && event.seq !== taken + 1) {
+          return reject(failure ?? new ScopecraftError('INTERNAL', `Event ${event.seq} cannot follow on event ${taken}.`));
+        }
+        taken = event.seq;
+        waiting.push({ seq: event.seq, line: lineOf(event), resolve, reject });
         if (!isWriting) written = drain();
-      });
+      }),
+    read: (after = 0) => read({ all: [...segments], isThere: (segment) => segments.some((one) => one === segment), lastBytes: goodBytes, after }),
+    extent() {
+      const first = segments[0]?.first ?? (last ?? 0) + 1;
+      return { first, last: last ?? first - 1, bytes: appended };
     },
-    async *read(after = 0) {
-      const names = await segments(folder);
-      for (const [at, name] of names.entries()) yield* readSegment(name, after, at === names.length - 1);
+    async trim(upTo) {
+      const before = segments.length;
+      for (let [oldest, next] = segments; oldest && next && next.first <= upTo + 1; [oldest, next] = segments) {
+        segments.shift();
+        await rm(oldest.file, { force: true });
+      }
+      if (segments.length < before) await syncFolder(folder);
     },
     async close() {
       await written;
-      await file?.handle.close();
-      file = undefined;
+      await handle?.close();
+      handle = undefined;
     },
   };
 }
 
-async function* readSegment(file: string, after: number, isLast: boolean): AsyncGenerator<StoredEvent> {
-  let good = 0;
-  let bad: { readonly at: number; readonly number: number } | undefined;
-  let number = 0;
-  for await (const line of lines(file)) {
-    number++;
-    const event = line.whole ? eventOf(line.bytes) : undefined;
-    if (event && !bad) {
-      good += line.bytes.length + 1;
-      if (event.seq > after) yield event;
-      continue;
+interface Reading {
+  readonly all: readonly Segment[];
+  /** False when the segment was trimmed meanwhile. */
+  readonly isThere: (segment: Segment | undefined) => boolean;
+  readonly lastBytes: number;
+  readonly after: number;
+}
+
+async function* read({ all, isThere, lastBytes, after }: Reading): AsyncGenerator<StoredEvent> {
+  const from = Math.max(
+    0,
+    all.findLastIndex(({ first }) => first <= after + 1),
+  );
+  let before: number | undefined;
+  for (const [at, segment] of all.entries()) {
+    if (at < from) continue;
+    let next = segment.first;
+    // a segment that was trimmed while those before it were read is no gap
+    if (before !== undefined && before + 1 !== next && isThere(all[at - 1])) fail('STORAGE_CORRUPT', `The journal lacks the events ${before + 1} to ${next - 1} before ${segment.file}.`);
+    try {
+      for await (const piece of piecesOf(segment.file, at === all.length - 1 ? lastBytes : undefined)) {
+        if (piece.kind === 'damage') fail('STORAGE_CORRUPT', damageText(segment.file, piece));
+        const seq = seqOf(piece.json);
+        if (seq !== next) fail('STORAGE_CORRUPT', `The journal ${segment.file} has event ${seq} where ${next} should be.`);
+        if (seq > after) yield eventOf(piece.json);
+        before = seq;
+        next = seq + 1;
+      }
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT' || isThere(segment)) throw error;
     }
-    bad ??= { at: good, number };
-    if (event || holdsRecord(line.bytes)) fail('STORAGE_CORRUPT', `The journal ${file} is damaged at line ${bad.number}, byte ${bad.at}, and good records follow.`);
   }
-  if (!bad) return;
-  if (!isLast) fail('STORAGE_CORRUPT', `The journal ${file} is damaged at line ${bad.number}, byte ${bad.at}, and later segments follow.`);
-  await cutTorn(file, bad.at);
+}
+
+/** Number and place of the last good event, after a torn end was cut off. */
+async function mendedEnd(segments: Segment[]): Promise<{ readonly last: number | undefined; readonly bytes: number }> {
+  const segment = segments.at(-1);
+  if (!segment) return { last: undefined, bytes: 0 };
+  let bytes = 0;
+  let last: number | undefined;
+  let damage: { readonly at: number; readonly line: number } | undefined;
+  for await (const piece of piecesOf(segment.file)) {
+    if (piece.kind === 'damage') damage ??= piece;
+    else [bytes, last] = [piece.end, seqOf(piece.json)];
+    if (damage && (piece.kind === 'record' || piece.records.length > 0)) fail('STORAGE_CORRUPT', damageText(segment.file, damage));
+  }
+  if (damage) await cutTorn(segment.file, damage.at);
+  if (last !== undefined) return { last, bytes };
+  // nothing in it was ever acknowledged
+  await rm(segment.file);
+  segments.pop();
+  return segments.length > 0 ? { last: segment.first - 1, bytes: Number.POSITIVE_INFINITY } : { last: undefined, bytes: 0 };
+}
+
+function damageText(file: string, { at, line }: { readonly at: number; readonly line: number }): string {
+  return `The journal ${file} is damaged at line ${line}, byte ${at}, and good records follow.`;
 }
 
 /** Keeps the bytes behind `at` in a file of their own, then cuts them off. */
@@ -120,49 +239,6 @@ async function cutTorn(file: string, at: number): Promise<void> {
   await truncate(file, at);
 }
 
-async function* lines(file: string): AsyncGenerator<{ readonly bytes: Buffer; readonly whole: boolean }> {
-  let rest: Buffer = Buffer.alloc(0);
-  for await (const chunk of createReadStream(file, { highWaterMark: 1024 * 1024 })) {
-    let from = 0;
-    const data: Buffer = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk;
-    for (let end = data.indexOf(NEWLINE, from); end >= 0; end = data.indexOf(NEWLINE, from)) {
-      yield { bytes: data.subarray(from, end), whole: true };
-      from = end + 1;
-    }
-    rest = data.subarray(from);
-  }
-  if (rest.length > 0) yield { bytes: rest, whole: false };
-}
-
-/** `crc32 json` and a newline; the checksum is of the JSON. */
-function lineOf(event: StoredEvent): string {
-  const json = JSON.stringify(event);
-  return `${crc32(json).toString(16).padStart(8, '0')} ${json}\n`;
-}
-
-function eventOf(line: Buffer): StoredEvent | undefined {
-  const json = line.subarray(9);
-  if (line[8] !== 0x20 || crc32(json) !== Number.parseInt(line.subarray(0, 8).toString('latin1'), 16)) return undefined;
-  return parseEvent(JSON.parse(json.toString('utf8')));
-}
-
-/** True when a whole record stands behind the beginning of these bytes: the newline before it was damaged. */
-function holdsRecord(bytes: Buffer): boolean {
-  for (let at = bytes.indexOf(RECORD_START, 9); at >= 0; at = bytes.indexOf(RECORD_START, at + 1)) {
-    if (eventOf(bytes.subarray(at - 8))) return true;
-  }
-  return false;
-}
-
-function seqOf(line: string): number {
-  const { seq } = JSON.parse(line.slice(9));
-  return Number(seq);
-}
-
-async function segments(folder: string): Promise<string[]> {
-  const names = await readdir(folder);
-  return names
-    .filter((name) => SEGMENT.test(name))
-    .sort()
-    .map((name) => path.join(folder, name));
+function openForAppending(file: string, isNew: boolean): Promise<SegmentFile> {
+  return open(file, isNew ? 'ax' : constants.O_WRONLY | constants.O_APPEND, 0o600);
 }

@@ -84,6 +84,23 @@ it('ends with what its script says last', async () => {
   expect(texts.filter((text) => text === 'text: The answer is 5')).toHaveLength(1);
 });
 
+it('fills in fields of an answer, and leaves what is meant for a nested script', async () => {
+  const answer = JSON.stringify({ id: 'a-1', list: [{ n: 7 }], text: 'say "hi"' });
+  const { texts } = await played(
+    [
+      `@@tool Bash {"command":${JSON.stringify(`printf '%s' '${answer}'`)}}`,
+      '@@say {{last.id}} {{last.list.0.n}} {{last.list}} [{{last.none.more}}] {{!last.id}}',
+      '@@tool Say {"id":"{{last.id}}","text":"{{last.text}}","list":{{last.list}}}',
+    ].join('\n'),
+  );
+  expect(texts).toContain('text: a-1 7 [{"n":7}] [] {{last.id}}');
+  expect(texts).toContain('tool_use: {"id":"a-1","text":"say \\"hi\\"","list":[{"n":7}]}');
+});
+
+it('says so when there is no hub to call', async () => {
+  expect((await played('@@mcp session_list {}')).texts).toContain('tool_result: This run was not given the address of a hub.');
+});
+
 it('floods', async () => {
   const { entries } = await played('@@flood 5000');
   expect(entries.filter(({ kind, text }) => kind === 'text' && text.endsWith('of 5000'))).toHaveLength(5000);

@@ -135,7 +135,7 @@ describe('reading back', () => {
   });
 });
 
-describe('of any text', () => {
+describe('of any text', { timeout: 120_000 }, () => {
   const fragment = fc.constantFrom(
     '---',
     '# Title',

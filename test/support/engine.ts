@@ -109,6 +109,8 @@ function memoryJournal(events: StoredEvent[]): Journal {
     async *read(after = 0) {
       for (const event of [...events]) if (event.seq > after) yield event;
     },
+    extent: () => ({ first: events[0]?.seq ?? 1, last: events.at(-1)?.seq ?? 0, bytes: 0 }),
+    trim: async () => {},
     close: async () => {},
   };
 }

@@ -1,0 +1,67 @@
+// What the facts add up to: sessions and used request keys, as of one fact.
+import { type StoredEvent, sessionOf } from './events.ts';
+import type { SavedState } from './ports.ts';
+import { apply, type Session } from './session.ts';
+
+/** What `requestKey` was used for, and when. */
+export interface UsedKey {
+  readonly sessionId: string;
+  readonly digest: string;
+  readonly at: number;
+}
+
+export interface LedgerState {
+  readonly sessions: Map<string, Session>;
+  readonly keys: Map<string, UsedKey>;
+  /** Number and time of the newest fact in it. */
+  seq: number;
+  at: number;
+}
+
+/** What one fact makes of a state. */
+export interface Change {
+  readonly event: StoredEvent;
+  readonly sessionId: string | undefined;
+  /** The session as it is then; undefined when it is gone. */
+  readonly session: Session | undefined;
+}
+
+export function emptyState(): LedgerState {
+  return { sessions: new Map(), keys: new Map(), seq: 0, at: 0 };
+}
+
+export function restoredState({ sessions, keys, seq, at }: SavedState): LedgerState {
+  return {
+    sessions: new Map(sessions.map((session) => [session.id, session])),
+    keys: new Map(keys.map(({ key, ...used }) => [key, used])),
+    seq,
+    at,
+  };
+}
+
+/** A state of its own that holds the same. */
+export function copyOf({ sessions, keys, seq, at }: LedgerState): LedgerState {
+  return { sessions: new Map(sessions), keys: new Map(keys), seq, at };
+}
+
+export function savedState({ sessions, keys, seq, at }: LedgerState): SavedState {
+  return { seq, at, sessions: [...sessions.values()], keys: Array.from(keys, ([key, used]) => ({ key, ...used })) };
+}
+
+/** What the event would make of the state; the state stays as it is. Fails with INTERNAL on an event that cannot follow. */
+export function changeOf(state: LedgerState, event: StoredEvent): Change {
+  const sessionId = sessionOf(event);
+  const isGone = sessionId === undefined || event.name === 'session.removed';
+  return { event, sessionId, session: isGone ? undefined : apply(state.sessions.get(sessionId), event) };
+}
+
+/** Makes the change. */
+export function take(state: LedgerState, { event, sessionId, session }: Change): void {
+  if (session) state.sessions.set(session.id, session);
+  else if (sessionId !== undefined) state.sessions.delete(sessionId);
+  if (event.name === 'session.queued' && event.data.requestKey) {
+    state.keys.set(event.data.requestKey, { sessionId: event.data.sessionId, digest: event.data.digest ?? '', at: event.at });
+  }
+  state.seq = event.seq;
+  state.at = event.at;
+}

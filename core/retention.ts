@@ -1,0 +1,126 @@
+// Cleaning up: which settled sessions are old enough or too many to be kept, and their removal with all that belongs to them.
+//
+// Never removed: what has not settled, what is pinned, the newest session of a task, and whoever is above something that has not settled. A removal
+// is the fact `session.removed`; the folder goes after it, and one that a crash left behind goes with the first sweep of the next hub. The request key of a
+// removed session still answers until it was used as long ago as sessions are kept, so that a late retry does not start it again.
+import type { Config } from './config.ts';
+import type { Ledger } from './ledger.ts';
+import type { Clock, Settings } from './ports.ts';
+import { isSettled, type Session } from './session.ts';
+
+/** So many request keys of removed sessions are remembered at most. */
+const MOST_KEYS = 10_000;
+
+export interface RetentionParts {
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly settings: Pick<Settings, 'current'>;
+  /** Removes what is on disk of these sessions. Called when their removal is durable; may be called again for the same. */
+  readonly removeFolders: (sessionIds: readonly string[]) => Promise<void>;
+  /** True for sessions a person wants to keep. */
+  readonly isPinned?: (session: Session) => boolean;
+  /** Told of a sweep that could not be done; the next one tries again. */
+  readonly onError: (error: unknown) => void;
+}
+
+export interface Retention {
+  /** Cleans up now, whatever the settings say about doing so by itself. Answers the ids of what was removed. */
+  sweep(): Promise<readonly string[]>;
+  /** Cleans up no more. */
+  close(): void;
+}
+
+export type Removal = { readonly sessionId: string; readonly reason: 'age' | 'count' };
+
+/** Cleans up every `cleanup.cleanupIntervalMs` where `cleanup.autoCleanupCompletedSessions` is on. */
+export function startRetention(parts: RetentionParts): Retention {
+  const { ledger, clock, settings, removeFolders, isPinned, onError } = parts;
+  let underway: Promise<readonly string[]> | undefined;
+  let disarm = () => {};
+  let isClosed = false;
+  let isFirst = true;
+
+  const sweepNow = async (): Promise<readonly string[]> => {
+    const { cleanup } = settings.current();
+    if (isFirst) await removeFolders(await goneIds(ledger));
+    isFirst = false;
+    const removed: string[] = [];
+    for (const { sessionId, reason } of overdue([...ledger.sessions()], cleanup, { now: clock.now(), isPinned })) {
+      if (isClosed) break;
+      // looked at again: a prompt may have reopened it meanwhile
+      const session = ledger.session(sessionId);
+      if (!session || !isSettled(session)) continue;
+      await ledger.record({ name: 'session.removed', data: { sessionId, reason } });
+      removed.push(sessionId);
+    }
+    forgetKeys(ledger, clock.now() - cleanup.retainSessionLogsForMs);
+    await removeFolders(removed);
+    return removed;
+  };
+  const sweep = () => {
+    underway ??= sweepNow().finally(() => {
+      underway = undefined;
+    });
+    return underway;
+  };
+  const arm = () => {
+    disarm = clock.after(settings.current().cleanup.cleanupIntervalMs, async () => {
+      if (settings.current().cleanup.autoCleanupCompletedSessions) await sweep().catch(onError);
+      if (!isClosed) arm();
+    });
+  };
+
+  arm();
+  return {
+    sweep,
+    close() {
+      isClosed = true;
+      disarm();
+    },
+  };
+}
+
+interface Circumstances {
+  readonly now: number;
+  readonly isPinned?: ((session: Session) => boolean) | undefined;
+}
+
+/** What is to be removed, oldest first. */
+export function overdue(sessions: readonly Session[], policy: Config['cleanup'], { now, isPinned = () => false }: Circumstances): readonly Removal[] {
+  const kept = keptFor(sessions);
+  const settled = sessions.filter(isSettled).toSorted((a, b) => (a.settledAt ?? 0) - (b.settledAt ?? 0) || a.createdSeq - b.createdSeq);
+  const tooMany = settled.length - policy.keepSessions;
+  return settled.flatMap((session, at) => {
+    const isOld = now - (session.settledAt ?? now) > policy.retainSessionLogsForMs;
+    if (!(isOld || at < tooMany) || kept.has(session.id) || isPinned(session)) return [];
+    return [{ sessionId: session.id, reason: isOld ? 'age' : 'count' }];
+  });
+}
+
+/** Ids of the newest session of each task, and of all above a session that has not settled. */
+function keptFor(sessions: readonly Session[]): ReadonlySet<string> {
+  const byId = new Map(sessions.map((session) => [session.id, session]));
+  const newest = new Map<string, Session>();
+  for (const session of sessions) if ((newest.get(session.taskId)?.createdSeq ?? 0) < session.createdSeq) newest.set(session.taskId, session);
+  const kept = new Set([...newest.values()].map(({ id }) => id));
+  for (const session of sessions) {
+    if (isSettled(session)) continue;
+    const above = new Set<string>();
+    for (let id = session.parentId; id !== undefined && !above.has(id); id = byId.get(id)?.parentId) above.add(id);
+    for (const id of above) kept.add(id);
+  }
+  return kept;
+}
+
+/** Sessions whose removal is in the history. */
+async function goneIds(ledger: Ledger): Promise<readonly string[]> {
+  const ids: string[] = [];
+  for await (const event of ledger.history(0)) if (event.name === 'session.removed' && !ledger.session(event.data.sessionId)) ids.push(event.data.sessionId);
+  return ids;
+}
+
+function forgetKeys(ledger: Ledger, before: number): void {
+  const orphans = [...ledger.keys()].filter(([, { sessionId }]) => !ledger.session(sessionId)).toSorted(([, a], [, b]) => a.at - b.at);
+  const tooMany = orphans.length - MOST_KEYS;
+  for (const [at, [key, used]] of orphans.entries()) if (used.at < before || at < tooMany) ledger.forgetKey(key);
+}

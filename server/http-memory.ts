@@ -1,0 +1,68 @@
+// What is kept on disk about the 2025-era MCP sessions of a run, in its own folder, so that the hub that comes after a killed one can go on
+// with them: how a session was initialised, what it subscribed to, and each request that was not answered yet.
+//
+//   mcp/<session>.json           { initialize, uris }
+//   mcp/<session>.<call>.json    the request; kept for a while after its answer was sent, because that may have got lost with the hub
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { runFolder } from '../runners/run-folder.ts';
+import { writeAtomic } from '../storage/atomic-write.ts';
+import type { RunIdentity } from './token.ts';
+
+export const KeptSession = z.looseObject({ initialize: z.record(z.string(), z.unknown()), uris: z.array(z.string()) });
+export type KeptSession = z.infer<typeof KeptSession>;
+
+export const KeptRequest = z.looseObject({
+  jsonrpc: z.literal('2.0'),
+  id: z.union([z.string(), z.number()]),
+  method: z.string(),
+  params: z.record(z.string(), z.unknown()).optional(),
+});
+export type KeptRequest = z.infer<typeof KeptRequest>;
+
+/** Ids of ours, the only ones that become names of files. */
+export const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+export interface RunMemory {
+  session(sessionId: string): Promise<KeptSession | undefined>;
+  keepSession(sessionId: string, session: KeptSession): Promise<void>;
+  /** Forgets the session and its requests. */
+  dropSession(sessionId: string): Promise<void>;
+  request(sessionId: string, callId: string): Promise<KeptRequest | undefined>;
+  keepRequest(sessionId: string, callId: string, request: KeptRequest): Promise<void>;
+  dropRequest(sessionId: string, callId: string): Promise<void>;
+}
+
+/** The memory of one run. Its files are not forced to disk: they outlive the hub, and a run does not outlive the machine. */
+export function createRunMemory(stateDir: string, { sessionId: owner, run }: RunIdentity): RunMemory {
+  const folder = path.join(runFolder(stateDir, owner, run), 'mcp');
+  const sessionFile = (sessionId: string) => path.join(folder, `${sessionId}.json`);
+  const requestFile = (sessionId: string, callId: string) => path.join(folder, `${sessionId}.${callId}.json`);
+  return {
+    session: async (sessionId) => KeptSession.safeParse(await jsonOf(sessionFile(sessionId))).data,
+    async keepSession(sessionId, session) {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await writeAtomic(sessionFile(sessionId), JSON.stringify(session));
+    },
+    async dropSession(sessionId) {
+      const names = await readdir(folder).catch(() => []);
+      await Promise.all(
+        names.filter((name) => name.startsWith(`${sessionId}.`)).map((name) => rm(path.join(folder, name), { force: true })),
+      );
+    },
+    request: async (sessionId, callId) => KeptRequest.safeParse(await jsonOf(requestFile(sessionId, callId))).data,
+    keepRequest: (sessionId, callId, request) =>
+      writeFile(requestFile(sessionId, callId), JSON.stringify(request), { mode: 0o600 }),
+    dropRequest: (sessionId, callId) => rm(requestFile(sessionId, callId), { force: true }),
+  };
+}
+
+/** What a file holds; undefined when it is not there, or when its writing was cut short. */
+async function jsonOf(file: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,165 @@
+// Runs reach the hub that runs them over HTTP: the built-in agent and the real Claude Code as sub-sessions, also while the hub is killed.
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { connect, type TestClient } from '../support/clients.ts';
+import { type StubModel, startStubModel } from '../support/stub-model.ts';
+import { makeWorkspace, type Workspace } from '../support/workspace.ts';
+
+const Waited = z.looseObject({
+  sessions: z.array(
+    z.looseObject({ status: z.string(), result: z.string().optional(), cause: z.looseObject({ kind: z.string() }).optional() }),
+  ),
+  timedOut: z.boolean(),
+});
+const Entries = z.looseObject({
+  entries: z.array(z.looseObject({ kind: z.string(), tool: z.string().optional(), text: z.string() })),
+});
+const task = (lines: readonly string[]) =>
+  `# A task\n\n---\ntype: test\nstatus: todo\narea: test\n---\n\n## Instruction\n\n${lines.join('\n')}\n`;
+// claude begins its first turn before its servers are connected
+const CONNECT = '@@tool Bash {"command":"sleep 2"}';
+
+let model: StubModel;
+const open: { workspace?: Workspace; client?: TestClient } = {};
+beforeAll(async () => {
+  model = await startStubModel();
+});
+afterEach(async () => {
+  await open.client?.close();
+  await open.workspace?.close();
+});
+afterAll(() => model.close());
+
+async function begin(tasks: Readonly<Record<string, readonly string[]>>): Promise<{ workspace: Workspace; client: TestClient }> {
+  const workspace = await makeWorkspace({
+    modelUrl: model.url,
+    tasks: Object.fromEntries(Object.entries(tasks).map(([name, lines]) => [`${name}.task.md`, task(lines)])),
+    userConfig: { defaultAgent: 'demo', agents: { claude: { kind: 'claude', command: 'claude', tools: ['Bash'] } } },
+  });
+  open.workspace = workspace;
+  open.client = await connect('modern', { env: workspace.env, cwd: workspace.path });
+  return { workspace, client: open.client };
+}
+
+async function settled(client: TestClient, sessionId: string) {
+  for (;;) {
+    const { sessions, timedOut } = Waited.parse(
+      await client.call('session_wait', { sessionIds: [sessionId], timeoutSeconds: 20 }, { timeoutMs: 60_000 }),
+    );
+    if (!timedOut) return sessions[0];
+  }
+}
+
+async function killHub(workspace: Workspace): Promise<void> {
+  const hub = await workspace.hub();
+  if (!hub) throw new Error('There is no hub to kill.');
+  process.kill(hub.pid, 'SIGKILL');
+}
+
+const running = async (client: TestClient, taskId: string) =>
+  (await client.call('session_list', { taskId, status: 'running' })).total;
+const stateOf = (workspace: Workspace, ...parts: string[]) => path.join(workspace.path, '.scopecraft', 'state', ...parts);
+
+describe('the built-in agent as a parent', () => {
+  it('starts a child, waits for it, and says what it said', async () => {
+    const { client } = await begin({
+      child: ['@@sleep 300', '@@say forty-two'],
+      parent: [
+        '@@mcp session_start {"taskId":"child"}',
+        '@@mcp session_wait {"sessionIds":["{{last.id}}"]}',
+        '@@say The child said {{last.sessions.0.result}}.',
+      ],
+    });
+    const { id } = await client.call('session_start', { taskId: 'parent' });
+    expect(await settled(client, String(id))).toMatchObject({ status: 'completed', result: 'The child said forty-two.' });
+  });
+
+  it('goes on waiting when the hub is killed under its call', async () => {
+    const { workspace, client } = await begin({
+      child: ['@@sleep 4000', '@@say late'],
+      parent: [
+        '@@mcp session_start {"taskId":"child"}',
+        '@@mcp session_wait {"sessionIds":["{{last.id}}"],"timeoutSeconds":2}',
+        '@@say {{last.sessions.0.result}}',
+      ],
+    });
+    const { id } = await client.call('session_start', { taskId: 'parent' });
+    await expect.poll(() => running(client, 'child'), { timeout: 10_000 }).toBe(1);
+    await killHub(workspace);
+    expect(await settled(client, String(id))).toMatchObject({ status: 'completed', result: 'late' });
+    expect((await client.call('session_list', { taskId: 'child' })).total).toBe(1);
+  });
+
+  it('is told what sessions may not do, and its token is nowhere to be read', async () => {
+    const { workspace, client } = await begin({ parent: ['@@mcp event_list {}', '@@say {{last}}'] });
+    const { id } = await client.call('session_start', { taskId: 'parent' });
+    expect((await settled(client, String(id)))?.result).toContain('The tool "event_list" is not for sessions.');
+    const files = (await readdir(stateOf(workspace), { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+    for (const file of files)
+      expect(await readFile(path.join(file.parentPath, file.name), 'utf8'), file.name).not.toContain('sc_');
+  });
+});
+
+describe('real Claude Code as a parent', () => {
+  it('calls session_wait before a hub kill, under one, and after it', { timeout: 90_000 }, async () => {
+    const wait = (seconds: number) =>
+      `@@tool mcp__scopecraft__session_wait {"sessionIds":["{{last.sessions.0.id}}"],"timeoutSeconds":${seconds}}`;
+    const { workspace, client } = await begin({
+      child: ['@@tool Bash {"command":"until [ -f end-child ]; do sleep 0.1; done"}', '@@say forty-two'],
+      parent: [
+        CONNECT,
+        '@@tool mcp__scopecraft__session_start {"taskId":"child","agent":"demo"}',
+        '@@tool mcp__scopecraft__session_wait {"sessionIds":["{{last.id}}"],"timeoutSeconds":1}',
+        '@@tool mcp__scopecraft__session_list {"taskId":"child"}',
+        wait(1),
+        '@@tool Bash {"command":"touch between; until [ -f go ]; do sleep 0.1; done"}',
+        '@@tool mcp__scopecraft__session_list {"taskId":"child"}',
+        wait(40),
+        '@@say The child said {{last.sessions.0.result}}.',
+      ],
+    });
+    const file = (name: string) => path.join(workspace.path, name);
+    const { id } = await client.call('session_start', { taskId: 'parent', agent: 'claude' });
+
+    // between two calls
+    await expect
+      .poll(
+        () =>
+          stat(file('between')).then(
+            () => true,
+            () => false,
+          ),
+        { timeout: 30_000 },
+      )
+      .toBe(true);
+    await killHub(workspace);
+    await client.call('queue_status');
+    await writeFile(file('go'), '');
+
+    // under a call
+    const waits = async () => {
+      const { entries } = Entries.parse(await client.call('session_logs', { sessionId: id, kinds: ['tool_use'] }));
+      return entries.filter(({ tool }) => tool === 'mcp__scopecraft__session_wait').length;
+    };
+    await expect.poll(waits, { timeout: 15_000 }).toBe(3);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await killHub(workspace);
+    await client.call('queue_status');
+    await writeFile(file('end-child'), '');
+
+    expect(await settled(client, String(id))).toMatchObject({ status: 'completed', result: 'The child said forty-two.' });
+    const { entries } = Entries.parse(await client.call('session_logs', { sessionId: id, kinds: ['tool_result'] }));
+    expect(entries.filter(({ text }) => /error|not connected/i.test(text))).toEqual([]);
+    expect((await client.call('session_list', { taskId: 'child' })).total).toBe(1);
+    const access = stateOf(workspace, 'sessions', String(id), '1', 'mcp.json');
+    expect((await stat(access)).mode & 0o777).toBe(0o600);
+    const { mcpServers } = z
+      .object({ mcpServers: z.object({ scopecraft: z.object({ headers: z.object({ Authorization: z.string() }) }) }) })
+      .parse(JSON.parse(await readFile(access, 'utf8')));
+    const token = mcpServers.scopecraft.headers.Authorization.replace('Bearer ', '');
+    for (const name of ['hub.log', `sessions/${id}/1/spec.json`, `sessions/${id}/1/out`])
+      expect(await readFile(stateOf(workspace, name), 'utf8')).not.toContain(token);
+  });
+});

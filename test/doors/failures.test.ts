@@ -1,0 +1,125 @@
+// Every wrong call through a real door fails with an error that its tool names, or with INVALID_INPUT.
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { ERRORS } from '../../core/errors.ts';
+import type { Tool } from '../../tools/define.ts';
+import { TOOLS } from '../../tools/index.ts';
+import { connect, type TestClient, ToolFailure } from '../support/clients.ts';
+import { makeWorkspace, type Workspace } from '../support/workspace.ts';
+
+const TASKS = { 'fix-login': '# Fix the login\n\n@@say It is fixed.\n', hang: '# Hang\n\n@@hang\n' };
+
+let workspace: Workspace;
+let client: TestClient;
+let sessionId: string;
+
+beforeAll(async () => {
+  workspace = await makeWorkspace({ tasks: TASKS, userConfig: { defaultAgent: 'demo' } });
+  client = await connect('modern', { env: workspace.env, cwd: workspace.path });
+  sessionId = idOf(await client.call('session_start', { taskId: 'fix-login' }));
+});
+
+afterAll(async () => {
+  await client?.call('session_wait', { sessionIds: [sessionId] });
+  await client?.close();
+  await workspace?.close();
+});
+
+const idOf = (answer: unknown) => z.looseObject({ id: z.string() }).parse(answer).id;
+
+/** Arguments with the session that was started for them. */
+function filled(args: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return z.record(z.string(), z.unknown()).parse(JSON.parse(JSON.stringify(args).replaceAll('{{session}}', sessionId)));
+}
+
+/** The code a call fails with, which its tool must name. */
+async function failureOf(tool: Tool, args: Readonly<Record<string, unknown>>, by: TestClient = client): Promise<string> {
+  const answer: unknown = await by.call(tool.name, args).catch((error: unknown) => error);
+  if (!(answer instanceof ToolFailure)) throw new Error(`${tool.name} was not refused: ${JSON.stringify(answer)}`);
+  expect(['INVALID_INPUT', ...tool.fails], `${tool.name} names ${answer.code}`).toContain(answer.code);
+  expect(answer.body).toMatchObject(Object.entries(ERRORS).find(([code]) => code === answer.code)?.[1] ?? {});
+  return answer.code;
+}
+
+function toolOf(name: string): Tool {
+  const tool = TOOLS.find((one) => one.name === name);
+  if (!tool) throw new Error(`There is no tool ${name}.`);
+  return tool;
+}
+
+const WRONG: readonly (readonly [string, Readonly<Record<string, unknown>>, string])[] = [
+  ...TOOLS.map(({ name }) => [name, { notAnArgument: 1 }, 'INVALID_INPUT'] as const),
+  ['session_start', { taskId: 'nothing' }, 'TASK_NOT_FOUND'],
+  ['session_start', { taskId: '../up' }, 'PATH_OUTSIDE'],
+  ['session_start', { taskId: 'fix-login', cwd: '/etc' }, 'PATH_OUTSIDE'],
+  ['session_start', { prompt: ' ' }, 'PROMPT_EMPTY'],
+  ['session_start', { prompt: 'x'.repeat(300_000) }, 'PROMPT_TOO_LARGE'],
+  ['session_start', { taskId: 'fix-login', agent: 'nobody' }, 'AGENT_UNKNOWN'],
+  ['session_start', { taskId: 'fix-login', parentId: 'nobody' }, 'SESSION_NOT_FOUND'],
+  ['session_wait', { sessionIds: ['nobody'] }, 'SESSION_NOT_FOUND'],
+  ['session_wait', { sessionIds: [] }, 'INVALID_INPUT'],
+  ['session_wait', { sessionIds: ['{{session}}'], after: 'x' }, 'CURSOR_INVALID'],
+  ['session_get', { sessionId: 'nobody' }, 'SESSION_NOT_FOUND'],
+  ['session_get', {}, 'INVALID_INPUT'],
+  ['session_logs', { sessionId: 'nobody' }, 'SESSION_NOT_FOUND'],
+  ['session_logs', { sessionId: '{{session}}', after: 'x' }, 'CURSOR_INVALID'],
+  ['session_logs', { sessionId: '{{session}}', kinds: ['nonsense'] }, 'INVALID_INPUT'],
+  ['session_list', { cursor: '!' }, 'CURSOR_INVALID'],
+  ['session_list', { since: 'soon' }, 'INVALID_INPUT'],
+  ['session_cancel', { sessionId: 'nobody' }, 'SESSION_NOT_FOUND'],
+  ['task_list', { cursor: '!' }, 'CURSOR_INVALID'],
+  ['task_list', { limit: 0 }, 'INVALID_INPUT'],
+  ['event_list', { after: 'x' }, 'CURSOR_INVALID'],
+  ['queue_status', { type: 'nonsense' }, 'INVALID_INPUT'],
+];
+
+describe('a wrong call', () => {
+  it.each(WRONG)('of %s with %j fails with an error that the tool names: %s', async (name, args, code) => {
+    expect(await failureOf(toolOf(name), filled(args))).toBe(code);
+  });
+
+  it('where there is no workspace fails so in every tool', async () => {
+    const nowhere = await connect('modern', { env: workspace.env, cwd: '/' });
+    try {
+      for (const tool of TOOLS) expect(await failureOf(tool, filled(tool.examples[0] ?? {}), nowhere)).toBe('WORKSPACE_MISSING');
+    } finally {
+      await nowhere.close();
+    }
+  });
+
+  it('that finds no room, a broken config, a used key or a broken file fails with a named error too', async () => {
+    const start = toolOf('session_start');
+    const unclosed = '# Broken\n\n---\ntype: [unclosed\n---\n';
+    const limits = { maxConcurrentSessions: 1, maxQueueSize: 1 };
+    const small = await makeWorkspace({
+      tasks: { ...TASKS, broken: unclosed },
+      userConfig: { defaultAgent: 'demo', resources: limits },
+      config: { agents: { evil: { kind: 'command', command: 'true' } } },
+    });
+    const door = await connect('modern', { env: small.env, cwd: small.path });
+    const config = path.join(small.env.XDG_CONFIG_HOME ?? '', 'scopecraft', 'config.json');
+    try {
+      expect(await failureOf(start, { taskId: 'broken' }, door)).toBe('TASK_UNREADABLE');
+      expect(await failureOf(start, { taskId: 'hang', agent: 'evil' }, door)).toBe('CONFIG_UNTRUSTED');
+      const first = idOf(await door.call('session_start', { taskId: 'hang', requestKey: 'one' }));
+      expect(await failureOf(start, { taskId: 'fix-login', requestKey: 'one' }, door)).toBe('REQUEST_KEY_REUSED');
+      expect(await failureOf(start, { taskId: 'hang', queue: false }, door)).toBe('NO_SLOT');
+      const second = idOf(await door.call('session_start', { taskId: 'hang' }));
+      expect(await failureOf(start, { taskId: 'hang' }, door)).toBe('QUEUE_FULL');
+      await writeFile(
+        config,
+        '{ "defaultAgent": "gone", "agents": { "gone": { "kind": "command", "command": "no-such-program" } } }',
+      );
+      for (const sessionId of [second, first]) await door.call('session_cancel', { sessionId });
+      await door.call('session_wait', { sessionIds: [first, second], until: 'all' });
+      expect(await failureOf(start, { taskId: 'hang' }, door)).toBe('AGENT_MISSING');
+      await writeFile(config, '{ "defaultAgnt": 1 }');
+      expect(await failureOf(start, { taskId: 'hang' }, door)).toBe('CONFIG_INVALID');
+    } finally {
+      await door.close();
+      await small.close();
+    }
+  });
+});

@@ -1,0 +1,204 @@
+// Changing a file that others edit at the same moment: what they did before, during and after is never lost.
+import { appendFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFile,
+  chmod,
+  link,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { rewriteFile } from '../../storage/file-rewrite.ts';
+
+let root = '';
+let file = '';
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'sc-rewrite-'));
+  file = join(root, 'a.md');
+  await writeFile(file, 'one\ntwo\n');
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+/** Puts `ours` in front, once. */
+const withOurs = (bytes: Buffer) =>
+  bytes.toString().startsWith('ours\n') ? bytes : Buffer.concat([Buffer.from('ours\n'), bytes]);
+const rewrite = (change: (bytes: Buffer) => Buffer | undefined = withOurs) =>
+  rewriteFile({ root, file, change, lateLooksMs: [0, 30, 30] });
+const text = () => readFile(file, 'utf8');
+
+describe('a rewrite', () => {
+  it('changes the file and keeps its mode', async () => {
+    await chmod(file, 0o664);
+    expect(await rewrite()).toEqual({ kind: 'written' });
+    expect(await text()).toBe('ours\none\ntwo\n');
+    expect((await stat(file)).mode & 0o7777).toBe(0o664);
+    expect(await readdir(root)).toEqual(['a.md']);
+  });
+
+  it('touches nothing when nothing is to be changed', async () => {
+    const before = await stat(file);
+    expect(await rewrite((bytes) => Buffer.from(bytes))).toEqual({ kind: 'unchanged' });
+    expect(await rewrite(() => undefined)).toEqual({ kind: 'unchanged' });
+    expect((await stat(file)).ino).toBe(before.ino);
+  });
+
+  it.each([
+    [
+      'symlink',
+      async () => {
+        await rename(file, join(root, 'real.md'));
+        await symlink('real.md', file);
+      },
+    ],
+    ['hard_linked', () => link(file, join(root, 'second.md'))],
+    ['read_only', () => chmod(file, 0o444)],
+  ] as const)('leaves a file alone that is %s', async (why, prepare) => {
+    await prepare();
+    const before = (await stat(file)).ino;
+    expect(await rewrite()).toEqual({ kind: 'protected', why });
+    expect(await text()).toBe('one\ntwo\n');
+    expect((await stat(file)).ino).toBe(before);
+    expect((await readdir(root)).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+  });
+
+  it('waits while the file is empty for a moment only, as in the middle of a write', async () => {
+    await writeFile(file, '');
+    expect(await rewrite()).toEqual({ kind: 'again' });
+    await pause(250);
+    expect(await rewrite()).toEqual({ kind: 'written' });
+    expect(await text()).toBe('ours\n');
+  });
+
+  it('throws the change’s own failure, with nothing left behind', async () => {
+    const boom = () => {
+      throw new Error('boom');
+    };
+    await expect(rewrite(boom)).rejects.toThrow('boom');
+    expect(await readdir(root)).toEqual(['a.md']);
+  });
+
+  it('fails when the folder cannot be written to, and the file stands', async () => {
+    const taken = join(root, 'folder');
+    const change = (bytes: Buffer) => withOurs(bytes);
+    await rm(file);
+    await writeFile(taken, 'a file where a folder was');
+    await expect(rewriteFile({ root, file: join(taken, 'a.md'), change, lateLooksMs: [] })).rejects.toMatchObject({
+      code: 'ENOTDIR',
+    });
+    expect(await readFile(taken, 'utf8')).toBe('a file where a folder was');
+  });
+
+  it('is to be tried again when the file was changed, replaced or removed before its turn came', async () => {
+    const disturbed = (disturb: () => void) => (bytes: Buffer) => {
+      disturb();
+      return withOurs(bytes);
+    };
+    expect(await rewrite(disturbed(() => appendFileSync(file, 'theirs\n')))).toEqual({ kind: 'again' });
+    expect(await text()).toBe('one\ntwo\ntheirs\n');
+    const replace = () => {
+      writeFileSync(join(root, 'new'), 'one\ntwo\ntheirs\n');
+      renameSync(join(root, 'new'), file);
+    };
+    expect(await rewrite(disturbed(replace))).toEqual({ kind: 'again' });
+    await expect(rewrite(disturbed(() => rmSync(file)))).rejects.toMatchObject({ code: 'ENOENT' });
+    expect(await readdir(root)).toEqual([]);
+  });
+});
+
+describe('an edit that comes too late, through the old file', () => {
+  it('is appended to the new one when it was appended', async () => {
+    const old = await open(file, 'a');
+    const done = rewrite();
+    await untilOurs();
+    await old.write('late\n');
+    expect(await done).toEqual({ kind: 'written' });
+    await old.close();
+    expect(await text()).toBe('ours\none\ntwo\nlate\n');
+  });
+
+  it('is appended also when the new one was appended to as well', async () => {
+    const old = await open(file, 'a');
+    const done = rewrite();
+    await untilOurs();
+    await appendFile(file, 'new\n');
+    await old.write('late\n');
+    expect(await done).toEqual({ kind: 'written' });
+    await old.close();
+    expect(await text()).toBe('ours\none\ntwo\nnew\nlate\n');
+  });
+
+  it('is taken over when it was any other change', async () => {
+    const old = await open(file, 'r+');
+    const done = rewrite();
+    await untilOurs();
+    await old.truncate();
+    await old.write('theirs\n', 0);
+    expect(await done).toEqual({ kind: 'written' });
+    await old.close();
+    expect(await text()).toBe('ours\ntheirs\n');
+  });
+
+  it('is taken over as soon as it looks the same twice, and watched again', async () => {
+    const old = await open(file, 'r+');
+    const done = rewrite();
+    await untilOurs();
+    await old.truncate();
+    await old.write('theirs\n', 0);
+    while ((await text()) !== 'ours\ntheirs\n') await pause(1);
+    await old.close();
+    expect(await done).toEqual({ kind: 'written' });
+    expect(await text()).toBe('ours\ntheirs\n');
+  });
+
+  it('is not taken over while it is only begun', async () => {
+    const old = await open(file, 'r+');
+    const done = rewrite();
+    await untilOurs();
+    await old.truncate();
+    expect(await done).toEqual({ kind: 'written' });
+    await old.close();
+    expect(await text()).toBe('ours\none\ntwo\n');
+  });
+
+  it('is saved beside where the file was when it is gone', async () => {
+    const old = await open(file, 'a');
+    const done = rewrite();
+    await untilOurs();
+    await rm(file);
+    await old.write('late\n');
+    expect(await done).toEqual({ kind: 'conflict', copy: 'a.md.conflict' });
+    await old.close();
+    expect(await readFile(join(root, 'a.md.conflict'), 'utf8')).toBe('one\ntwo\nlate\n');
+  });
+
+  it('is saved beside the file when both were changed, each copy under a name of its own', async () => {
+    for (const copy of ['a.md.conflict', 'a.md.conflict-2']) {
+      await writeFile(file, 'one\ntwo\n');
+      const old = await open(file, 'r+');
+      const done = rewrite();
+      await untilOurs();
+      await appendFile(file, 'new\n');
+      await old.truncate();
+      await old.write(`theirs in ${copy}\n`, 0);
+      expect(await done).toEqual({ kind: 'conflict', copy });
+      await old.close();
+      expect(await text()).toBe('ours\none\ntwo\nnew\n');
+      expect(await readFile(join(root, copy), 'utf8')).toBe(`theirs in ${copy}\n`);
+    }
+  });
+});
+
+/** Waits until the new file is in place. */
+async function untilOurs(): Promise<void> {
+  while (!(await text()).startsWith('ours\n')) await pause(1);
+}
