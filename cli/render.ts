@@ -33,7 +33,7 @@ export function linesOf(row: Row): string {
 export function wordsOf(name: string, value: unknown): string {
   if (value === undefined || value === null) return '';
   if (Array.isArray(value)) return value.map((one) => wordsOf('', one)).join(', ');
-  if (name.endsWith('At') || name === 'at') return timeOf(String(value));
+  if (name.endsWith('At') || name === 'at' || name === 'estimatedStart' || name === 'notBefore') return timeOf(String(value));
   if (name.endsWith('Ms')) return durationOf(Number(value));
   if (name.endsWith('Usd')) return `$${Number(value).toFixed(4)}`;
   if (typeof value === 'object' && value !== null && 'kind' in value) return String(value.kind).replaceAll('_', ' ');

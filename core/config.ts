@@ -6,6 +6,10 @@ import { Size } from './size.ts';
 /** Longest prompt in bytes of UTF-8. */
 export const MAX_PROMPT_BYTES = 256 * 1024;
 
+/** Ends after which a session may be tried again. */
+export const RETRYABLE = ['rate_limited', 'api_error', 'agent_error', 'memory', 'timeout', 'idle_timeout', 'killed', 'lost'] as const;
+
+const weight = (usual: number) => z.number().min(0).max(100).default(usual);
 const count = (least: number, most: number) => z.number().int().min(least).max(most);
 
 export const PERMISSION_MODES = ['default', 'acceptEdits', 'plan', 'dontAsk', 'bypassPermissions'] as const;
@@ -129,7 +133,45 @@ export const Config = z.strictObject({
       keepSessions: count(0, 1_000_000).default(10_000).describe('Of the settled sessions so many of the newest are kept at most.'),
     })
     .prefault({}),
-  queue: z.strictObject({ defaultPriority: Priority.exclude(['urgent']).default('medium').describe('Priority when a start names none.') }).prefault({}),
+  queue: z
+    .strictObject({
+      defaultPriority: Priority.exclude(['urgent']).default('medium').describe('Priority when a start names none.'),
+      enablePriorities: z.boolean().default(true).describe('false: first come, first served, whatever the priority.'),
+      allowUrgent: z.boolean().default(false).describe('Whether callers may ask for the priority urgent; it is meant for system operations.'),
+      priorityWeights: z
+        .strictObject({ lowest: weight(0), low: weight(1), medium: weight(2), high: weight(3), highest: weight(4), urgent: weight(5) })
+        .prefault({})
+        .describe('How much each priority weighs; one is worth `agingMs` of waiting.'),
+      agingMs: count(1000, 86_400_000)
+        .default(10 * 60_000)
+        .describe('How long a session must wait to catch up with one whose priority weighs one more, in milliseconds.'),
+      maxPerUser: count(0, 100_000).default(0).describe('How many sessions one client or parent may have in the line; 0 means no limit.'),
+      timeoutMs: count(0, 30 * 86_400_000).default(0).describe('Longest wait in the line in milliseconds; after it a session fails with queue_timeout. 0 means no limit.'),
+      processingIntervalMs: count(100, 60_000).default(1000).describe('How often the line is looked at besides when something happens, in milliseconds.'),
+      retryPolicy: z
+        .strictObject({
+          attempts: count(1, 20).default(3).describe('How many runs a session may have in all, retries included.'),
+          minDelayMs: count(0, 86_400_000).default(5000).describe('Pause before the first retry, in milliseconds.'),
+          maxDelayMs: count(0, 86_400_000)
+            .default(10 * 60_000)
+            .describe('Longest pause, in milliseconds; a reset that the agent reports may be later.'),
+          factor: z.number().min(1).max(10).default(2).describe('By how much each pause is longer than the one before.'),
+          retryOn: z
+            .array(z.enum(RETRYABLE))
+            .default(['rate_limited', 'api_error'])
+            .describe('After which ends a session is tried again. api_error: the model API failed for a moment.'),
+          resume: z.boolean().default(true).describe('Whether a retry goes on with the same conversation where the agent can.'),
+        })
+        .prefault({}),
+    })
+    .prefault({}),
+  delegation: z
+    .strictObject({
+      maxDepth: count(0, 10).default(2).describe('How deep sessions may start sessions: 0 not at all, 1 only those that people started.'),
+      maxChildren: count(0, 1000).default(5).describe('How many sessions one session may have started that have not settled.'),
+      maxPerRoot: count(0, 10_000).default(20).describe('How many sessions may come of one that people started, in all.'),
+    })
+    .prefault({}),
   agents: z.record(z.string().regex(/^[a-z][a-z0-9-]{0,31}$/), AgentEntry).default({}).describe('Agents by name, besides the built-in `claude` and `demo`.'),
   defaultAgent: z.string().default('claude').describe('Agent when a start names none.'),
   server: z

@@ -20,6 +20,8 @@ export const ERRORS = {
   SESSION_NOT_FOUND: { hint: 'Call session_list to see the session ids of this workspace.', retry: false },
   AGENT_UNKNOWN: { hint: 'Choose one of the declared agents named in the message, or declare it in the user config.', retry: false },
   AGENT_MISSING: { hint: 'Install the program or put it on PATH, then start again; `sc doctor` shows what is missing.', retry: false },
+  DEPTH_EXCEEDED: { hint: 'Do this part of the work yourself, or wait until sessions you started have settled; `delegation` in the config sets the limits.', retry: false },
+  NOT_QUEUED: { hint: 'Only a session that waits in the line can be moved; queue_status shows the line.', retry: false },
   QUEUE_FULL: { hint: 'Wait until the line is shorter, or cancel sessions that are no longer wanted.', retry: true },
   NO_SLOT: { hint: 'Start with `queue: true` to wait in the line, or try again when a session has ended.', retry: true },
   REQUEST_KEY_REUSED: { hint: 'Use a new requestKey for a call with other arguments.', retry: false },

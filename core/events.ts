@@ -37,7 +37,15 @@ export const EVENTS = {
       digest: z.string().optional().describe('Of the arguments that came with the request key.'),
       position: z.number().int().describe('Place in the line when it was queued, 1 is next.'),
       reason: z.string().optional().describe('What it waits for.'),
+      taskType: z.string().optional().describe('As the task file says it; past durations are kept by it.'),
+      concurrent: z.boolean().optional().describe('May run beside another session on its task.'),
+      notBefore: z.number().optional().describe('Not to be started before this time, in milliseconds since the epoch.'),
+      orderKey: z.number().optional().describe('Place in the order, lower goes first; made from time and priority.'),
     }),
+  },
+  'session.requeued': {
+    says: 'It stands in the line again, for a retry.',
+    data: z.object({ sessionId, run, cause: EndCause, result: AgentResult.optional(), notBefore: z.number(), orderKey: z.number(), resume: z.boolean() }),
   },
   'session.starting': {
     says: 'A slot is taken; this run is about to be started. Recorded before anything is started, so that a crash can be told from a start.',
@@ -54,6 +62,10 @@ export const EVENTS = {
   'session.removed': { says: 'A settled session was cleaned up, with its logs.', data: z.object({ sessionId, reason: z.enum(['age', 'count']) }) },
   'resource.exhausted': { says: 'The machine has no room for another session; what waits is held back.', data: resource },
   'resource.recovered': { says: 'The machine has room again; the line goes on.', data: resource },
+  'queue.moved': { says: 'A queued session got another priority or place.', data: z.object({ sessionId, priority: Priority, orderKey: z.number(), orderSeq: z.number(), by: z.string() }) },
+  'queue.cleared': { says: 'Queued sessions were cancelled together.', data: z.object({ count: z.number().int(), by: z.string(), reason: z.string().optional() }) },
+  'queue.paused': { says: 'Nothing is started until the line goes on.', data: z.object({ by: z.string(), reason: z.string().optional() }) },
+  'queue.resumed': { says: 'The line goes on.', data: z.object({ by: z.string() }) },
   'hub.started': {
     says: 'A hub owns the workspace from here on.',
     data: z.object({ epoch: z.number().int(), pid: z.number().int(), version: z.string(), adopted: z.number().int(), queued: z.number().int() }),
@@ -63,8 +75,8 @@ export const EVENTS = {
 } as const satisfies Record<string, { says: string; data: z.ZodType }>;
 
 export type EventName = keyof typeof EVENTS;
-/** The events that a session is the sum of; `session.removed` takes it away. */
-export type SessionEventName = Exclude<Extract<EventName, `session.${string}`>, 'session.removed'>;
+/** Events that change the state of a session; `session.removed` takes it away. */
+export type SessionEventName = Exclude<Extract<EventName, `session.${string}`>, 'session.removed'> | 'queue.moved';
 export type DataOf<Name extends EventName> = z.infer<(typeof EVENTS)[Name]['data']>;
 
 interface Envelope<Name extends EventName> {

@@ -1,6 +1,7 @@
 // What a session's history says: one line per state change and prompt, for the task file and for task://{id}/history.
 import type { StoredEvent } from './events.ts';
 import type { EndCause, Session } from './session.ts';
+import { iso } from './time.ts';
 
 export interface HistoryLine {
   /** Milliseconds since the epoch. */
@@ -21,6 +22,8 @@ function sentence(session: Session, event: StoredEvent): string | undefined {
   switch (event.name) {
     case 'session.queued':
       return `Session queued by ${oneLine(event.data.by, 80)} with priority ${event.data.priority}`;
+    case 'session.requeued':
+      return `Session is tried again after ${iso(event.data.notBefore)}: ${causeText(event.data.cause)}`;
     case 'session.started':
       return `Session started with ${session.type} mode (agent ${session.agent}${session.run > 1 ? `, run ${session.run}` : ''})`;
     case 'session.resumed':

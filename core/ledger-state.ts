@@ -16,6 +16,7 @@ export interface LedgerState {
   /** Number and time of the newest fact in it. */
   seq: number;
   at: number;
+  isPaused: boolean;
 }
 
 /** What one fact makes of a state. */
@@ -27,25 +28,26 @@ export interface Change {
 }
 
 export function emptyState(): LedgerState {
-  return { sessions: new Map(), keys: new Map(), seq: 0, at: 0 };
+  return { sessions: new Map(), keys: new Map(), seq: 0, at: 0, isPaused: false };
 }
 
-export function restoredState({ sessions, keys, seq, at }: SavedState): LedgerState {
+export function restoredState({ sessions, keys, seq, at, isPaused = false }: SavedState): LedgerState {
   return {
     sessions: new Map(sessions.map((session) => [session.id, session])),
     keys: new Map(keys.map(({ key, ...used }) => [key, used])),
     seq,
     at,
+    isPaused,
   };
 }
 
 /** A state of its own that holds the same. */
-export function copyOf({ sessions, keys, seq, at }: LedgerState): LedgerState {
-  return { sessions: new Map(sessions), keys: new Map(keys), seq, at };
+export function copyOf({ sessions, keys, ...rest }: LedgerState): LedgerState {
+  return { ...rest, sessions: new Map(sessions), keys: new Map(keys) };
 }
 
-export function savedState({ sessions, keys, seq, at }: LedgerState): SavedState {
-  return { seq, at, sessions: [...sessions.values()], keys: Array.from(keys, ([key, used]) => ({ key, ...used })) };
+export function savedState({ sessions, keys, ...rest }: LedgerState): SavedState {
+  return { ...rest, sessions: [...sessions.values()], keys: Array.from(keys, ([key, used]) => ({ key, ...used })) };
 }
 
 /** What the event would make of the state; the state stays as it is. Fails with INTERNAL on an event that cannot follow. */
@@ -62,6 +64,7 @@ export function take(state: LedgerState, { event, sessionId, session }: Change):
   if (event.name === 'session.queued' && event.data.requestKey) {
     state.keys.set(event.data.requestKey, { sessionId: event.data.sessionId, digest: event.data.digest ?? '', at: event.at });
   }
+  if (event.name === 'queue.paused' || event.name === 'queue.resumed') state.isPaused = event.name === 'queue.paused';
   state.seq = event.seq;
   state.at = event.at;
 }

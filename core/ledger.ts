@@ -41,8 +41,11 @@ export interface Ledger {
   keys(): Iterable<readonly [string, UsedKey]>;
   /** The key may be used again. Not a fact: it may come back with a start of the hub. */
   forgetKey(key: string): void;
-  /** Number of the newest fact. */
+  /** True between `queue.paused` and `queue.resumed`. */
+  readonly isPaused: boolean;
+  /** Number and time of the newest fact. */
   readonly seq: number;
+  readonly newest: number;
   /** Number of the oldest fact that can still be read. */
   readonly first: number;
   /** Durable facts kept in memory, oldest first. */
@@ -165,11 +168,17 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     forgetKey(key) {
       for (const state of [latest, durable]) state.keys.delete(key);
     },
+    get isPaused() {
+      return latest.isPaused;
+    },
     get seq() {
       return latest.seq;
     },
     get first() {
       return journal.extent().first;
+    },
+    get newest() {
+      return latest.at;
     },
     recent: () => recent,
     async *history(after) {

@@ -1,13 +1,20 @@
 // All that can be done, as plain calls: the one thing the tools, the resources and the CLI talk to.
+import { ancestorsOf, descendantsOf } from './delegation.ts';
 import { fail } from './errors.ts';
+import { estimatedStart } from './estimate.ts';
 import { matchesName, sessionOf, type StoredEvent } from './events.ts';
+import type { Guard } from './guard.ts';
+import type { Reading } from './headroom.ts';
 import type { Ledger } from './ledger.ts';
-import type { Clock, Job, JobQueue, LogPage, LogQuery, Logs, TaskStore } from './ports.ts';
+import type { Clock, JobQueue, LogPage, LogQuery, Logs, RunUsage, TaskStore } from './ports.ts';
+import type { Priority } from './priority.ts';
+import { jobOf } from './recovery.ts';
+import { type Line, orderKeyOf } from './scheduler.ts';
 import { createStart, type Caller, type Started, type StartParts, type StartRequest } from './start.ts';
-import type { Session, SessionStatus, SessionType } from './session.ts';
+import { isSettled, type Session, type SessionStatus, type SessionType } from './session.ts';
 import type { Supervisor } from './supervisor.ts';
 import { normalised, type Task } from './task.ts';
-import { iso, type SessionView, sessionView } from './views.ts';
+import { type SessionView, sessionView } from './views.ts';
 import { waitFor, type Waited, type WaitRequest } from './wait.ts';
 
 export interface OrchestratorParts extends StartParts {
@@ -17,6 +24,8 @@ export interface OrchestratorParts extends StartParts {
   readonly logs: Logs;
   readonly supervisor: Supervisor;
   readonly clock: Clock;
+  /** What runs use and what the machine has left; not there where nothing is measured. */
+  readonly guard?: Pick<Guard, 'usage' | 'machine'>;
 }
 
 export interface SessionFilter {
@@ -46,9 +55,10 @@ export interface TaskFilter {
   readonly query?: string | undefined;
 }
 
-export interface LineRow {
-  readonly job: Job;
-  readonly session: Session;
+/** Who asks for something, and why. */
+export interface Why {
+  readonly by: string;
+  readonly reason?: string | undefined;
 }
 
 export interface Orchestrator {
@@ -57,26 +67,49 @@ export interface Orchestrator {
   get(sessionId: string): Session;
   /** Sessions that match, newest first. */
   list(filter: SessionFilter): readonly Session[];
-  wait(request: WaitRequest): Promise<Waited>;
+  /** Blocks until the sessions change. While `by`, a session itself, waits for its own descendants, its slot is lent. */
+  wait(request: WaitRequest, by?: string | undefined): Promise<Waited>;
   log(sessionId: string, query: LogQuery): Promise<LogPage>;
   /** Takes a queued session out of the line, or stops an active one. Resolves when the stop is recorded, not when it is done. A settled one stays as it is. */
-  cancel(sessionId: string, why: { readonly by: string; readonly reason?: string | undefined }): Promise<Session>;
-  /** The waiting sessions, best first, and the slots. */
-  line(): { readonly rows: readonly LineRow[]; readonly slots: { readonly total: number; readonly taken: number }; readonly active: readonly Session[] };
+  cancel(sessionId: string, why: Why & { readonly children?: boolean | undefined }): Promise<Session>;
+  /** Gives a queued session another priority, or a place in the line, 1 being next. Fails with NOT_QUEUED. */
+  move(sessionId: string, to: { readonly priority?: Priority | undefined; readonly place?: number | undefined }, by: string): Promise<Session>;
+  /** Cancels all queued sessions, or those of a type; answers their ids. */
+  clear(type: SessionType | undefined, why: Why): Promise<readonly string[]>;
+  /** Starts nothing more until it is told to go on. */
+  pause(why: Why): Promise<void>;
+  resume(by: string): Promise<void>;
+  /** How the line stands, waiting jobs best first. */
+  line(): Line;
+  /** What the session's processes use, as last measured. */
+  usage(sessionId: string): RunUsage | undefined;
+  /** What was measured of the machine, each against its limit. */
+  machine(): readonly Reading[];
+  /** When a waiting session may start, in milliseconds since the epoch, as far as that can be told. */
+  estimatedStart(sessionId: string): number | undefined;
   /** Events that match, oldest first, as far as they are kept. */
   events(filter: EventFilter): readonly StoredEvent[];
   /** Tasks that match with their newest session, in order of id. */
   tasks(filter: TaskFilter): Promise<readonly { readonly task: Task; readonly last: Session | undefined }[]>;
   task(taskId: string): Promise<Task>;
   view(session: Session): SessionView;
+  /** The same with the estimated start of a session that waits. */
+  detailed(session: Session): SessionView;
   readonly workspace: string;
   readonly ledger: Ledger;
 }
 
 export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
-  const { ledger, queue, tasks, logs, supervisor, clock, workspace } = parts;
+  const { ledger, queue, tasks, logs, supervisor, clock, settings, workspace } = parts;
   const get = (sessionId: string) => ledger.session(sessionId) ?? fail('SESSION_NOT_FOUND', `There is no session "${sessionId}".`);
   const all = () => [...ledger.sessions()];
+
+  const recordCancelled = (sessionId: string, { by, reason }: Why) =>
+    ledger.record({ name: 'session.cancelled', data: { sessionId, run: get(sessionId).run, cause: cancelledBy(by, reason) } });
+  const cancelOne = async (sessionId: string, why: Why) => {
+    if (get(sessionId).status === 'queued' && queue.remove(sessionId)) await recordCancelled(sessionId, why);
+    else await supervisor.stop(sessionId, cancelledBy(why.by, why.reason));
+  };
 
   return {
     start: createStart(parts),
@@ -85,25 +118,50 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
       all()
         .filter((session) => matches(session, filter))
         .sort((a, b) => b.createdSeq - a.createdSeq),
-    wait: (request) => waitFor(ledger, clock, request),
-    log: (sessionId, query) => logs.page(sessionId, get(sessionId).run, query),
-    async cancel(sessionId, { by, reason }) {
-      const session = get(sessionId);
-      const cause = { kind: 'cancelled', by, ...(reason !== undefined && { reason }) } as const;
-      if (session.status === 'queued' && queue.remove(sessionId)) {
-        await ledger.record({ name: 'session.cancelled', data: { sessionId, run: session.run, cause } });
-      } else {
-        await supervisor.stop(sessionId, cause);
+    async wait(request, by) {
+      const giveBack = by !== undefined && waitsForItsOwn(ledger, request, by) ? queue.lend(by) : undefined;
+      try {
+        return await waitFor(ledger, clock, request);
+      } finally {
+        giveBack?.();
       }
+    },
+    log: (sessionId, query) => logs.page(sessionId, get(sessionId).run, query),
+    async cancel(sessionId, { by, reason, children = true }) {
+      const session = get(sessionId);
+      if (children) for (const { id } of descendantsOf(ledger, sessionId).toReversed()) await cancelOne(id, { by, reason });
+      await cancelOne(session.id, { by, reason });
       return get(sessionId);
     },
-    line() {
-      const rows = queue.list().flatMap((job) => {
-        const session = ledger.session(job.sessionId);
-        return session ? [{ job, session }] : [];
-      });
-      return { rows, slots: queue.slots(), active: all().filter((session) => session.status !== 'queued' && session.settledAt === undefined) };
+    async move(sessionId, { priority, place }, by) {
+      const session = get(sessionId);
+      if (!queue.remove(sessionId)) fail('NOT_QUEUED', `Session ${sessionId} is ${session.status} and does not wait in the line.`);
+      const wanted = priority ?? session.priority;
+      const ownOrder = { orderKey: orderKeyOf(settings.current(), wanted, session.queuedAt), orderSeq: session.queuedSeq };
+      const order = place === undefined ? ownOrder : orderAt(place, queue.line().waiting, ownOrder);
+      const recorded = ledger.record({ name: 'queue.moved', data: { sessionId, priority: wanted, ...order, by } });
+      queue.add(jobOf(ledger, get(sessionId)));
+      await recorded;
+      return get(sessionId);
     },
+    async clear(type, { by, reason }) {
+      const ids = queue.line().waiting.map((job) => job.sessionId);
+      const cleared = ids.filter((id) => (type === undefined || get(id).type === type) && queue.remove(id));
+      const recorded = cleared.map((sessionId) => recordCancelled(sessionId, { by, reason }));
+      await Promise.all([...recorded, ledger.record({ name: 'queue.cleared', data: { count: cleared.length, by, reason } })]);
+      return cleared;
+    },
+    async pause({ by, reason }) {
+      if (!ledger.isPaused) await ledger.record({ name: 'queue.paused', data: { by, reason } });
+    },
+    async resume(by) {
+      if (ledger.isPaused) await ledger.record({ name: 'queue.resumed', data: { by } });
+      queue.admit();
+    },
+    line: () => queue.line(),
+    usage: (sessionId) => parts.guard?.usage(sessionId),
+    machine: () => parts.guard?.machine() ?? [],
+    estimatedStart: (sessionId) => estimatedStart(ledger, queue.line(), sessionId),
     events: ({ types, sessionId, taskId, since, after = 0 }) =>
       ledger.recent().filter((event) => {
         const about = sessionOf(event);
@@ -118,10 +176,40 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
       return (await tasks.list()).filter((task) => taskMatches(task, filter)).map((task) => ({ task, last: last.get(task.id) }));
     },
     task: async (taskId) => (await tasks.get(taskId)) ?? fail('TASK_NOT_FOUND', `There is no task "${taskId}".`),
-    view: (session) => sessionView(session, { queue, now: clock.now() }),
+    view: (session) => sessionView(session, queue.line()),
+    detailed: (session) => sessionView(session, queue.line(), estimatedStart(ledger, queue.line(), session.id)),
     workspace,
     ledger,
   };
+}
+
+function cancelledBy(by: string, reason: string | undefined) {
+  return { kind: 'cancelled', by, ...(reason !== undefined && { reason }) } as const;
+}
+
+/** True when the waiting session waits for sessions that came of it and have not settled. */
+function waitsForItsOwn(ledger: Ledger, { sessionIds }: WaitRequest, by: string): boolean {
+  return sessionIds.some((id) => {
+    const session = ledger.session(id);
+    return session !== undefined && !isSettled(session) && ancestorsOf(ledger, session).some((ancestor) => ancestor.id === by);
+  });
+}
+
+interface Order {
+  readonly orderKey: number;
+  readonly orderSeq: number;
+}
+
+/** What puts a job at a place in the line, 1 being next: between its neighbours there. */
+function orderAt(place: number, waiting: Line['waiting'], own: Order): Order {
+  const before = waiting[Math.min(place - 1, waiting.length) - 1];
+  const behind = waiting[place - 1];
+  if (!before && !behind) return own;
+  if (!before) return { orderKey: (behind?.key ?? 0) - 1, orderSeq: own.orderSeq };
+  if (!behind) return { orderKey: before.key + 1, orderSeq: own.orderSeq };
+  const orderKey = (before.key + behind.key) / 2;
+  if (orderKey > before.key && orderKey < behind.key) return { orderKey, orderSeq: own.orderSeq };
+  return { orderKey: before.key, orderSeq: before.key === behind.key ? (before.seq + behind.seq) / 2 : before.seq + 0.5 };
 }
 
 function matches(session: Session, { type, status, taskId, parentId, label, since }: SessionFilter): boolean {
@@ -146,10 +234,4 @@ function taskMatches({ id, title, body, fields }: Task, { status, type, area, ta
     (tags === undefined || tags.every((tag) => has.includes(normalised(tag)))) &&
     (query === undefined || text.includes(query.toLowerCase()))
   );
-}
-
-/** A time given by a caller, in milliseconds since the epoch. Fails with INVALID_INPUT. */
-export function timeOf(text: string): number {
-  const at = Date.parse(text);
-  return Number.isNaN(at) ? fail('INVALID_INPUT', `"${text}" is not a time; give ISO 8601 such as ${iso(0)}.`) : at;
 }

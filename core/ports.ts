@@ -2,7 +2,7 @@
 // each passes the suite of its port in test/conformance/.
 import type { AgentEntry, Config } from './config.ts';
 import type { StoredEvent } from './events.ts';
-import type { Priority } from './priority.ts';
+import type { Line, WaitingJob } from './scheduler.ts';
 import type { AgentResult, EndCause, ProcessRef, Session } from './session.ts';
 import type { Task } from './task.ts';
 
@@ -43,6 +43,8 @@ export interface SavedState {
   readonly at: number;
   readonly sessions: readonly Session[];
   readonly keys: readonly SavedKey[];
+  /** True while the line is paused; false where it was saved before lines could be. */
+  readonly isPaused?: boolean | undefined;
 }
 
 /** What a request key was used for, and when. */
@@ -71,29 +73,21 @@ export interface Room {
   giveReserve(): Promise<void>;
 }
 
-/** A queued session as the line sees it. */
-export interface Job {
-  readonly sessionId: string;
-  readonly priority: Priority;
-  /** Sequence number of the event that queued it: the age in the line. */
-  readonly seq: number;
-}
-
-/** The line and the slots. While the promise of a job's handler is pending, its slot is taken: the promise is the lease. */
+/** The line and what runs. While the promise of a job's handler is pending, its run is active: the promise is the lease of its slot. */
 export interface JobQueue {
-  /** Puts a job into the line. */
-  add(job: Job): void;
-  /** Runs the handler at once, line or no line: for runs found alive. They count as slots until they are done. */
-  adopt(job: Job): void;
+  /** Puts a job into the line, at its place. With `adopt` its handler is called at once, line or no line: for runs found alive. */
+  add(job: WaitingJob, adopt?: 'adopt'): void;
   /** Takes a waiting job out; false when it does not wait here. */
   remove(sessionId: string): boolean;
-  /** The waiting jobs, best first. */
-  list(): readonly Job[];
-  /** How many slots there are, and how many are taken. */
-  slots(): { readonly total: number; readonly taken: number };
-  /** Names the deed that is done with each job, and starts. */
-  work(handler: (job: Job) => Promise<void>): void;
-  /** Starts nothing more. Resolves at once; running handlers go on. */
+  /** How everything stands now, waiting jobs best first. */
+  line(): Line;
+  /** A run waits for its own descendants: its slot is lent until the returned function is called. */
+  lend(sessionId: string): () => void;
+  /** Names the deed that is done with each admitted job, and starts admitting. A job that it resolves with goes into the line again. */
+  work(handler: (job: WaitingJob) => Promise<WaitingJob | undefined>): void;
+  /** Looks again whether somebody may start: the conditions have changed. */
+  admit(): void;
+  /** Admits nothing more. Running handlers go on. */
   close(): void;
 }
 
@@ -206,6 +200,8 @@ export interface Logs {
 export interface Prompts {
   /** The text a session on this task begins with. */
   first(task: Task): string;
+  /** What is said when a session is tried again in the same conversation. */
+  again(session: Session): string;
   /** What an agent is told about the session it works in. */
   briefing(session: Session, taskFile: string | undefined): string;
 }
@@ -249,6 +245,8 @@ export interface Meter {
 
 /** Names that nobody else has. */
 export interface Ids {
+  /** At least 0, below 1. */
+  random(): number;
   /** So many characters of a-z and 2-7. */
   base32(length: number): string;
   uuid(): string;

@@ -10,14 +10,3 @@ export type Priority = z.infer<typeof Priority>;
 export function rankOf(priority: Priority): number {
   return PRIORITIES.indexOf(priority);
 }
-
-interface Placed {
-  readonly priority: Priority;
-  /** Sequence number of the event that queued it. */
-  readonly seq: number;
-}
-
-/** Order of the line: higher priority first, then the older one. */
-export function compareJobs(a: Placed, b: Placed): number {
-  return rankOf(b.priority) - rankOf(a.priority) || a.seq - b.seq;
-}

@@ -1,6 +1,8 @@
 // What a new hub does with what the last one left: active sessions are taken up at once, queued ones stand in the line again.
+import { ancestorsOf } from './delegation.ts';
 import type { Ledger } from './ledger.ts';
 import type { JobQueue } from './ports.ts';
+import type { WaitingJob } from './scheduler.ts';
 import { isActive, type Session } from './session.ts';
 
 /** Fills the queue from the ledger. Answers how many sessions were taken up and how many stand in the line. */
@@ -8,12 +10,21 @@ export function recover(ledger: Ledger, queue: JobQueue): { readonly adopted: nu
   const sessions = [...ledger.sessions()];
   const active = sessions.filter(isActive);
   const queued = sessions.filter((session) => session.status === 'queued');
-  for (const session of active) queue.adopt(jobOf(session));
-  for (const session of queued) queue.add(jobOf(session));
+  for (const session of active) queue.add(jobOf(ledger, session), 'adopt');
+  for (const session of queued) queue.add(jobOf(ledger, session));
   return { adopted: active.length, queued: queued.length };
 }
 
 /** The session as the line sees it. */
-export function jobOf({ id, priority, queuedSeq }: Session) {
-  return { sessionId: id, priority, seq: queuedSeq };
+export function jobOf(ledger: Ledger, session: Pick<Session, 'id' | 'priority' | 'orderKey' | 'orderSeq' | 'taskId' | 'concurrent' | 'parentId' | 'notBefore'>): WaitingJob {
+  return {
+    sessionId: session.id,
+    priority: session.priority,
+    key: session.orderKey,
+    seq: session.orderSeq,
+    taskId: session.taskId,
+    concurrent: session.concurrent ?? false,
+    ancestors: ancestorsOf(ledger, session).map(({ id }) => id),
+    notBefore: session.notBefore,
+  };
 }

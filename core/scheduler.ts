@@ -7,7 +7,9 @@
 // Slots. At most `cap` runs are active. A run that waits for its own descendants lends its slot: it does not count as active, and while none
 // of its descendants runs, its slot is kept free for them alone. When its wait ends early it goes on in debt: active may then exceed the cap,
 // and nothing is admitted until it is below again.
+import type { Config } from './config.ts';
 import type { Priority } from './priority.ts';
+import { iso } from './time.ts';
 
 export interface WaitingJob {
   readonly sessionId: string;
@@ -32,27 +34,38 @@ export interface ActiveRun {
   readonly isLent: boolean;
 }
 
-export interface Line {
-  readonly waiting: readonly WaitingJob[];
-  readonly active: readonly ActiveRun[];
+/** Under which conditions jobs are admitted. */
+export interface Conditions {
+  /** How many runs may be active at once. */
   readonly cap: number;
   readonly now: number;
   readonly isPaused: boolean;
   /** What the guard holds everything back for, in words; undefined when the machine has room. */
   readonly guard?: string | undefined;
+  /** True when the machine really is short of something, not only unmeasured. */
+  readonly isShort?: boolean | undefined;
+  /** The earliest start of a job by its kind of agent, in milliseconds since the epoch: some must not start at the same moment. */
+  readonly startAfter?: ((job: WaitingJob) => number | undefined) | undefined;
   /** What holds one job back besides, such as its budget, in words. */
   readonly hold?: ((job: WaitingJob) => string | undefined) | undefined;
 }
 
+export interface Line extends Conditions {
+  /** Best first. */
+  readonly waiting: readonly WaitingJob[];
+  readonly active: readonly ActiveRun[];
+}
+
 export type Hold =
-  | { readonly kind: 'paused' | 'slot' }
+  | { readonly kind: 'paused' }
+  | { readonly kind: 'slot'; readonly active: number; readonly cap: number }
   | { readonly kind: 'time'; readonly at: number }
   | { readonly kind: 'task'; readonly sessionId: string }
   | { readonly kind: 'guard' | 'budget'; readonly reason: string };
 
 /** Where a job queued at `queuedAt` stands in the order. */
-export function orderKey(priority: Priority, queuedAt: number, { weights, agingMs }: { readonly weights: Readonly<Record<Priority, number>>; readonly agingMs: number }): number {
-  return queuedAt - weights[priority] * agingMs;
+export function orderKeyOf({ queue }: Pick<Config, 'queue'>, priority: Priority, queuedAt: number): number {
+  return queuedAt - (queue.enablePriorities ? queue.priorityWeights[priority] : 0) * queue.agingMs;
 }
 
 /** Order of the line. */
@@ -60,20 +73,22 @@ export function compareWaiting(a: WaitingJob, b: WaitingJob): number {
   return Number(b.priority === 'urgent') - Number(a.priority === 'urgent') || a.key - b.key || a.seq - b.seq;
 }
 
-/** The job to start now, or undefined when none may. */
+/** The job to start now, or undefined when none may. The waiting jobs must stand in their order. */
 export function nextJob(line: Line): WaitingJob | undefined {
-  return line.waiting.toSorted(compareWaiting).find((job) => !holdOf(job, line));
+  if (line.isPaused || line.guard !== undefined || activeCount(line) >= line.cap) return undefined;
+  return line.waiting.find((job) => !holdOf(job, line));
 }
 
 /** What keeps a job from starting now; undefined when nothing does. */
 export function holdOf(job: WaitingJob, line: Line): Hold | undefined {
   if (line.isPaused) return { kind: 'paused' };
-  if (job.notBefore !== undefined && job.notBefore > line.now) return { kind: 'time', at: job.notBefore };
+  const at = Math.max(job.notBefore ?? 0, line.startAfter?.(job) ?? 0);
+  if (at > line.now) return { kind: 'time', at };
   const holder = job.concurrent ? undefined : line.active.find((run) => run.taskId === job.taskId);
   if (holder) return { kind: 'task', sessionId: holder.sessionId };
   const reason = line.hold?.(job);
   if (reason !== undefined) return { kind: 'budget', reason };
-  if (activeCount(line) + keptFree(line, job) >= line.cap) return { kind: 'slot' };
+  if (activeCount(line) + keptFree(line, job) >= line.cap) return { kind: 'slot', active: activeCount(line), cap: line.cap };
   return line.guard === undefined ? undefined : { kind: 'guard', reason: line.guard };
 }
 
@@ -85,4 +100,23 @@ export function activeCount({ active }: Pick<Line, 'active'>): number {
 /** Slots lent by runs that no descendant uses yet, and that are not for this job. */
 function keptFree({ active }: Line, job: WaitingJob): number {
   return active.filter((lender) => lender.isLent && !job.ancestors.includes(lender.sessionId) && !active.some((run) => run.ancestors.includes(lender.sessionId))).length;
+}
+
+/** What a job waits for, in words for people and agents. */
+export function holdText(hold: Hold | undefined, ahead: number): string {
+  const others = ahead > 0 ? ` and ${ahead} ahead of it` : '';
+  if (!hold) return ahead > 0 ? `waits for its turn: ${ahead} ahead of it` : 'is about to start';
+  switch (hold.kind) {
+    case 'paused':
+      return 'the line is paused';
+    case 'time':
+      return `waits until ${iso(hold.at)}`;
+    case 'task':
+      return `waits for session ${hold.sessionId}, which works on the same task`;
+    case 'slot':
+      return `waits for a slot: ${hold.active} of ${hold.cap} taken${others}`;
+    case 'guard':
+    case 'budget':
+      return `waits: ${hold.reason}`;
+  }
 }

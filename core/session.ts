@@ -55,6 +55,7 @@ export const AgentResult = z.object({
   isError: z.boolean(),
   errorKind: z.enum(['agent_error', 'refused', 'rate_limited', 'auth', 'budget']).optional().describe('With `isError`: what it was about.'),
   resetsAt: z.string().optional().describe('With `rate_limited`: when the quota resets, ISO 8601.'),
+  isTransient: z.boolean().optional().describe('With `isError`: the model API failed for a moment; trying again may help.'),
   subtype: z.string().optional(),
   costUsd: z.number().optional(),
   turns: z.number().int().optional(),
@@ -82,6 +83,14 @@ export interface Session {
   readonly timeoutMs?: number | undefined;
   readonly maxCostUsd?: number | undefined;
   readonly priority: Priority;
+  /** Place in the line's order, lower goes first. */
+  readonly orderKey: number;
+  /** What decides between equal keys. */
+  readonly orderSeq: number;
+  readonly taskType?: string | undefined;
+  readonly concurrent?: boolean | undefined;
+  /** Not to be started before this time. */
+  readonly notBefore?: number | undefined;
   readonly status: SessionStatus;
   /** What the first run is told. */
   readonly prompt: string;
@@ -90,6 +99,8 @@ export interface Session {
   readonly by: string;
   /** 0 before the first run. */
   readonly run: number;
+  /** True: the next run goes on with the conversation of the last. */
+  readonly resumes?: boolean | undefined;
   /** The agent's own id of the conversation, chosen by us. */
   readonly conversationId?: string | undefined;
   readonly process?: ProcessRef | undefined;
@@ -113,6 +124,8 @@ export interface Session {
 /** From where each event may be taken, and where it leads. The one table of moves. */
 const MOVES = {
   'session.queued': { from: ['completed', 'failed', 'cancelled', 'lost'], to: 'queued' },
+  'session.requeued': { from: ['starting', 'running', 'waiting'], to: 'queued' },
+  'queue.moved': { from: ['queued'], to: undefined },
   // from starting: a run that was fenced before it began is tried again as the next one
   'session.starting': { from: ['queued', 'starting'], to: 'starting' },
   'session.started': { from: ['starting'], to: 'running' },
@@ -141,8 +154,14 @@ function moved(session: Session | undefined, event: StoredEvent): Session {
   switch (event.name) {
     case 'session.queued':
       return { ...session, status, queuedAt: event.at, queuedSeq: event.seq, settledAt: undefined, cause: undefined, process: undefined };
+    case 'session.requeued': {
+      const { notBefore, orderKey, resume, cause, result } = event.data;
+      return { ...session, status, notBefore, orderKey, resumes: resume, cause, result, queuedAt: event.at, queuedSeq: event.seq, orderSeq: event.seq, process: undefined };
+    }
+    case 'queue.moved':
+      return { ...session, priority: event.data.priority, orderKey: event.data.orderKey, orderSeq: event.data.orderSeq };
     case 'session.starting':
-      return { ...session, status, run: event.data.run, conversationId: event.data.conversationId ?? session.conversationId };
+      return { ...session, status, run: event.data.run, conversationId: event.data.conversationId ?? session.conversationId, notBefore: undefined };
     case 'session.started':
       return { ...session, status, process: event.data.process, startedAt: session.startedAt ?? event.at, runStartedAt: event.at };
     case 'session.resumed':
@@ -163,7 +182,7 @@ function moved(session: Session | undefined, event: StoredEvent): Session {
 
 function opened({ seq, at, data }: EventOf<'session.queued'>): Session {
   const { sessionId, requestKey: _key, digest: _digest, position: _position, reason: _reason, ...rest } = data;
-  return { ...rest, id: sessionId, status: 'queued', customPrompts: [], run: 0, queuedAt: at, createdSeq: seq, queuedSeq: seq, seq, history: [] };
+  return { ...rest, orderKey: data.orderKey ?? at, orderSeq: seq, id: sessionId, status: 'queued', customPrompts: [], run: 0, queuedAt: at, createdSeq: seq, queuedSeq: seq, seq, history: [] };
 }
 
 const SETTLED: readonly SessionStatus[] = ['completed', 'failed', 'cancelled', 'lost'];

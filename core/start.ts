@@ -1,13 +1,15 @@
 // Starting a session: everything that can be wrong is found before the first fact is recorded, and the same request makes one session.
 import { agentNamed, agentNames, type Config, environmentOf, MAX_PROMPT_BYTES } from './config.ts';
+import { checkDelegation } from './delegation.ts';
 import { fail, nearest } from './errors.ts';
 import type { Ledger } from './ledger.ts';
-import type { Environments, Ids, JobQueue, Prompts, Runner, Settings, TaskStore } from './ports.ts';
+import type { Clock, Environments, Ids, JobQueue, Prompts, Runner, Settings, TaskStore } from './ports.ts';
 import type { Priority } from './priority.ts';
 import { jobOf } from './recovery.ts';
+import { activeCount, compareWaiting, holdOf, holdText, orderKeyOf } from './scheduler.ts';
 import type { Session, SessionType } from './session.ts';
 import { slugOf, type Task } from './task.ts';
-import { waitReason } from './views.ts';
+import { timeOf } from './time.ts';
 
 export interface StartParts {
   readonly ledger: Ledger;
@@ -17,6 +19,7 @@ export interface StartParts {
   readonly runner: Runner;
   readonly environments: Environments;
   readonly ids: Ids;
+  readonly clock: Clock;
   readonly settings: Settings;
   /** Absolute path of the workspace folder. */
   readonly workspace: string;
@@ -40,11 +43,17 @@ export interface StartRequest {
   readonly timeoutSeconds?: number | undefined;
   readonly maxCostUsd?: number | undefined;
   readonly requestKey?: string | undefined;
+  /** May run beside another session on its task. */
+  readonly concurrent?: boolean | undefined;
+  /** ISO 8601. */
+  readonly notBefore?: string | undefined;
 }
 
 /** Who calls, and the values of environment variables that came with the call. */
 export interface Caller {
   readonly by: string;
+  /** The session that calls, when an agent does with the token of its run. */
+  readonly sessionId?: string | undefined;
   readonly environment: Readonly<Record<string, string>>;
 }
 
@@ -90,8 +99,14 @@ async function startNew(parts: StartParts, request: StartRequest, caller: Caller
     fail('CONFIG_UNTRUSTED', `The workspace config declares the agent "${agentName}", but that file is not trusted.`);
   }
   const agent = agentNamed(config, agentName) ?? unknownAgent(agentName, config);
-  if (request.parentId !== undefined && !ledger.session(request.parentId)) fail('SESSION_NOT_FOUND', `There is no session "${request.parentId}" to be the parent.`);
-  checkRoom(parts, request);
+  const parentId = caller.sessionId ?? request.parentId;
+  const parent = parentId === undefined ? undefined : (ledger.session(parentId) ?? fail('SESSION_NOT_FOUND', `There is no session "${parentId}" to be the parent.`));
+  if (parent) checkDelegation(ledger, { parent, taskId: request.taskId }, config.delegation);
+  const priority = request.priority ?? config.queue.defaultPriority;
+  if (priority === 'urgent' && !config.queue.allowUrgent) fail('INVALID_INPUT', 'The priority "urgent" is kept for system operations; `queue.allowUrgent` in the config opens it.');
+  const notBefore = request.notBefore === undefined ? undefined : timeOf(request.notBefore);
+  const by = parent && caller.sessionId ? `session ${parent.id}` : caller.by;
+  checkRoom(parts, request, by);
   const cwd = request.cwd === undefined ? parts.workspace : await parts.folder(request.cwd);
   const names = new Set(environmentOf(agent));
   const env = Object.fromEntries(Object.entries(caller.environment).filter(([name]) => names.has(name)));
@@ -101,9 +116,17 @@ async function startNew(parts: StartParts, request: StartRequest, caller: Caller
 
   const sessionId = freeId(ledger, ids, task.id);
   await environments.keep(sessionId, env);
-  checkRoom(parts, request);
-  const { total, taken } = queue.slots();
-  const position = queue.list().length + 1;
+  checkRoom(parts, request, by);
+  const line = queue.line();
+  const at = Math.max(parts.clock.now(), ledger.newest);
+  const orderKey = orderKeyOf(config, priority, at);
+  const job = { ...jobOf(ledger, { id: sessionId, priority, orderKey, orderSeq: ledger.seq + 1, taskId: task.id, concurrent: request.concurrent, parentId, notBefore }) };
+  const ahead = line.waiting.filter((other) => compareWaiting(other, job) < 0).length;
+  const hold = holdOf(job, line);
+  if (!request.queue && hold?.kind === 'task') fail('TASK_BUSY', `Session ${hold.sessionId} works on task "${task.id}".`);
+  // a machine that is only being measured has room in a moment
+  const isHeld = hold !== undefined && (hold.kind !== 'guard' || line.isShort === true);
+  if (!request.queue && isHeld) fail('NO_SLOT', `It cannot start now: it ${holdText(hold, ahead)}.`);
   const recorded = ledger.record({
     name: 'session.queued',
     data: {
@@ -111,25 +134,29 @@ async function startNew(parts: StartParts, request: StartRequest, caller: Caller
       type: request.type,
       taskId: task.id,
       taskTitle: task.title,
-      parentId: request.parentId,
+      parentId,
       label: request.label,
       agent: agentName,
       model: request.model,
       cwd,
       timeoutMs: request.timeoutSeconds === undefined ? undefined : request.timeoutSeconds * 1000,
       maxCostUsd: request.maxCostUsd,
-      priority: request.priority ?? config.queue.defaultPriority,
+      priority,
+      orderKey,
+      taskType: typeof task.fields.type === 'string' ? task.fields.type : undefined,
+      concurrent: request.concurrent,
+      notBefore,
       prompt: request.prompt ?? parts.prompts.first(task),
-      by: caller.by,
+      by,
       requestKey: request.requestKey,
       digest,
-      position,
-      reason: taken < total ? undefined : waitReason(position, { total, taken }),
+      position: ahead + 1,
+      reason: holdText(hold, ahead),
     },
   });
   const queued = ledger.session(sessionId) ?? fail('INTERNAL', `Session ${sessionId} was not kept.`);
   // added before the fact is on disk: what the queue does with it is recorded behind it, in order
-  queue.add(jobOf(queued));
+  queue.add(jobOf(ledger, queued));
   await recorded;
   const missing = agent.env.filter((name) => !(name in env));
   const unset = missing.length > 0 ? [`Not set where this call came from, so the agent does not get it: ${missing.join(', ')}.`] : [];
@@ -143,12 +170,15 @@ function checkPrompt({ taskId, prompt }: StartRequest): void {
   if (bytes > MAX_PROMPT_BYTES) fail('PROMPT_TOO_LARGE', `The prompt has ${bytes} bytes; at most ${MAX_PROMPT_BYTES} are taken.`);
 }
 
-function checkRoom({ queue, settings }: StartParts, request: StartRequest): void {
-  const { maxQueueSize } = settings.current().resources;
-  const { total, taken } = queue.slots();
-  const waiting = queue.list().length;
-  if (!request.queue && (taken >= total || waiting > 0)) fail('NO_SLOT', `All ${total} slots are taken.`);
-  if (waiting >= maxQueueSize) fail('QUEUE_FULL', `The line is full: ${waiting} sessions wait.`);
+function checkRoom({ queue, ledger, settings }: StartParts, request: StartRequest, by: string): void {
+  const { resources, queue: limits } = settings.current();
+  const line = queue.line();
+  const waiting = line.waiting.length;
+  if (!request.queue && activeCount(line) >= line.cap) fail('NO_SLOT', `All ${line.cap} slots are taken.`);
+  if (waiting >= resources.maxQueueSize) fail('QUEUE_FULL', `The line is full: ${waiting} sessions wait.`);
+  if (limits.maxPerUser === 0) return;
+  const own = line.waiting.filter(({ sessionId }) => ledger.session(sessionId)?.by === by).length;
+  if (own >= limits.maxPerUser) fail('QUEUE_FULL', `${own} sessions of ${by} wait; ${limits.maxPerUser} are allowed.`);
 }
 
 function unknownAgent(name: string, config: Config): never {

@@ -4,7 +4,11 @@ import { agentNamed } from './config.ts';
 import { type ErrorCode, ScopecraftError, fail } from './errors.ts';
 import type { Ledger } from './ledger.ts';
 import { outcomeOf } from './outcome.ts';
-import type { Clock, Environments, Ids, Job, Logs, Prompts, Run, RunEvent, Runner, Settings, TaskStore } from './ports.ts';
+import type { Clock, Environments, Ids, Logs, Prompts, Run, RunEvent, Runner, Settings, TaskStore } from './ports.ts';
+import { jobOf } from './recovery.ts';
+import { retryAt } from './retry.ts';
+import { orderKeyOf, type WaitingJob } from './scheduler.ts';
+import type { Watchdog } from './watchdog.ts';
 import { type AgentResult, type EndCause, isSettled, type Session } from './session.ts';
 
 export interface SupervisorParts {
@@ -19,11 +23,13 @@ export interface SupervisorParts {
   readonly settings: Settings;
   /** Asked before each start; false when another hub may own the workspace by now: then nothing may be started here. */
   readonly mayStart: () => Promise<boolean>;
+  /** Who looks after runs that say nothing, or too much. */
+  readonly watchdog: () => Watchdog;
 }
 
 export interface Supervisor {
-  /** The deed of the queue: begins a queued session, or takes up an active one after a restart. */
-  run(job: Job): Promise<void>;
+  /** The deed of the queue: begins a queued session, or takes up an active one after a restart. Resolves with the job of its next try, if there is one. */
+  run(job: { readonly sessionId: string }): Promise<WaitingJob | undefined>;
   /** Asks the session's run to stop. The fact `session.stopping` is recorded first, by the caller or here. */
   stop(sessionId: string, cause: EndCause): Promise<void>;
 }
@@ -37,18 +43,24 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
 
   const current = (id: string) => ledger.session(id) ?? fail('INTERNAL', `Session ${id} is not in the ledger.`);
 
-  async function follow(id: string, run: Run): Promise<void> {
+  async function follow(id: string, run: Run, isFound: boolean): Promise<void> {
     live.set(id, run);
     const session = current(id);
     const timeoutMs = session.timeoutMs ?? settings.current().resources.sessionTimeoutMs;
     const disarm = clock.after(Math.max(0, (session.runStartedAt ?? clock.now()) + timeoutMs - clock.now()), () => {
       void stop(id, { kind: 'timeout', reason: `it ran longer than ${timeoutMs} ms` });
     });
+    const agent = agentNamed(settings.current(), session.agent);
+    const watch = parts.watchdog().watch({ sessionId: id, output: agent?.kind === 'command' ? agent.output : 'stream-json', isFound });
     try {
       // a stop that was asked before there was a run to stop, or by a hub that is gone
       if (session.stop) await run.stop(session.stop);
-      for await (const event of run.events) await take(id, event);
+      for await (const event of run.events) {
+        if (event.kind === 'spoke') watch.spoke(event.bytes);
+        await take(id, event);
+      }
     } finally {
+      watch.done();
       disarm();
       live.delete(id);
     }
@@ -67,11 +79,27 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
     const agent = agentNamed(settings.current(), session.agent);
     const reports = agent?.kind !== 'command' || agent.output === 'stream-json';
     const outcome = outcomeOf({ exit, result, stop: session.stop, reports, stderr });
+    const { retryPolicy } = settings.current().queue;
+    const failure = { cause: outcome.cause, result, runs: session.run };
+    const again = session.stop || outcome.name === 'session.completed' ? undefined : retryAt(failure, retryPolicy, clock.now(), parts.ids.random());
+    if (again !== undefined) {
+      const resume = retryPolicy.resume && (await hasBegun(session));
+      const orderKey = orderKeyOf(settings.current(), session.priority, session.queuedAt);
+      const data = { sessionId: session.id, run: session.run, cause: outcome.cause, ...(result && { result }), notBefore: again, orderKey, resume };
+      await ledger.record({ name: 'session.requeued', data });
+      return;
+    }
     const told = result ?? (reports ? undefined : await plainResult(session, outcome.name !== 'session.completed'));
     await ledger.record({
       name: outcome.name,
       data: { sessionId: session.id, run: session.run, cause: outcome.cause, ...(told && { result: told }) },
     });
+  }
+
+  /** True when the agent said something, so that there is a conversation to go on with. */
+  async function hasBegun(session: Session): Promise<boolean> {
+    const page = await logs.page(session.id, session.run, { tail: 1, limit: 1, characters: 100, kinds: ['text', 'tool_use', 'tool_result'] });
+    return page.entries.length > 0;
   }
 
   /** What an agent that prints plain text answered: the last of its output. */
@@ -87,32 +115,41 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
     await live.get(sessionId)?.stop(cause);
   }
 
+  async function carry(sessionId: string): Promise<void> {
+    let session = current(sessionId);
+    if (isSettled(session)) return;
+    const found = session.status === 'queued' ? undefined : await parts.runner.adopt(sessionId, session.run);
+    if (found) return follow(sessionId, found, true);
+    session = current(sessionId);
+    if (!session.stop) {
+      const begun = await begin(parts, session);
+      if (begun) return follow(sessionId, begun, false);
+      session = current(sessionId);
+    }
+    // stopped before anything was started: there is nothing to take down
+    if (session.stop) await settle(session, { kind: 'ended', exit: { code: 0 }, result: undefined, stderr: '' });
+  }
+
   return {
     async run({ sessionId }) {
-      let session = current(sessionId);
-      if (isSettled(session)) return;
-      const found = session.status === 'queued' ? undefined : await parts.runner.adopt(sessionId, session.run);
-      if (found) return follow(sessionId, found);
-      session = current(sessionId);
-      if (!session.stop) {
-        const begun = await begin(parts, session);
-        if (begun) return follow(sessionId, begun);
-        session = current(sessionId);
-      }
-      // stopped before anything was started: there is nothing to take down
-      if (session.stop) await settle(session, { kind: 'ended', exit: { code: 0 }, result: undefined, stderr: '' });
+      const before = current(sessionId).queuedSeq;
+      await carry(sessionId);
+      const session = current(sessionId);
+      return session.status === 'queued' && session.queuedSeq !== before ? jobOf(ledger, session) : undefined;
     },
     stop,
   };
 }
 
 /** Records the intent, then starts the run. Undefined when it was stopped in between, or when it cannot be started and was settled as failed. */
-async function begin(parts: SupervisorParts, { id, run: before, conversationId: known }: Session): Promise<Run | undefined> {
+async function begin(parts: SupervisorParts, { id, run: before, conversationId: known, resumes }: Session): Promise<Run | undefined> {
   if (!(await parts.mayStart())) return undefined;
   const { ledger, ids, settings, runner, environments, prompts, tasks } = parts;
   const run = before + 1;
-  const conversationId = known ?? ids.uuid();
-  await ledger.record({ name: 'session.starting', data: { sessionId: id, run, conversationId, resume: false } });
+  // a conversation that is not gone on with begins anew: the agent refuses an id it has seen
+  const conversationId = known !== undefined && (resumes === true || before === 0) ? known : ids.uuid();
+  const resume = known !== undefined && resumes === true;
+  await ledger.record({ name: 'session.starting', data: { sessionId: id, run, conversationId, resume } });
   const session = ledger.session(id);
   if (!session || session.stop) return undefined;
   try {
@@ -123,12 +160,12 @@ async function begin(parts: SupervisorParts, { id, run: before, conversationId: 
       sessionId: id,
       run,
       agent: { ...agent, name: session.agent },
-      prompt: session.prompt,
+      prompt: resume ? prompts.again(session) : session.prompt,
       briefing: prompts.briefing(session, task?.file),
       cwd: session.cwd,
       env,
       conversationId,
-      resume: false,
+      resume,
       model: session.model ?? agent.model,
       maxCostUsd: session.maxCostUsd,
     });

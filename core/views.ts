@@ -3,8 +3,9 @@ import { z } from 'zod';
 import { type StoredEvent, sessionOf } from './events.ts';
 import { causeText, oneLine } from './history.ts';
 import type { Ledger } from './ledger.ts';
-import type { Job, JobQueue } from './ports.ts';
 import { Priority } from './priority.ts';
+import { holdOf, holdText, type Line } from './scheduler.ts';
+import { iso } from './time.ts';
 import { EndCause, isSettled, type Session, SessionStatus, SessionType } from './session.ts';
 
 const time = z.string().describe('ISO 8601.');
@@ -21,6 +22,7 @@ export const SessionView = z.looseObject({
   label: z.string().optional(),
   position: z.number().int().optional().describe('Place in the line while queued; 1 is next.'),
   reason: z.string().optional().describe('What it waits for while queued.'),
+  estimatedStart: time.optional().describe('When it may start, from the durations of past sessions like those before it.'),
   queuedAt: time,
   startedAt: time.optional(),
   settledAt: time.optional(),
@@ -46,11 +48,6 @@ export const EventView = z.looseObject({
 });
 export type EventView = z.infer<typeof EventView>;
 
-/** A time in milliseconds as ISO 8601. */
-export function iso(at: number): string {
-  return new Date(at).toISOString();
-}
-
 export function sessionUri(id: string): string {
   return `session://${id}`;
 }
@@ -59,21 +56,17 @@ export function logUri(id: string): string {
   return `session://${id}/log`;
 }
 
-/** What a queued session waits for, in words. */
-export function waitReason(position: number, slots: { readonly total: number; readonly taken: number }): string {
-  const ahead = position === 1 ? '' : ` and ${position - 1} ahead of it`;
-  return `waits for a slot: ${slots.taken} of ${slots.total} taken${ahead}`;
-}
-
-interface Surroundings {
-  readonly queue: Pick<JobQueue, 'list' | 'slots'>;
-  readonly now: number;
+/** Place in the line, 1 is next, and what it waits for; undefined when it does not wait there. */
+export function standing(sessionId: string, line: Line): { readonly position: number; readonly reason: string } | undefined {
+  const at = line.waiting.findIndex((job) => job.sessionId === sessionId);
+  const job = line.waiting[at];
+  return job && { position: at + 1, reason: holdText(holdOf(job, line), at) };
 }
 
 /** The session as a caller sees it. */
-export function sessionView(session: Session, { queue, now }: Surroundings): SessionView {
-  const position = session.status === 'queued' ? placeOf(session.id, queue.list()) : undefined;
-  const reason = position === undefined ? undefined : waitReason(position, queue.slots());
+export function sessionView(session: Session, line: Line, estimatedStart?: number | undefined): SessionView {
+  const { position, reason } = (session.status === 'queued' ? standing(session.id, line) : undefined) ?? {};
+  const { now } = line;
   const { result } = session;
   return {
     id: session.id,
@@ -87,6 +80,7 @@ export function sessionView(session: Session, { queue, now }: Surroundings): Ses
     label: session.label,
     position,
     reason,
+    estimatedStart: estimatedStart === undefined ? undefined : iso(estimatedStart),
     queuedAt: iso(session.queuedAt),
     startedAt: session.startedAt === undefined ? undefined : iso(session.startedAt),
     settledAt: session.settledAt === undefined ? undefined : iso(session.settledAt),
@@ -115,12 +109,6 @@ export function eventView(event: StoredEvent): EventView {
     sessionId: sessionOf(event),
     data: { ...data, ...prompt, ...result },
   };
-}
-
-/** Place in the line, 1 is next; undefined when it does not wait there. */
-export function placeOf(sessionId: string, line: readonly Job[]): number | undefined {
-  const at = line.findIndex((job) => job.sessionId === sessionId);
-  return at < 0 ? undefined : at + 1;
 }
 
 /** How many sessions stand how. */

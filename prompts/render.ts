@@ -1,9 +1,11 @@
 // What an agent is told: the text of a task, and what it should know about its session.
+import { causeText } from '../core/history.ts';
 import type { Prompts } from '../core/ports.ts';
 
 /** The built-in wording, until rules choose. */
 export const prompts: Prompts = {
   first: ({ id, title, body }) => `Work on this task until it is done.\n\n# ${title}\n\nTask id: ${id}\n\n${body.trim()}\n`,
+  again: ({ cause }) => `You were interrupted${cause ? ` (${causeText({ ...cause, reason: undefined })})` : ''}. Look at what is done already and go on from there until the task is done.`,
   briefing: (session, taskFile) =>
     [
       `You work as session ${session.id} on task ${session.taskId}.`,

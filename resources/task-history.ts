@@ -1,6 +1,6 @@
 // task://{id}/history: what happened to a task, over all its sessions.
 import { sessionOf } from '../core/events.ts';
-import { iso } from '../core/views.ts';
+import { iso } from '../core/time.ts';
 import type { Resource } from './define.ts';
 
 export const taskHistory: Resource = {

@@ -21,4 +21,5 @@ export const systemClock: Clock = {
 export const randomIds: Ids = {
   base32: (length) => [...randomBytes(length)].map((byte) => BASE32[byte % 32]).join(''),
   uuid: () => randomUUID(),
+  random: () => Math.random(),
 };

@@ -2,16 +2,20 @@
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import path from 'node:path';
+import { createGuard } from '../core/guard.ts';
 import { openLedger } from '../core/ledger.ts';
+import { watchLine } from '../core/line-watch.ts';
 import { createOrchestrator, type Orchestrator } from '../core/orchestrator.ts';
 import type { Runner, Settings } from '../core/ports.ts';
 import { recover } from '../core/recovery.ts';
 import { startRetention } from '../core/retention.ts';
 import { bytesOf } from '../core/size.ts';
 import { createSupervisor } from '../core/supervisor.ts';
+import { createWatchdog } from '../core/watchdog.ts';
 import { agentNamed } from '../core/config.ts';
 import { prompts } from '../prompts/render.ts';
 import { createAutonomousRunner } from '../runners/autonomous.ts';
+import { createMeter } from '../runners/meter.ts';
 import { readLine } from '../runners/transcript.ts';
 import { openJournal } from '../storage/embedded/journal.ts';
 import { createEmbeddedQueue } from '../storage/embedded/queue.ts';
@@ -88,13 +92,44 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
       return (line) => readLine(line, output, tools).entries;
     },
   });
-  const queue = createEmbeddedQueue({ slots: config.resources.maxConcurrentSessions, onError: giveUp });
+  const kindOf = (sessionId: string) => agentNamed(settings.current(), ledger.session(sessionId)?.agent ?? '')?.kind ?? 'command';
+  const queue = createEmbeddedQueue({
+    conditions: () => ({
+      cap: settings.current().resources.maxConcurrentSessions,
+      now: systemClock.now(),
+      isPaused: ledger.isPaused,
+      guard: guard.holdReason(),
+      isShort: guard.shortOf().length > 0,
+      startAfter: (job) => guard.staggeredUntil(kindOf(job.sessionId)),
+    }),
+    onAdmitted: ({ sessionId }) => guard.admitted(sessionId, kindOf(sessionId)),
+    onError: giveUp,
+  });
   const mayStart = async () => {
     const isOwner = await options.stillOwner();
     if (!isOwner) queue.close();
     return isOwner;
   };
-  const supervisor = createSupervisor({ ledger, runner, tasks, prompts, logs, environments, ids: randomIds, clock: systemClock, settings, mayStart });
+  const supervisor = createSupervisor({ ledger, runner, tasks, prompts, logs, environments, ids: randomIds, clock: systemClock, settings, mayStart, watchdog: () => watchdog });
+  const complain = (what: string) => (error: unknown) => log(`${what}: ${error instanceof Error ? error.stack : String(error)}`);
+  const memoryLimit = () => bytesOf(settings.current().resources.maxMemoryPerSession) || Number.POSITIVE_INFINITY;
+  const guard = createGuard({
+    clock: systemClock,
+    meter: createMeter({ stateDir, exactAbove: () => 0.8 * memoryLimit() }),
+    settings,
+    ledger,
+    stop: supervisor.stop,
+    changed: () => queue.admit(),
+    onError: complain('guard'),
+  });
+  const watchdog = createWatchdog({
+    clock: systemClock,
+    settings,
+    stop: supervisor.stop,
+    // a run that waits for its own sessions, for an answer, or computes, may be quiet
+    mayBeQuiet: (id) => ledger.session(id)?.status === 'waiting' || queue.line().active.some((run) => run.sessionId === id && run.isLent) || (guard.usage(id)?.cpu ?? 0) > 0.1,
+    onError: complain('watchdog'),
+  });
   const projector = createTaskProjector({ ledger, taskFiles: tasks, onProblem: ({ message }) => log(`task file: ${message}`) });
   const orchestrator = createOrchestrator({
     ledger,
@@ -102,6 +137,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     tasks,
     logs,
     supervisor,
+    guard,
     prompts,
     runner,
     environments,
@@ -115,6 +151,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
 
   queue.work((job) => supervisor.run(job));
   const { adopted, queued } = recover(ledger, queue);
+  const endWatch = watchLine({ queue, ledger, clock: systemClock, settings });
   await ledger.record({ name: 'hub.started', data: { epoch, pid: process.pid, version: options.version, adopted, queued } });
   for (const session of ledger.sessions()) void projector.project(session);
   const retention = startRetention({
@@ -129,9 +166,11 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     orchestrator,
     isBusy: () => ledger.counts().queued + ledger.counts().active > 0,
     async close(reason) {
+      endWatch();
       queue.close();
       retention.close();
       room.close();
+      await guard.close();
       // on a full disk the next start finds out by itself that this hub is gone
       await ledger.record({ name: 'hub.stopped', data: { reason } }).catch((error: unknown) => log(`leaving: ${error instanceof Error ? error.message : String(error)}`));
       await projector.close();

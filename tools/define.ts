@@ -34,6 +34,9 @@ export interface Table {
   readonly columns: Readonly<Record<string, string>>;
 }
 
+/** Groups by which tools are listed; `core` always is. */
+export type Toolset = 'core' | 'queue';
+
 export interface ToolDeclaration<Input extends z.ZodObject, Output extends z.ZodObject> {
   /** `noun_verb`; the CLI command is `noun verb`. */
   readonly name: string;
@@ -42,7 +45,7 @@ export interface ToolDeclaration<Input extends z.ZodObject, Output extends z.Zod
   readonly description: string;
   readonly effect: Effect;
   /** Group by which it is listed. */
-  readonly toolset: 'core' | 'queue';
+  readonly toolset: Toolset;
   readonly input: Input;
   readonly output: Output;
   /** Arguments the CLI takes without a flag, in order. */
@@ -62,7 +65,7 @@ export interface Tool {
   readonly title: string;
   readonly description: string;
   readonly effect: Effect;
-  readonly toolset: 'core' | 'queue';
+  readonly toolset: Toolset;
   readonly input: z.ZodObject;
   readonly output: z.ZodObject;
   readonly positional: readonly string[];

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { fail } from '../core/errors.ts';
 import { eventPage } from '../core/event-page.ts';
-import { timeOf } from '../core/orchestrator.ts';
+import { timeOf } from '../core/time.ts';
 import { EventView, eventView } from '../core/views.ts';
 import { fitting } from './bounded.ts';
 import { defineTool } from './define.ts';

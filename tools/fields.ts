@@ -13,9 +13,8 @@ export const type = SessionType.optional().describe('Only sessions of this type.
 export const since = z.string().max(40).optional().describe('Only from this time on, ISO 8601.');
 export const priority = z
   .enum(PRIORITIES)
-  .exclude(['urgent'])
   .optional()
-  .describe('Who goes first in the line. Default: the configured one, usually medium.');
+  .describe('Who goes first in the line; urgent is refused unless the config allows it. Default: the configured one, usually medium.');
 export const requestKey = z
   .string()
   .min(1)
@@ -24,5 +23,6 @@ export const requestKey = z
   .describe('Your own key for this request: the same key with the same arguments never starts a second session.');
 export const nextCursor = z.string().optional().describe('Pass it as `cursor` to go on; absent at the end.');
 export const total = z.number().int().describe('How many there are in all.');
+export const reason = z.string().max(500).optional().describe('Why; it is kept with the event.');
 export const summary = z.string().optional().describe('The answer in a sentence.');
 export const next = z.string().optional().describe('What to call next.');

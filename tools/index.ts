@@ -3,6 +3,10 @@
 import { ALIASES } from './aliases.ts';
 import type { Tool } from './define.ts';
 import { eventList } from './event-list.ts';
+import { queueClear } from './queue-clear.ts';
+import { queueMove } from './queue-move.ts';
+import { queuePause } from './queue-pause.ts';
+import { queueResume } from './queue-resume.ts';
 import { queueStatus } from './queue-status.ts';
 import { sessionCancel } from './session-cancel.ts';
 import { sessionGet } from './session-get.ts';
@@ -21,6 +25,10 @@ export const TOOLS: readonly Tool[] = [
   sessionCancel,
   queueStatus,
   taskList,
+  queueMove,
+  queueClear,
+  queuePause,
+  queueResume,
   eventList,
 ];
 

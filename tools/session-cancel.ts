@@ -16,13 +16,14 @@ export const sessionCancel = defineTool({
   input: z.strictObject({
     sessionId,
     reason: z.string().max(500).optional().describe('Why; it is kept in the history of the task.'),
+    children: z.boolean().default(true).describe('Cancel the sessions it started too, first.'),
   }),
   output: SessionView,
   positional: ['sessionId'],
   fails: ['SESSION_NOT_FOUND', 'WORKSPACE_MISSING', 'STORAGE_FAILED'],
   examples: [{ sessionId: '{{session}}', reason: 'no longer needed' }],
-  async handle({ sessionId, reason }, { orchestrator, caller }) {
-    return withShare(orchestrator.view(await orchestrator.cancel(sessionId, { by: caller.by, reason })), 1);
+  async handle({ sessionId, reason, children }, { orchestrator, caller }) {
+    return withShare(orchestrator.view(await orchestrator.cancel(sessionId, { by: caller.by, reason, children })), 1);
   },
   say: (session) => session.summary,
 });

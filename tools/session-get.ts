@@ -17,6 +17,6 @@ export const sessionGet = defineTool({
   positional: ['sessionId'],
   fails: ['SESSION_NOT_FOUND', 'WORKSPACE_MISSING'],
   examples: [{ sessionId: '{{session}}' }],
-  handle: async ({ sessionId }, { orchestrator }) => withShare(orchestrator.view(orchestrator.get(sessionId)), 1),
+  handle: async ({ sessionId }, { orchestrator }) => withShare(orchestrator.detailed(orchestrator.get(sessionId)), 1),
   say: (session) => session.summary,
 });

@@ -1,6 +1,6 @@
 // session_list: the sessions of the workspace, newest first.
 import { z } from 'zod';
-import { timeOf } from '../core/orchestrator.ts';
+import { timeOf } from '../core/time.ts';
 import { SessionView } from '../core/views.ts';
 import { defineTool } from './define.ts';
 import { cursor, limit, nextCursor, since, status, summary, taskId, total, type } from './fields.ts';

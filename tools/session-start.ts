@@ -26,12 +26,9 @@ export const sessionStart = defineTool({
     model: z.string().max(100).regex(/^[^-]/, 'it must not begin with a dash').optional().describe('Model the agent is to use.'),
     cwd: z.string().max(1000).optional().describe('Folder to work in, inside the workspace. Default: the workspace.'),
     timeoutSeconds: z.number().int().min(1).max(604_800).optional().describe('Longest time the agent may run.'),
-    maxCostUsd: z
-      .number()
-      .positive()
-      .max(10_000)
-      .optional()
-      .describe('Most it may cost in US dollars, for agents that keep count.'),
+    maxCostUsd: z.number().positive().max(10_000).optional().describe('Most it may cost in US dollars, for agents that keep count.'),
+    concurrent: z.boolean().default(false).describe('true: may run beside another session on the same task instead of waiting for it.'),
+    notBefore: z.string().max(40).optional().describe('Not to be started before this time, ISO 8601.'),
     requestKey,
   }),
   output: SessionView,
@@ -49,6 +46,8 @@ export const sessionStart = defineTool({
     'CONFIG_INVALID',
     'CONFIG_UNTRUSTED',
     'QUEUE_FULL',
+    'DEPTH_EXCEEDED',
+    'TASK_BUSY',
     'NO_SLOT',
     'REQUEST_KEY_REUSED',
     'WORKSPACE_MISSING',
@@ -60,7 +59,7 @@ export const sessionStart = defineTool({
   ],
   async handle(input, { orchestrator, caller, callKey }) {
     const { session, notes } = await orchestrator.start({ ...input, requestKey: input.requestKey ?? callKey }, caller);
-    const view = orchestrator.view(session);
+    const view = orchestrator.detailed(session);
     return notes.length > 0 ? { ...view, notes: [...notes] } : view;
   },
   say: (session) => session.summary,

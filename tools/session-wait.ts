@@ -32,17 +32,12 @@ export const sessionWait = defineTool({
   positional: ['sessionIds'],
   fails: ['SESSION_NOT_FOUND', 'CURSOR_INVALID', 'CANCELLED', 'WORKSPACE_MISSING'],
   examples: [{ sessionIds: ['{{session}}'], timeoutSeconds: 20 }],
-  async handle({ sessionIds, until, after, timeoutSeconds }, { orchestrator, signal, progress }) {
+  async handle({ sessionIds, until, after, timeoutSeconds }, { orchestrator, caller, signal, progress }) {
     const ids = [...new Set(sessionIds)];
     const beat = setInterval(() => progress(ids.map((id) => `${id} ${orchestrator.get(id).status}`).join(', ')), 4000);
     try {
-      const waited = await orchestrator.wait({
-        sessionIds: ids,
-        until,
-        after: after === undefined ? undefined : seqOf(after),
-        timeoutMs: timeoutSeconds * 1000,
-        signal,
-      });
+      const request = { sessionIds: ids, until, after: after === undefined ? undefined : seqOf(after), timeoutMs: timeoutSeconds * 1000, signal };
+      const waited = await orchestrator.wait(request, caller.sessionId);
       const open = ids.filter((id) => !isSettled(orchestrator.get(id)));
       const again = JSON.stringify({ sessionIds: open, after: String(waited.seq) });
       return {

@@ -1,102 +1,130 @@
-// The line and the slots in memory: p-queue holds the slots, the line beside it holds the order. Filled again from the ledger at each start.
-// A run found alive after a restart takes a slot whatever the cap says; then nothing is started until enough of them are done.
+// The line in memory, on p-queue: it runs what is admitted and tells when a run is over; core/scheduler decides who is next.
+// Filled again from the ledger at each start.
 import PQueue, { type Queue, type QueueAddOptions } from 'p-queue';
 import { fail } from '../../core/errors.ts';
-import type { Job, JobQueue } from '../../core/ports.ts';
-import { compareJobs } from '../../core/priority.ts';
+import type { JobQueue } from '../../core/ports.ts';
+import { compareWaiting, type Conditions, type Line, nextJob, type WaitingJob } from '../../core/scheduler.ts';
 
 type Start = () => Promise<unknown>;
 interface LineOptions extends QueueAddOptions {
-  readonly job?: Job;
-}
-
-/** The waiting jobs in their order; p-queue takes the first. */
-class Line implements Queue<Start, LineOptions> {
-  readonly waiting: { readonly start: Start; readonly job: Job }[] = [];
-
-  get size(): number {
-    return this.waiting.length;
-  }
-
-  enqueue(start: Start, options?: Partial<LineOptions>): void {
-    const job = options?.job ?? fail('INTERNAL', 'A job of the line names no session.');
-    const at = this.waiting.findLastIndex((other) => compareJobs(other.job, job) <= 0);
-    this.waiting.splice(at + 1, 0, { start, job });
-  }
-
-  dequeue(): Start | undefined {
-    return this.waiting.shift()?.start;
-  }
-
-  filter(): Start[] {
-    return this.waiting.map(({ start }) => start);
-  }
-
-  setPriority(): void {
-    fail('INTERNAL', 'The line orders by its jobs, not by numbers.');
-  }
+  readonly job?: WaitingJob;
 }
 
 export interface EmbeddedQueueOptions {
-  /** How many jobs may be under way at once. */
-  readonly slots: number;
+  /** Under which conditions jobs are admitted now. */
+  readonly conditions: () => Conditions;
+  /** Told of each job in the moment it is admitted, before the next one is looked at. */
+  readonly onAdmitted?: (job: WaitingJob) => void;
   /** Told when a handler fails, which it must not. */
   readonly onError: (error: unknown) => void;
 }
 
-export function createEmbeddedQueue({ slots, onError }: EmbeddedQueueOptions): JobQueue {
-  const line = new Line();
-  // p-queue makes its queue itself; this way it makes the one we hold
-  const SharedLine = class extends Line {
-    constructor() {
-      super();
-      // biome-ignore lint/correctness/noConstructorReturn: the only way to hand p-queue a queue that exists
-      return line;
-    }
-  };
-  const queue = new PQueue<Line, LineOptions>({ concurrency: slots, queueClass: SharedLine, autoStart: false });
-  let adopted = 0;
-  let handler: ((job: Job) => Promise<void>) | undefined;
+export function createEmbeddedQueue({ conditions, onAdmitted, onError }: EmbeddedQueueOptions): JobQueue {
+  const waiting: WaitingJob[] = [];
+  const starts = new Map<string, Start>();
+  const active = new Map<string, WaitingJob>();
+  const lent = new Map<string, number>();
+  let handler: ((job: WaitingJob) => Promise<WaitingJob | undefined>) | undefined;
 
-  const deed = async (job: Job) => {
+  const line = (): Line => ({
+    ...conditions(),
+    waiting,
+    active: [...active.values()].map(({ sessionId, taskId, ancestors }) => ({ sessionId, taskId, ancestors, isLent: lent.has(sessionId) })),
+  });
+  const take = (sessionId: string): Start | undefined => {
+    const at = waiting.findIndex((job) => job.sessionId === sessionId);
+    if (at >= 0) waiting.splice(at, 1);
+    const start = starts.get(sessionId);
+    starts.delete(sessionId);
+    return start;
+  };
+
+  /** What p-queue sees: as many jobs as may start now, none or one, and that one when it asks for it. */
+  class Admitted implements Queue<Start, LineOptions> {
+    get size(): number {
+      return handler && waiting.length > 0 && nextJob(line()) ? 1 : 0;
+    }
+
+    enqueue(start: Start, options?: Partial<LineOptions>): void {
+      const job = options?.job ?? fail('INTERNAL', 'A job of the line names no session.');
+      waiting.splice(placeOf(job, waiting), 0, job);
+      starts.set(job.sessionId, start);
+    }
+
+    dequeue(): Start | undefined {
+      const next = nextJob(line());
+      if (!next) return undefined;
+      active.set(next.sessionId, next);
+      onAdmitted?.(next);
+      return take(next.sessionId);
+    }
+
+    filter(): Start[] {
+      return [...starts.values()];
+    }
+
+    setPriority(): void {
+      fail('INTERNAL', 'The line orders by its jobs, not by numbers.');
+    }
+  }
+  const queue = new PQueue<Admitted, LineOptions>({ queueClass: Admitted });
+
+  const deed = async (job: WaitingJob) => {
+    let again: WaitingJob | undefined;
     try {
-      await (handler ?? fail('INTERNAL', 'The line was given work before it was told what to do.'))(job);
+      again = await (handler ?? fail('INTERNAL', 'The line was given work before it was told what to do.'))(job);
     } catch (error) {
       onError(error);
     }
+    // one and the same session is never both in the line and active
+    active.delete(job.sessionId);
+    if (again) add(again);
   };
+  const add = (job: WaitingJob) => void queue.add(() => deed(job), { job });
   const admit = () => {
-    if (!handler || adopted >= slots) return queue.pause();
-    queue.concurrency = slots - adopted;
+    queue.pause();
     queue.start();
   };
 
   return {
-    add(job) {
-      void queue.add(() => deed(job), { job });
+    add(job, adopt) {
+      if (!adopt) return add(job);
+      active.set(job.sessionId, job);
+      void deed(job).finally(admit);
     },
-    adopt(job) {
-      adopted++;
+    remove: (sessionId) => take(sessionId) !== undefined,
+    line,
+    lend(sessionId) {
+      lent.set(sessionId, (lent.get(sessionId) ?? 0) + 1);
       admit();
-      void deed(job).finally(() => {
-        adopted--;
-        admit();
-      });
+      let isOpen = true;
+      return () => {
+        if (!isOpen) return;
+        isOpen = false;
+        const left = (lent.get(sessionId) ?? 0) - 1;
+        if (left > 0) lent.set(sessionId, left);
+        else lent.delete(sessionId);
+      };
     },
-    remove(sessionId) {
-      const at = line.waiting.findIndex(({ job }) => job.sessionId === sessionId);
-      if (at >= 0) line.waiting.splice(at, 1);
-      return at >= 0;
-    },
-    list: () => line.waiting.map(({ job }) => job),
-    slots: () => ({ total: slots, taken: queue.pending + adopted }),
-    work(job) {
-      handler = job;
+    work(deedOf) {
+      handler = deedOf;
       admit();
     },
+    admit,
     close() {
       handler = undefined;
-      queue.pause();
     },
   };
+}
+
+/** Where a job belongs, by halving: the line may be long. */
+function placeOf(job: WaitingJob, waiting: readonly WaitingJob[]): number {
+  let [low, high] = [0, waiting.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const other = waiting[middle];
+    if (other && compareWaiting(other, job) <= 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

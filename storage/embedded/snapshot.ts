@@ -26,6 +26,7 @@ const Document = z.object({
   version: z.literal(VERSION),
   seq: z.number().int().nonnegative(),
   at: z.number(),
+  isPaused: z.boolean().optional(),
   keys: z.array(z.object({ key: z.string(), sessionId: z.string(), digest: z.string(), at: z.number() })),
   // whole as they were written: the checksum vouches for the rest
   sessions: z.array(z.custom<Session>((value) => Essentials.safeParse(value).success)),
@@ -147,8 +148,8 @@ async function writeDocument(file: string, state: SavedState): Promise<number> {
 }
 
 /** The document without its end, in texts of bounded size. */
-function* piecesOf({ seq, at, keys, sessions }: SavedState): Generator<string> {
-  let text = `{"version":${VERSION},"seq":${seq},"at":${at}`;
+function* piecesOf({ seq, at, isPaused = false, keys, sessions }: SavedState): Generator<string> {
+  let text = `{"version":${VERSION},"seq":${seq},"at":${at},"isPaused":${isPaused}`;
   for (const [name, rows] of [['keys', keys] as const, ['sessions', sessions] as const]) {
     text += `,"${name}":[`;
     for (const [nth, row] of rows.entries()) {

@@ -1,8 +1,8 @@
 // What can be asked of the orchestrator, and how errors, lists and words are made.
 import { describe, expect, it } from 'vitest';
 import { ERRORS, errorView, nearest, ScopecraftError } from '../../core/errors.ts';
-import { timeOf } from '../../core/orchestrator.ts';
-import { compareJobs, PRIORITIES } from '../../core/priority.ts';
+import { PRIORITIES } from '../../core/priority.ts';
+import { timeOf } from '../../core/time.ts';
 import { normalised, slugOf, TASK_ID } from '../../core/task.ts';
 import { countsText, eventView } from '../../core/views.ts';
 import { caller, makeEngine } from '../support/engine.ts';
@@ -10,7 +10,7 @@ import { caller, makeEngine } from '../support/engine.ts';
 describe('lists', () => {
   it('show sessions newest first, by any of their marks', async () => {
     const engine = await makeEngine();
-    const start = (more: object) => engine.orchestrator.start({ taskId: 'fix-login', type: 'autonomous', queue: true, ...more }, caller);
+    const start = (more: object) => engine.orchestrator.start({ taskId: 'fix-login', type: 'autonomous', queue: true, concurrent: true, ...more }, caller);
     const a = (await start({ label: 'x' })).session.id;
     engine.clock.advance(5000);
     const b = (await start({ taskId: 'other', parentId: a })).session.id;
@@ -29,9 +29,9 @@ describe('lists', () => {
 
   it('show events by name, session, task, time and number', async () => {
     const engine = await makeEngine();
-    const { session } = await engine.orchestrator.start({ taskId: 'fix-login', type: 'autonomous', queue: true, prompt: 'x'.repeat(500) }, caller);
+    const { session } = await engine.orchestrator.start({ taskId: 'fix-login', type: 'autonomous', queue: true, concurrent: true, prompt: 'x'.repeat(500) }, caller);
     engine.clock.advance(1000);
-    await engine.orchestrator.start({ taskId: 'other', type: 'autonomous', queue: true }, caller);
+    await engine.orchestrator.start({ taskId: 'other', type: 'autonomous', queue: true, concurrent: true }, caller);
     await engine.settle();
     const count = (filter: object) => engine.orchestrator.events(filter).length;
     expect(count({})).toBe(4);
@@ -56,7 +56,7 @@ describe('lists', () => {
 
   it('give the log of a session that is there', async () => {
     const engine = await makeEngine({ log: [{ seq: '1:0.0', kind: 'text', text: 'hi' }] });
-    const { session } = await engine.orchestrator.start({ taskId: 'fix-login', type: 'autonomous', queue: true }, caller);
+    const { session } = await engine.orchestrator.start({ taskId: 'fix-login', type: 'autonomous', queue: true, concurrent: true }, caller);
     expect((await engine.orchestrator.log(session.id, { limit: 1, characters: 10 })).entries).toHaveLength(1);
   });
 });
@@ -111,10 +111,9 @@ expect(slugOf('Fïx the Lögin!! now')).toBe('fix-the-login-now');
     for (const id of ['../x', '/etc/passwd', 'a/b/c', '', '.hidden', 'a\u0000', 'x/../y']) expect(TASK_ID.test(id), id).toBe(false);
   });
 
-  it('order the line by priority, then by age', () => {
-    const jobs = [{ priority: 'low', seq: 1 } as const, { priority: 'urgent', seq: 4 } as const, { priority: 'high', seq: 3 } as const, { priority: 'high', seq: 2 } as const];
-    expect(jobs.toSorted(compareJobs).map(({ seq }) => seq)).toEqual([4, 2, 3, 1]);
+  it('know six priorities, the last kept for the system', () => {
     expect(PRIORITIES).toHaveLength(6);
+    expect(PRIORITIES.at(-1)).toBe('urgent');
   });
 
   it('read times as ISO 8601 or not at all', () => {

@@ -2,10 +2,13 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../../core/errors.ts';
 import type { StoredEvent } from '../../core/events.ts';
+import { activeCount } from '../../core/scheduler.ts';
 import { caller, type Engine, makeEngine } from '../support/engine.ts';
 
 const process = { pid: 4242, startedAt: '99' };
-const request = { taskId: 'fix-login', type: 'autonomous', queue: true } as const;
+const request = { taskId: 'fix-login', type: 'autonomous', queue: true, concurrent: true } as const;
+const taken = ({ queue }: Engine) => activeCount(queue.line());
+const waiting = ({ queue }: Engine) => queue.line().waiting.map(({ sessionId }) => sessionId);
 
 async function startedSession(engine: Engine, more: object = {}): Promise<string> {
   const { session } = await engine.orchestrator.start({ ...request, ...more }, caller);
@@ -33,7 +36,7 @@ describe('a session', () => {
     const view = engine.orchestrator.view(engine.orchestrator.get(id));
     expect(view).toMatchObject({ status: 'completed', cause: { kind: 'done' }, result: 'done', costUsd: 0.01, turns: 2, durationMs: 1500 });
     expect(view.next).toBeUndefined();
-    expect(engine.queue.slots().taken).toBe(0);
+    expect(taken(engine)).toBe(0);
     expect(engine.errors).toEqual([]);
   });
 
@@ -44,8 +47,8 @@ describe('a session', () => {
     const third = await startedSession(engine, { taskId: 'other', priority: 'high' });
     const view = engine.orchestrator.view(engine.orchestrator.get(second));
     expect(view).toMatchObject({ status: 'queued', position: 2, reason: 'waits for a slot: 1 of 1 taken and 1 ahead of it' });
-    expect(engine.orchestrator.line().rows.map(({ session }) => session.id)).toEqual([third, second]);
-    expect(engine.orchestrator.line().active.map(({ id }) => id)).toEqual([first]);
+    expect(waiting(engine)).toEqual([third, second]);
+    expect(engine.orchestrator.line().active.map(({ sessionId }) => sessionId)).toEqual([first]);
     engine.run(first).end(0);
     await engine.settle();
     expect(engine.orchestrator.get(third).status).toBe('starting');
@@ -58,7 +61,7 @@ describe('a session', () => {
     const id = await startedSession(engine, { taskId: 'other' });
     const session = await engine.orchestrator.cancel(id, { by: 'me', reason: 'no need' });
     expect(session).toMatchObject({ status: 'cancelled', run: 0, cause: { kind: 'cancelled', by: 'me', reason: 'no need' } });
-    expect(engine.queue.list()).toEqual([]);
+    expect(waiting(engine)).toEqual([]);
     expect(engine.runs.has(id)).toBe(false);
   });
 
@@ -69,11 +72,11 @@ describe('a session', () => {
     await engine.settle();
     expect((await engine.orchestrator.cancel(id, { by: 'me' })).status).toBe('stopping');
     expect(engine.run(id).stops).toEqual([{ kind: 'cancelled', by: 'me' }]);
-    expect(engine.queue.slots().taken).toBe(1);
+    expect(taken(engine)).toBe(1);
     engine.run(id).end(137);
     await engine.settle();
     expect(engine.orchestrator.get(id)).toMatchObject({ status: 'cancelled', cause: { kind: 'cancelled', by: 'me' } });
-    expect(engine.queue.slots().taken).toBe(0);
+    expect(taken(engine)).toBe(0);
     expect((await engine.orchestrator.cancel(id, { by: 'you' })).cause).toEqual({ kind: 'cancelled', by: 'me' });
   });
 
@@ -94,7 +97,7 @@ describe('a session', () => {
     const engine = await makeEngine({ start: () => fail('AGENT_MISSING', 'It went away.') });
     const id = await startedSession(engine);
     expect(engine.orchestrator.get(id)).toMatchObject({ status: 'failed', cause: { kind: 'spawn_failed', reason: 'It went away.' } });
-    expect(engine.queue.slots().taken).toBe(0);
+    expect(taken(engine)).toBe(0);
   });
 
   it('is not started by a hub that lost the workspace', async () => {
@@ -139,7 +142,7 @@ describe('a new hub', () => {
     expect(fresh.orchestrator.get(running).status).toBe('running');
     expect(fresh.orchestrator.get(begun)).toMatchObject({ status: 'starting', run: 2 });
     expect(fresh.run(begun).spec).toMatchObject({ run: 2, resume: false });
-    expect(fresh.queue.list().map(({ sessionId }) => sessionId)).toEqual([high, low]);
+    expect(waiting(fresh)).toEqual([high, low]);
     fresh.run(running).end(0);
     await fresh.settle();
     expect(fresh.orchestrator.get(running).status).toBe('completed');
@@ -153,14 +156,14 @@ describe('a new hub', () => {
     for (const id of ids) old.run(id).say({ kind: 'started', process });
     await old.settle();
     const fresh = await makeEngine({ config: { resources: { maxConcurrentSessions: 1 } }, events: old.events, clock: old.clock });
-    const waiting = await startedSession(fresh);
-    expect(fresh.queue.slots()).toEqual({ total: 1, taken: 3 });
+    const later = await startedSession(fresh);
+    expect(taken(fresh)).toBe(3);
     for (const id of ids.slice(0, 2)) fresh.run(id).end(0);
     await fresh.settle();
-    expect(fresh.orchestrator.get(waiting).status).toBe('queued');
+    expect(fresh.orchestrator.get(later).status).toBe('queued');
     fresh.run(ids[2] ?? '').end(0);
     await fresh.settle();
-    expect(fresh.orchestrator.get(waiting).status).toBe('starting');
+    expect(fresh.orchestrator.get(later).status).toBe('starting');
   });
 
   it('goes on with a stop that was asked before', async () => {

@@ -20,6 +20,8 @@ function session(over: Partial<Session>): Session {
     agent: 'demo',
     cwd: '/w',
     priority: 'medium',
+    orderKey: 1,
+    orderSeq: 1,
     status: 'completed',
     prompt: 'p',
     customPrompts: [],

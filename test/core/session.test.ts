@@ -14,6 +14,8 @@ const MOVES: Readonly<Record<string, EventDraft>> = {
     name: 'session.queued',
     data: { sessionId: 's', type: 'autonomous', taskId: 't', taskTitle: 'T', agent: 'demo', cwd: '/w', priority: 'medium', prompt: 'p', by: 'me', position: 1 },
   },
+  requeued: { name: 'session.requeued', data: { sessionId: 's', run: 1, cause: { kind: 'lost' }, notBefore: 5000, orderKey: 1, resume: true } },
+  moved: { name: 'queue.moved', data: { sessionId: 's', priority: 'high', orderKey: 7, orderSeq: 1, by: 'me' } },
   starting: { name: 'session.starting', data: { sessionId: 's', run: 1, conversationId: 'c', resume: false } },
   started: { name: 'session.started', data: { sessionId: 's', run: 1, process } },
   resumed: { name: 'session.resumed', data: { sessionId: 's', run: 1 } },
@@ -39,9 +41,9 @@ const WAYS: Readonly<Record<string, readonly string[]>> = {
 
 /** Status → what may follow, with the status it leads to. */
 const ALLOWED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  queued: { starting: 'starting', prompted: 'queued', failed: 'failed', cancelled: 'cancelled' },
-  starting: { starting: 'starting', started: 'running', resumed: 'running', prompted: 'starting', stopping: 'stopping', completed: 'completed', failed: 'failed', lost: 'lost' },
-  running: { prompted: 'running', stopping: 'stopping', completed: 'completed', failed: 'failed', lost: 'lost' },
+  queued: { starting: 'starting', moved: 'queued', prompted: 'queued', failed: 'failed', cancelled: 'cancelled' },
+  starting: { starting: 'starting', requeued: 'queued', started: 'running', resumed: 'running', prompted: 'starting', stopping: 'stopping', completed: 'completed', failed: 'failed', lost: 'lost' },
+  running: { prompted: 'running', requeued: 'queued', stopping: 'stopping', completed: 'completed', failed: 'failed', lost: 'lost' },
   stopping: { prompted: 'stopping', failed: 'failed', cancelled: 'cancelled', lost: 'lost' },
   completed: { queued: 'queued', prompted: 'completed' },
   failed: { queued: 'queued', prompted: 'failed' },
@@ -57,7 +59,7 @@ describe('a session', () => {
   it.each(pairs)('that is %s, then %s', (status, move) => {
     const to = ALLOWED[status]?.[move];
     const next = () => apply(at(status), event(draft(move))).status;
-    if (to === undefined) expect(next).toThrow(`is ${status}; session.${move} cannot follow`);
+    if (to === undefined) expect(next).toThrow(`is ${status}; ${draft(move).name} cannot follow`);
     else expect(next()).toBe(to);
   });
 

@@ -4,7 +4,7 @@ import { MAX_PROMPT_BYTES } from '../../core/config.ts';
 import { ScopecraftError } from '../../core/errors.ts';
 import { caller, type EngineOptions, makeEngine } from '../support/engine.ts';
 
-const request = { taskId: 'fix-login', type: 'autonomous', queue: true } as const;
+const request = { taskId: 'fix-login', type: 'autonomous', queue: true, concurrent: true } as const;
 
 const WRONG: readonly [string, object, string, RegExp, EngineOptions?][] = [
   ['neither task nor prompt', { taskId: undefined }, 'PROMPT_EMPTY', /Neither/],

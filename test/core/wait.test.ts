@@ -5,7 +5,7 @@ import { caller, type Engine, makeEngine } from '../support/engine.ts';
 async function three(engine: Engine): Promise<string[]> {
   const ids: string[] = [];
   for (let n = 0; n < 3; n++) {
-    const { session } = await engine.orchestrator.start({ taskId: 'fix-login', type: 'autonomous', queue: true }, caller);
+    const { session } = await engine.orchestrator.start({ taskId: 'fix-login', type: 'autonomous', queue: true, concurrent: true }, caller);
     ids.push(session.id);
   }
   await engine.settle();

@@ -63,10 +63,10 @@ describe('sc', () => {
 
   it('shows the line as a table that says who waits for what', async () => {
     const first = await sc(['session', 'start', 'slow', '--format=json'], at());
-    const second = await sc(['session', 'start', 'slow', '--priority=low'], at());
+    const second = await sc(['session', 'start', 'slow', '--priority=low', '--concurrent'], at());
     expect(second.stdout).toMatch(/is queued: waits for a slot: 1 of 1 taken/);
     const { stdout } = await sc(['queue', 'status'], at());
-    expect(stdout).toMatch(/PLACE +SESSION +PRIORITY +QUEUED +WAITS\n1 +slow-\w{4} +low +\d\d:\d\d:\d\d +waits for a slot: 1 of 1 taken/);
+    expect(stdout).toMatch(/PLACE +SESSION +PRIORITY +QUEUED +EXPECTED +WAITS\n1 +slow-\w{4} +low +\d\d:\d\d:\d\d +\d\d:\d\d:\d\d +waits for a slot: 1 of 1 taken/);
     expect(stdout).toContain('1 of 1 slots taken, 1 waiting.');
     const listed = JSON.parse((await sc(['session', 'list', '--format=json', '--limit=1'], at())).stdout);
     expect(listed).toMatchObject({ sessions: [{ status: 'queued', position: 1 }], nextCursor: expect.any(String) });

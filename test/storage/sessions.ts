@@ -13,6 +13,8 @@ export function sessionOf(id: string, more: Partial<Session> = {}): Session {
     agent: 'claude',
     cwd: '/w',
     priority: 'medium',
+    orderKey: 1,
+    orderSeq: 1,
     status: 'running',
     prompt: 'Do it.',
     customPrompts: [],

@@ -4,11 +4,13 @@ import type { z } from 'zod';
 import { AgentEntry, BUILT_IN_AGENTS, Config } from '../../core/config.ts';
 import type { StoredEvent } from '../../core/events.ts';
 import { type Ledger, openLedger } from '../../core/ledger.ts';
+import { watchLine } from '../../core/line-watch.ts';
 import { createOrchestrator, type Orchestrator } from '../../core/orchestrator.ts';
 import type { JobQueue, Journal, LogEntry, Run, RunEvent, Runner, RunSpec, Settings, TaskStore } from '../../core/ports.ts';
 import { recover } from '../../core/recovery.ts';
 import type { EndCause } from '../../core/session.ts';
 import { createSupervisor } from '../../core/supervisor.ts';
+import { createWatchdog } from '../../core/watchdog.ts';
 import type { Task } from '../../core/task.ts';
 import { fail } from '../../core/errors.ts';
 import { prompts } from '../../prompts/render.ts';
@@ -32,7 +34,7 @@ export interface Engine {
   readonly events: StoredEvent[];
   readonly errors: unknown[];
   readonly runs: Map<string, PlayedRun>;
-  readonly settings: { config: Config; problems: string[]; untrusted: string[]; notes: string[] };
+  readonly settings: { config: Config; problems: string[]; untrusted: string[]; notes: string[]; guard: string | undefined };
   /** Waits until everything that was due has happened. */
   settle(): Promise<void>;
   run(sessionId: string): PlayedRun;
@@ -58,10 +60,13 @@ export const caller = { by: 'a test', environment: { PATH: '/bin', SECRET: 'no',
 export async function makeEngine({ config = {}, events = [], found = () => true, start, log = [], clock = fakeClock(), mayStart = true }: EngineOptions = {}): Promise<Engine> {
   const errors: unknown[] = [];
   const runs = new Map<string, PlayedRun>();
-  const settings = { config: Config.parse({ defaultAgent: 'demo', ...config }), problems: [] as string[], untrusted: [] as string[], notes: [] as string[] };
+  const settings = { config: Config.parse({ defaultAgent: 'demo', ...config }), problems: [] as string[], untrusted: [] as string[], notes: [] as string[], guard: undefined as string | undefined };
   settings.config = { ...settings.config, agents: { ...BUILT_IN_AGENTS, plain: AgentEntry.parse({ kind: 'command', command: 'cat', env: ['WANTED'] }), ...settings.config.agents } };
   const ledger = await openLedger({ journal: memoryJournal(events), clock, node: 'test/1', onListenerError: (error) => errors.push(error) });
-  const queue = createEmbeddedQueue({ slots: settings.config.resources.maxConcurrentSessions, onError: (error) => errors.push(error) });
+  const queue = createEmbeddedQueue({
+    conditions: () => ({ cap: settings.config.resources.maxConcurrentSessions, now: clock.now(), isPaused: ledger.isPaused, guard: settings.guard, isShort: settings.guard !== undefined }),
+    onError: (error) => errors.push(error),
+  });
   const runner = playedRunner(runs, found, start);
   const kept = new Map<string, Readonly<Record<string, string>>>();
   let ids = 0;
@@ -74,16 +79,18 @@ export async function makeEngine({ config = {}, events = [], found = () => true,
     tasks: memoryTasks(),
     logs: { page: async () => ({ entries: log, cursor: log.at(-1)?.seq, more: false }) },
     environments: { keep: async (id: string, env: Readonly<Record<string, string>>) => void kept.set(id, env), find: async (id: string) => kept.get(id) },
-    ids: { base32: () => `x${(ids++).toString(36).padStart(3, '0')}`, uuid: () => `uuid-${ids++}` },
+    ids: { base32: () => `x${(ids++).toString(36).padStart(3, '0')}`, uuid: () => `uuid-${ids++}`, random: () => 0.5 },
     settings: settingsOf(settings),
     workspace: '/w',
     folder: async (path: string) => (path.startsWith('/w') ? path : fail('PATH_OUTSIDE', `"${path}" is not inside the workspace.`)),
     digest: (text: string) => createHash('sha256').update(text).digest('hex'),
   };
-  const supervisor = createSupervisor({ ...parts, mayStart: async () => mayStart });
+  const supervisor = createSupervisor({ ...parts, mayStart: async () => mayStart, watchdog: () => watchdog });
+  const watchdog = createWatchdog({ clock, settings: parts.settings, stop: supervisor.stop, onError: (error) => errors.push(error) });
   const orchestrator = createOrchestrator({ ...parts, supervisor });
   queue.work((job) => supervisor.run(job));
   recover(ledger, queue);
+  watchLine({ queue, ledger, clock, settings: parts.settings });
   return {
     orchestrator,
     ledger,

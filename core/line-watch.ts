@@ -1,0 +1,36 @@
+// What happens to those who wait without anybody calling: their time comes, their patience ends, the machine has room again.
+import type { Ledger } from './ledger.ts';
+import type { Clock, JobQueue, Settings } from './ports.ts';
+import { activeCount, holdOf } from './scheduler.ts';
+
+export interface LineWatchParts {
+  readonly queue: JobQueue;
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly settings: Settings;
+}
+
+/** Looks at the line every `queue.processingIntervalMs`. The returned function ends it. */
+export function watchLine({ queue, ledger, clock, settings }: LineWatchParts): () => void {
+  let stop = () => {};
+
+  const giveUp = (sessionId: string, reason: string) => {
+    const run = ledger.session(sessionId)?.run ?? 0;
+    if (queue.remove(sessionId)) void ledger.record({ name: 'session.failed', data: { sessionId, run, cause: { kind: 'queue_timeout', reason } } });
+  };
+  const look = () => {
+    const { timeoutMs, processingIntervalMs } = settings.current().queue;
+    const line = queue.line();
+    for (const job of [...line.waiting]) {
+      const waitedMs = line.now - Math.max(ledger.session(job.sessionId)?.queuedAt ?? line.now, job.notBefore ?? 0);
+      const hold = holdOf(job, line);
+      if (timeoutMs > 0 && waitedMs > timeoutMs && !line.isPaused) giveUp(job.sessionId, `it waited longer than ${timeoutMs} ms`);
+      // its parent waits for it and nothing else runs: what holds it back will not pass by waiting
+      else if (hold?.kind === 'guard' && line.isShort && job.ancestors.length > 0 && activeCount(line) === 0) giveUp(job.sessionId, hold.reason);
+    }
+    if (line.waiting.length > 0) queue.admit();
+    stop = clock.after(processingIntervalMs, look);
+  };
+  stop = clock.after(settings.current().queue.processingIntervalMs, look);
+  return () => stop();
+}

@@ -1,0 +1,73 @@
+// The scheduler under random histories with delegation, cancels, pauses and crashes: its rules hold, and broken variants are caught.
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { PRIORITIES } from '../../core/priority.ts';
+import { compareWaiting, holdOf, holdText, type Line, nextJob, type WaitingJob } from '../../core/scheduler.ts';
+import { type Plan, RULES, type Rules, simulate, type Step } from '../support/simulation.ts';
+
+const RUNS = Number(process.env.SCOPECRAFT_HISTORIES ?? 10_000);
+const SEED = process.env.SCOPECRAFT_SEED === undefined ? undefined : Number(process.env.SCOPECRAFT_SEED);
+
+const priority = fc.constantFrom('lowest', 'low', 'medium', 'high', 'highest');
+const plan = (depth: number): fc.Arbitrary<Plan> =>
+  fc.record({ priority, children: depth === 0 ? fc.constant([]) : fc.array(plan(depth - 1), { maxLength: 2 }), givesUpWaiting: fc.boolean() });
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ kind: fc.constant('start' as const), plan: plan(2) }) },
+  { weight: 12, arbitrary: fc.record({ kind: fc.constant('work' as const), pick: fc.nat(20) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('cancel' as const), pick: fc.nat(20) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('pass' as const), ms: fc.constantFrom(1, 60_000, 600_000, 3_600_000) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('pause' as const, 'go on' as const, 'crash' as const) }) },
+);
+const history = fc.tuple(fc.array(step, { maxLength: 40 }), fc.integer({ min: 1, max: 4 }));
+const holds = (rules: Rules) => fc.property(history, ([steps, cap]) => simulate(steps, cap, rules));
+
+const BROKEN: Readonly<Record<string, Partial<Rules>>> = {
+  'no fence': { fences: false },
+  'one slot too many': { next: (line) => nextJob({ ...line, cap: line.cap + 1 }) },
+  'last in first out within a priority': { compare: (a, b) => a.key - b.key || b.seq - a.seq || 0, next: (line) => nextJob({ ...line, waiting: line.waiting.toSorted((a, b) => a.priority === b.priority ? b.seq - a.seq : a.key - b.key) }) },
+  'lending lost': { lends: false },
+  'runs forgotten in a crash': { adopts: false },
+  'cancelled but still in the line': { removes: false },
+  'priorities upside down': { compare: (a, b) => compareWaiting(b, a) },
+  'pause ignored': { next: (line) => nextJob({ ...line, isPaused: false }) },
+  'no aging': { compare: (a, b) => PRIORITIES.indexOf(b.priority) - PRIORITIES.indexOf(a.priority) || a.seq - b.seq },
+  'lent slots open to strangers': { next: (line) => nextJob({ ...line, active: line.active.filter(({ isLent }) => !isLent), waiting: line.waiting.map((job) => ({ ...job, ancestors: [] })) }) },
+};
+
+describe('the scheduler', () => {
+  it(`keeps its rules through ${RUNS} random histories`, { timeout: Number.POSITIVE_INFINITY }, () => {
+    fc.assert(holds(RULES), { numRuns: RUNS, ...(SEED !== undefined && { seed: SEED }) });
+  });
+
+  it.each(Object.entries(BROKEN))('that is broken is caught: %s', (_name, change) => {
+    const outcome = fc.check(holds({ ...RULES, ...change }), { numRuns: 5000, endOnFailure: true });
+    expect(outcome.failed).toBe(true);
+  });
+});
+
+const job = (sessionId: string, more: Partial<WaitingJob> = {}): WaitingJob => ({ sessionId, priority: 'medium', key: 0, seq: 1, taskId: sessionId, concurrent: false, ancestors: [], ...more });
+const line = (more: Partial<Line>): Line => ({ waiting: [], active: [], cap: 1, now: 1000, isPaused: false, ...more });
+const run = (sessionId: string, more: object = {}) => ({ sessionId, taskId: sessionId, ancestors: [], isLent: false, ...more });
+
+describe('what a session waits for', () => {
+  it.each([
+    [job('a'), line({}), 'is about to start'],
+    [job('a'), line({ isPaused: true }), 'the line is paused'],
+    [job('a', { notBefore: 2000 }), line({}), 'waits until 1970-01-01T00:00:02.000Z'],
+    [job('a', { taskId: 't' }), line({ cap: 2, active: [run('b', { taskId: 't' })] }), 'waits for session b, which works on the same task'],
+    [job('a', { taskId: 't', concurrent: true }), line({ cap: 2, active: [run('b', { taskId: 't' })] }), 'is about to start'],
+    [job('a'), line({ active: [run('b')] }), 'waits for a slot: 1 of 1 taken'],
+    [job('a'), line({ guard: 'only 10 MB of memory are free' }), 'waits: only 10 MB of memory are free'],
+    [job('a'), line({ hold: () => 'the budget of the day is used up' }), 'waits: the budget of the day is used up'],
+    [job('a', { ancestors: ['p'] }), line({ active: [run('p', { isLent: true })] }), 'is about to start'],
+    [job('a'), line({ active: [run('p', { isLent: true })] }), 'waits for a slot: 0 of 1 taken'],
+  ])('%#', (waiting, state, words) => {
+    expect(holdText(holdOf(waiting, state), 0)).toBe(words);
+    expect(nextJob({ ...state, waiting: [waiting] })).toBe(words === 'is about to start' ? waiting : undefined);
+  });
+
+  it('says how many are ahead', () => {
+    expect(holdText(undefined, 2)).toBe('waits for its turn: 2 ahead of it');
+    expect(holdText({ kind: 'slot', active: 3, cap: 3 }, 1)).toBe('waits for a slot: 3 of 3 taken and 1 ahead of it');
+  });
+});

@@ -1,0 +1,159 @@
+// The crash loop: several clients start, cancel and move sessions at random while the hub is killed again and again.
+// Afterwards every acknowledged start is there exactly once, no agent ran twice, no event is missing, and no process is left.
+// SCOPECRAFT_KILLS says how many kills; SCOPECRAFT_SEED replays a run.
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { connect, type TestClient, ToolFailure } from '../support/clients.ts';
+import { processesMarked } from '../support/processes.ts';
+import { randomFrom } from '../support/random.ts';
+import { makeWorkspace, type Workspace } from '../support/workspace.ts';
+
+const KILLS = Number(process.env.SCOPECRAFT_KILLS ?? 60);
+const SEED = Number(process.env.SCOPECRAFT_SEED ?? Date.now() % 1_000_000);
+const CLIENTS = 3;
+const MOST_OPEN = 40;
+
+const Rows = z.looseObject({ sessions: z.array(z.looseObject({ id: z.string(), status: z.string(), label: z.string().optional() })), nextCursor: z.string().optional(), total: z.number() });
+const Events = z.looseObject({ events: z.array(z.looseObject({ seq: z.number(), name: z.string(), sessionId: z.string().optional() })), nextCursor: z.string().optional() });
+const SETTLED = ['session.completed', 'session.failed', 'session.cancelled', 'session.lost'];
+
+interface Story {
+  /** Request key → session id, as it was acknowledged. */
+  readonly acknowledged: Map<string, string>;
+  /** Keys whose answer was an error: there or not. */
+  readonly unsure: Set<string>;
+  readonly cancelled: Set<string>;
+  refusals: number;
+}
+
+/** One client's random deeds until it is told to end. */
+async function act(client: TestClient, name: string, story: Story, random: ReturnType<typeof randomFrom>, isOver: () => boolean): Promise<void> {
+  for (let n = 0; !isOver(); n++) {
+    const known = [...story.acknowledged.values()];
+    const roll = random.below(100);
+    try {
+      if (roll < 55 && known.length - story.cancelled.size < MOST_OPEN + n) await startOne(client, `${name}-${n}`, story, random);
+      else if (roll < 70 && known.length > 0) {
+        const id = random.pick(known);
+        await client.call('session_cancel', { sessionId: id });
+        story.cancelled.add(id);
+      } else if (roll < 80 && known.length > 0) await client.call('queue_move', { sessionId: random.pick(known), priority: random.pick(['low', 'high', 'highest']) });
+      else await client.call('queue_status');
+    } catch (error) {
+      // moved too late, or the hub died too often under one call; anything else is a fault
+      if (!(error instanceof ToolFailure && error.code === 'NOT_QUEUED') && !String(error).includes('hub')) throw error;
+      story.refusals++;
+    }
+    await sleep(random.below(60));
+  }
+}
+
+async function startOne(client: TestClient, key: string, story: Story, random: ReturnType<typeof randomFrom>): Promise<void> {
+  const prompt = `@@tool Bash {"command": "echo begun >> marks/${key}"}\n@@sleep ${random.below(400)}\n@@say done ${key}`;
+  const args = { taskId: `t${random.below(5)}`, concurrent: true, prompt, requestKey: key, label: key, priority: random.pick(['low', 'medium', 'high']) };
+  try {
+    const { id } = await client.call('session_start', args);
+    story.acknowledged.set(key, String(id));
+  } catch (error) {
+    story.unsure.add(key);
+    throw error;
+  }
+}
+
+async function killHubs(workspace: Workspace, random: ReturnType<typeof randomFrom>): Promise<number> {
+  let kills = 0;
+  for (const until = Date.now() + KILLS * 3000; kills < KILLS && Date.now() < until; ) {
+    await sleep(300 + random.below(1800));
+    const hub = await workspace.hub();
+    if (!hub) continue;
+    process.kill(hub.pid, 'SIGKILL');
+    kills++;
+  }
+  return kills;
+}
+
+async function allSessions(client: TestClient): Promise<z.infer<typeof Rows>['sessions']> {
+  const rows: z.infer<typeof Rows>['sessions'] = [];
+  for (let cursor: string | undefined; ; ) {
+    const page = Rows.parse(await client.call('session_list', { limit: 100, ...(cursor !== undefined && { cursor }) }));
+    rows.push(...page.sessions);
+    cursor = page.nextCursor;
+    if (cursor === undefined) return rows;
+  }
+}
+
+async function allEvents(client: TestClient): Promise<z.infer<typeof Events>['events']> {
+  const events: z.infer<typeof Events>['events'] = [];
+  for (let after = '0'; ; ) {
+    const page = Events.parse(await client.call('event_list', { after, limit: 200 }));
+    if (page.events.length === 0) return events;
+    events.push(...page.events);
+    after = page.nextCursor ?? after;
+  }
+}
+
+describe('the crash loop', () => {
+  it(`survives ${KILLS} kills of the hub (seed ${SEED})`, { timeout: KILLS * 4000 + 120_000 }, async () => {
+    const random = randomFrom(SEED);
+    const task = '# Task\n\n---\ntype: test\nstatus: todo\narea: test\n---\n\n## Instruction\n\nNothing.\n';
+    const workspace = await makeWorkspace({
+      tasks: Object.fromEntries(Array.from({ length: 5 }, (_, n) => [`t${n}.task.md`, task])),
+      userConfig: { defaultAgent: 'demo', resources: { maxConcurrentSessions: 4 }, queue: { processingIntervalMs: 200 } },
+    });
+    try {
+      await mkdir(path.join(workspace.path, 'marks'));
+      const clients = await Promise.all(Array.from({ length: CLIENTS }, () => connect('modern', { env: workspace.env, cwd: workspace.path })));
+      const story: Story = { acknowledged: new Map(), unsure: new Set(), cancelled: new Set(), refusals: 0 };
+      let isOver = false;
+      const acting = Promise.all(clients.map((client, n) => act(client, `c${n}`, story, randomFrom(SEED + n + 1), () => isOver)));
+      const kills = await Promise.race([killHubs(workspace, random), acting.then(() => 0)]);
+      isOver = true;
+      await acting;
+
+      const [client] = clients;
+      if (!client) throw new Error('There is no client.');
+      await expect.poll(async () => (await allSessions(client)).filter(({ status }) => !['completed', 'cancelled', 'failed', 'lost'].includes(status)), { timeout: 90_000, interval: 500 }).toEqual([]);
+      const sessions = await allSessions(client);
+      const events = await allEvents(client);
+      for (const one of clients) await one.close();
+
+      expect(kills).toBe(KILLS);
+      expect(story.acknowledged.size).toBeGreaterThan(KILLS);
+      // every acknowledged start is there exactly once, and nothing that nobody asked for
+      expect(new Set(sessions.map(({ id }) => id)).size).toBe(sessions.length);
+      const labels = sessions.map(({ label = '' }) => label);
+      expect(new Set(labels).size).toBe(labels.length);
+      for (const [key, id] of story.acknowledged) expect(sessions.find(({ label }) => label === key)?.id, key).toBe(id);
+      for (const label of labels) expect(story.acknowledged.has(label) || story.unsure.has(label), label).toBe(true);
+
+      // no agent ran twice; what completed ran
+      const marks = new Map<string, number>();
+      for (const name of await readdir(path.join(workspace.path, 'marks'))) marks.set(name, (await readFile(path.join(workspace.path, 'marks', name), 'utf8')).split('\n').length - 1);
+      for (const { label = '', status } of sessions) {
+        expect(marks.get(label) ?? 0, `${label} (${status})`).toBeLessThanOrEqual(1);
+        if (status === 'completed') expect(marks.get(label), label).toBe(1);
+        else expect(status, label).toBe('cancelled');
+      }
+
+      // no event is missing or out of order, and each session settled once
+      expect(events.map(({ seq }) => seq)).toEqual(events.map((_, at) => at + 1));
+      for (const { id } of sessions) {
+        const names = events.filter(({ sessionId }) => sessionId === id).map(({ name }) => name);
+        expect(names[0], id).toBe('session.queued');
+        expect(names.filter((name) => SETTLED.includes(name)), id).toHaveLength(1);
+        expect(SETTLED, id).toContain(names.at(-1));
+      }
+      expect(events.filter(({ name }) => name === 'hub.started').length).toBeGreaterThanOrEqual(KILLS);
+
+      // nothing is left but keepers and the hub
+      const left = (await processesMarked(workspace.root)).filter(({ command }) => !/keeper\.sh|hub\.mjs|^sleep /.test(command));
+      expect(left).toEqual([]);
+      console.log(`crash loop: ${kills} kills, ${sessions.length} sessions, ${events.length} events, ${story.cancelled.size} cancels, ${story.refusals} refusals, seed ${SEED}`);
+    } finally {
+      await workspace.close({ leftovers: 'end' });
+    }
+  });
+});

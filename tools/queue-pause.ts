@@ -1,0 +1,21 @@
+// queue_pause: starts nothing more for now.
+import { z } from 'zod';
+import { defineTool } from './define.ts';
+import { reason, summary } from './fields.ts';
+
+export const queuePause = defineTool({
+  name: 'queue_pause',
+  title: 'Pause the line',
+  description: 'Start no more sessions until queue_resume. What runs goes on, and sessions can still be queued. It stays so over restarts.',
+  effect: 'changes',
+  toolset: 'queue',
+  input: z.strictObject({ reason }),
+  output: z.looseObject({ summary, isPaused: z.boolean(), waiting: z.number().int() }),
+  fails: ['WORKSPACE_MISSING', 'STORAGE_FAILED'],
+  examples: [{ reason: 'deploying' }],
+  async handle({ reason }, { orchestrator, caller }) {
+    await orchestrator.pause({ by: caller.by, reason });
+    return { isPaused: true, waiting: orchestrator.line().waiting.length };
+  },
+  say: ({ waiting }) => `The line is paused, ${waiting} waiting.`,
+});
