@@ -80,7 +80,7 @@ export interface LedgerOptions {
 }
 
 const NEW_WORK: readonly EventName[] = ['session.queued', 'session.starting', 'session.prompted'];
-const HAPPENED: readonly EventName[] = ['session.started', 'session.resumed', 'session.completed', 'session.failed', 'session.cancelled', 'session.lost'];
+const HAPPENED: readonly EventName[] = ['session.started', 'session.resumed', 'session.requeued', 'session.completed', 'session.failed', 'session.cancelled', 'session.lost'];
 const RETRY_MS = 1_000;
 
 /** Reads what is on disk and gives back the ledger as it was left. Fails with STORAGE_CORRUPT or HUB_VERSION. */

@@ -37,4 +37,20 @@ export function journalConformance(open: () => Promise<Journal>): void {
     expect((await readAll(third, 3)).map(({ seq }) => seq)).toEqual([4, 5]);
     await third.close();
   });
+
+  it('knows what it holds, is read also between writes, and takes only the number that follows', async () => {
+    const journal = await open();
+    expect(journal.extent()).toEqual({ first: 1, last: 0, bytes: 0 });
+    for (let seq = 1; seq <= 3; seq++) {
+      await journal.append(stored(seq));
+      expect((await readAll(journal)).map((event) => event.seq)).toEqual(Array.from({ length: seq }, (_, at) => at + 1));
+    }
+    expect(journal.extent()).toMatchObject({ first: 1, last: 3 });
+    expect(journal.extent().bytes).toBeGreaterThan(0);
+    await expect(journal.append(stored(5))).rejects.toMatchObject({ code: 'INTERNAL' });
+    await journal.append(stored(4));
+    await journal.trim(0);
+    expect((await readAll(journal, 2)).map(({ seq }) => seq)).toEqual([3, 4]);
+    await journal.close();
+  });
 }

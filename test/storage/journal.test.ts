@@ -3,8 +3,10 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { crc32 } from 'node:zlib';
 import { build } from 'esbuild';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { StoredEvent } from '../../core/events.ts';
 import { openJournal } from '../../storage/embedded/journal.ts';
 import { journalConformance, readAll, stored } from '../conformance/journal.ts';
 
@@ -24,6 +26,19 @@ async function written(count: number): Promise<string> {
   for (let seq = 1; seq <= count; seq++) await journal.append(stored(seq));
   await journal.close();
   return path.join(folder(), '000000000001.ndjson');
+}
+
+/** Writes events 1…count in segments of so many. */
+async function segmented(count: number, segmentEvents: number): Promise<void> {
+  const journal = await openJournal(folder(), { segmentEvents });
+  for (let seq = 1; seq <= count; seq++) await journal.append(stored(seq));
+  await journal.close();
+}
+
+/** What a start finds. */
+async function opened(after?: number): Promise<StoredEvent[]> {
+  const journal = await openJournal(folder());
+  return readAll(journal, after).finally(() => journal.close());
 }
 
 async function reopened(): Promise<number[]> {
@@ -67,8 +82,7 @@ describe('a journal on disk', () => {
       await rm(folder(), { recursive: true });
       await written(0);
       await writeFile(file, damaged);
-      const journal = await openJournal(folder());
-      const read = readAll(journal).finally(() => journal.close());
+      const read = opened();
       if (at < lastLine) await expect(read, `byte ${at}`).rejects.toMatchObject({ code: 'STORAGE_CORRUPT', message: expect.stringMatching(/line \d, byte \d+/) });
       else expect(await read, `byte ${at}`).toEqual([stored(1), stored(2)]);
     }
@@ -78,18 +92,67 @@ describe('a journal on disk', () => {
     const file = await written(2);
     await writeFile(path.join(folder(), '000000000003.ndjson'), await readFile(file));
     await writeFile(file, (await readFile(file)).subarray(0, -3));
-    const journal = await openJournal(folder());
-    await expect(readAll(journal)).rejects.toMatchObject({ code: 'STORAGE_CORRUPT' });
-    await journal.close();
+    await expect(opened()).rejects.toMatchObject({ code: 'STORAGE_CORRUPT' });
   });
 
-  it('refuses everything after a write that failed', async () => {
-    const journal = await openJournal(folder());
-    await readAll(journal);
-    await rm(folder(), { recursive: true });
-    await expect(journal.append(stored(1))).rejects.toThrow('ENOENT');
-    await expect(journal.append(stored(2))).rejects.toThrow('ENOENT');
+  it('that lacks a segment is an error, and which events are gone is said', async () => {
+    await segmented(20, 5);
+    await rm(path.join(folder(), '000000000006.ndjson'));
+    await expect(opened()).rejects.toMatchObject({ code: 'STORAGE_CORRUPT', message: expect.stringContaining('lacks the events 6 to 10') });
+    expect((await opened(10)).map(({ seq }) => seq)).toEqual([11, 12, 13, 14, 15, 16, 17, 18, 19, 20]);
+  });
+
+  it('is kept in segments of bounded size, which a start goes on with', async () => {
+    await segmented(12, 5);
+    expect((await readdir(folder())).sort()).toEqual(['000000000001.ndjson', '000000000006.ndjson', '000000000011.ndjson']);
+    const journal = await openJournal(folder(), { segmentEvents: 5 });
+    expect(journal.extent()).toEqual({ first: 1, last: 12, bytes: 0 });
+    for (let seq = 13; seq <= 16; seq++) await journal.append(stored(seq));
+    expect((await readAll(journal)).map(({ seq }) => seq)).toEqual(Array.from({ length: 16 }, (_, at) => at + 1));
     await journal.close();
+    expect(await readdir(folder())).toHaveLength(4);
+    const small = await openJournal(folder(), { segmentBytes: 10 });
+    for (let seq = 17; seq <= 19; seq++) await small.append(stored(seq));
+    await small.close();
+    expect(await readdir(folder())).toHaveLength(7);
+  });
+
+  it('is trimmed by whole segments, none of them with an event that is still wanted, and goes on', async () => {
+    await segmented(22, 5);
+    const journal = await openJournal(folder(), { segmentEvents: 5 });
+    await journal.trim(9);
+    expect(journal.extent()).toMatchObject({ first: 6, last: 22 });
+    await journal.trim(1000);
+    expect(journal.extent()).toMatchObject({ first: 21, last: 22 });
+    expect((await readAll(journal)).map(({ seq }) => seq)).toEqual([21, 22]);
+    await journal.append(stored(23));
+    await journal.close();
+    expect((await opened()).map(({ seq }) => seq)).toEqual([21, 22, 23]);
+  });
+
+  it('whose last segment was begun and never written is as if that were not there', async () => {
+    await segmented(5, 5);
+    await writeFile(path.join(folder(), '000000000006.ndjson'), '00000000 {"seq":6');
+    const journal = await openJournal(folder());
+    expect(journal.extent()).toMatchObject({ first: 1, last: 5 });
+    await journal.append(stored(6));
+    await journal.close();
+    expect((await opened()).map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  it('tells an event of a newer version from damage, in a sentence', async () => {
+    const lines = [{ ...stored(1), name: 'session.danced' }, { ...stored(1), data: { reason: 7 } }].map((event) => {
+      const json = JSON.stringify(event);
+      return `${crc32(json).toString(16).padStart(8, '0')} ${json}\n`;
+    });
+    const file = await written(1);
+    for (const [line, code, says] of [
+      [lines[0], 'HUB_VERSION', 'Event 1 of the journal is a "session.danced", which this version does not know: a newer version wrote it.'],
+      [lines[1], 'STORAGE_CORRUPT', 'Event 1 of the journal, a hub.stopped, has not the form this version knows.'],
+    ] as const) {
+      await writeFile(file, line ?? '');
+      await expect(opened()).rejects.toMatchObject({ code, message: says });
+    }
   });
 
   it('loses nothing that was acknowledged when its process is killed, 12 times', { timeout: 60_000 }, async () => {

@@ -45,6 +45,12 @@ describe('a snapshot', () => {
     expect(await openSnapshot(file()).load()).toEqual(stateOf(2));
   });
 
+  it('keeps that the line is paused', async () => {
+    const state = { ...stateOf(1), isPaused: true };
+    await openSnapshot(file()).save(state);
+    expect(await openSnapshot(file()).load()).toEqual(state);
+  });
+
   it('cut at any byte is put aside, and the one before is used', async () => {
     const snapshot = openSnapshot(file());
     await snapshot.save(stateOf(1));
