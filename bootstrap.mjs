@@ -18,9 +18,13 @@ function run(command, args) {
 
 function newestSource() {
   const rooms = ['core', 'tools', 'resources', 'prompts', 'storage', 'runners', 'server', 'cli'];
-  const files = rooms.flatMap((room) => (existsSync(at(room)) ? readdirSync(at(room), { recursive: true }).map((file) => at(room, String(file))) : []));
+  const files = rooms.flatMap((room) =>
+    existsSync(at(room)) ? readdirSync(at(room), { recursive: true }).map((file) => at(room, String(file))) : [],
+  );
   return Math.max(...[...files, at('build.ts'), at('package.json')].map(changedAt));
 }
 
-if (changedAt(at('node_modules', '.package-lock.json')) < changedAt(at('package-lock.json'))) run('npm', ['ci', '--no-audit', '--no-fund']);
-if (process.argv[2] === 'build' && changedAt(at('dist', 'door.mjs')) < newestSource()) run(process.execPath, [at('node_modules', 'tsx', 'dist', 'cli.mjs'), at('build.ts')]);
+if (changedAt(at('node_modules', '.package-lock.json')) < changedAt(at('package-lock.json')))
+  run('npm', ['ci', '--no-audit', '--no-fund']);
+if (process.argv[2] === 'build' && changedAt(at('dist', 'door.mjs')) < newestSource())
+  run(process.execPath, [at('node_modules', 'tsx', 'dist', 'cli.mjs'), at('build.ts')]);

@@ -1,5 +1,7 @@
 // Bundles each program into one file under dist/, because the first answer of a cold door must come fast.
-import { chmod, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+
+import { existsSync } from 'node:fs';
+import { chmod, cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { build, type Plugin } from 'esbuild';
 
 const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
@@ -20,11 +22,12 @@ const leaveOut: Plugin = {
   },
 };
 
-await rm('dist', { recursive: true, force: true });
-await mkdir('dist', { recursive: true });
+// built beside and put in place at the end, so that programs that run meanwhile never miss a file
+const fresh = `dist.${process.pid}`;
+await mkdir(fresh, { recursive: true });
 await build({
   entryPoints: { door: 'server/main.ts', hub: 'server/hub-main.ts', cli: 'cli/main.ts', 'demo-agent': 'runners/demo-agent.ts' },
-  outdir: 'dist',
+  outdir: fresh,
   outExtension: { '.js': '.mjs' },
   bundle: true,
   platform: 'node',
@@ -40,6 +43,9 @@ await build({
     js: "#!/usr/bin/env node\nimport { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);",
   },
 });
-for (const script of ['runners/supervise.sh', 'server/keeper.sh']) await cp(script, `dist/${script.split('/').at(-1)}`);
-for (const program of ['door', 'cli']) await chmod(`dist/${program}.mjs`, 0o755);
-await writeFile('dist/version', `${version}\n`);
+for (const script of ['runners/supervise.sh', 'server/keeper.sh']) await cp(script, `${fresh}/${script.split('/').at(-1)}`);
+for (const program of ['door', 'cli']) await chmod(`${fresh}/${program}.mjs`, 0o755);
+await writeFile(`${fresh}/version`, `${version}\n`);
+if (existsSync('dist')) await rename('dist', `${fresh}.old`);
+await rename(fresh, 'dist');
+await rm(`${fresh}.old`, { recursive: true, force: true });

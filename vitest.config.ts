@@ -8,6 +8,11 @@ export default defineConfig({
     hookTimeout: 60_000,
     maxWorkers: 2,
     reporters: ['default', './test/support/closing-line.ts'],
-    coverage: { provider: 'v8', include: ['core/**'], reporter: ['text-summary'], thresholds: { lines: 95, statements: 95, functions: 95 } },
+    coverage: {
+      provider: 'v8',
+      include: ['core/**'],
+      reporter: ['text-summary'],
+      thresholds: { lines: 95, statements: 95, functions: 95 },
+    },
   },
 });

@@ -31,7 +31,11 @@ export async function doctor(args: readonly string[], print: (text: string) => v
   );
   if (!options) return 0;
   const environment = readEnvironment();
-  if (args.includes('--repair')) return repairWorkspace({ workspace: workspaceOf(options.workspace), isMeant: args.includes('--yes'), json: options.json }, print);
+  if (args.includes('--repair'))
+    return repairWorkspace(
+      { workspace: workspaceOf(options.workspace), isMeant: args.includes('--yes'), json: options.json },
+      print,
+    );
   if (args.includes('--yes')) fail('INVALID_INPUT', '"--yes" goes with "--repair".');
   const workspace = findWorkspace({ flag: options.workspace, environment, cwd: process.cwd() });
   const settings = await openSettings({ workspace, configFolder: environment.configFolder });
@@ -50,7 +54,11 @@ export async function doctor(args: readonly string[], print: (text: string) => v
     program('git', 'needed for worktrees: install git', environment.all.PATH ?? ''),
     ...(workspace === undefined
       ? []
-      : [await tasksFinding(workspace, settings.current().workspace.taskFolders), await hubFinding(workspace), ...(await stateFindings(workspace, settings.current().storage.minFreeDisk))]),
+      : [
+          await tasksFinding(workspace, settings.current().workspace.taskFolders),
+          await hubFinding(workspace),
+          ...(await stateFindings(workspace, settings.current().storage.minFreeDisk)),
+        ]),
   ];
   if (options.json) print(JSON.stringify({ findings }, null, 2));
   else
@@ -121,14 +129,33 @@ async function tasksFinding(workspace: string, folders: readonly string[]): Prom
 async function stateFindings(workspace: string, minFreeDisk: string): Promise<readonly Finding[]> {
   const stateDir = stateDirOf(workspace);
   const least = bytesOf(minFreeDisk);
-  const free = await statfs(stateDir).then(({ bavail, bsize }) => bavail * bsize, () => Number.POSITIVE_INFINITY);
-  const disk: Finding[] = free < least ? [{ what: 'disk', state: 'warning', says: `only ${sizeText(free)} free; nothing new is taken below ${sizeText(least)} (storage.minFreeDisk)` }] : [];
+  const free = await statfs(stateDir).then(
+    ({ bavail, bsize }) => bavail * bsize,
+    () => Number.POSITIVE_INFINITY,
+  );
+  const disk: Finding[] =
+    free < least
+      ? [
+          {
+            what: 'disk',
+            state: 'warning',
+            says: `only ${sizeText(free)} free; nothing new is taken below ${sizeText(least)} (storage.minFreeDisk)`,
+          },
+        ]
+      : [];
   try {
     // a hub that works meanwhile may trim what is just being read
     const { problems, check } = await planRepair(stateDir).catch(() => planRepair(stateDir));
     const says = check.events === 0 ? 'no event yet' : `${check.events} events, ${check.first} to ${check.last}`;
     if (problems.length === 0) return [...disk, { what: 'journal', state: 'ok', says }];
-    return [...disk, { what: 'journal', state: 'missing', says: `${problems.join(' ')} The hub does not start on it; \`sc doctor --repair\` shows what a repair would lose` }];
+    return [
+      ...disk,
+      {
+        what: 'journal',
+        state: 'missing',
+        says: `${problems.join(' ')} The hub does not start on it; \`sc doctor --repair\` shows what a repair would lose`,
+      },
+    ];
   } catch (error) {
     return [...disk, { what: 'journal', state: 'missing', says: error instanceof Error ? error.message : String(error) }];
   }

@@ -83,18 +83,16 @@ async function run({ tool }: Command, { input, workspace, format, follow }: Pars
   }
 }
 
-function textOf(answer: Readonly<Record<string, unknown>>, { table, input }: Command['tool']): string {
-  const rows = table && answer[table.rows];
-  if (!table || !Array.isArray(rows))
-    return [String(answer.summary ?? ''), linesOf(answer), hint(answer)].filter(Boolean).join('\n');
+function textOf(answer: Readonly<Record<string, unknown>>, { tables, input }: Command['tool']): string {
+  if (tables.length === 0) return [String(answer.summary ?? ''), linesOf(answer), hint(answer)].filter(Boolean).join('\n');
   const width = process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY;
-  return [
-    rows.length > 0 ? tableOf(rows, table.columns, width) : '',
-    String(answer.summary ?? ''),
-    more(answer, 'cursor' in input.shape),
-  ]
-    .filter(Boolean)
-    .join('\n');
+  const blocks = tables.map(({ title, rows, columns }) => {
+    const found = answer[rows];
+    const table = Array.isArray(found) && found.length > 0 ? tableOf(found, columns, width) : '';
+    return table && [title, table].filter(Boolean).join('\n');
+  });
+  const end = [String(answer.summary ?? ''), more(answer, 'cursor' in input.shape)].filter(Boolean).join('\n');
+  return [...blocks, end].filter(Boolean).join(tables.length > 1 ? '\n\n' : '\n');
 }
 
 function hint({ id, next }: Readonly<Record<string, unknown>>): string {

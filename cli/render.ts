@@ -1,5 +1,6 @@
 // How answers look to a person: tables, single things as lines, times and money in short words.
 import { stripVTControlCharacters } from 'node:util';
+import { sizeText } from '../core/size.ts';
 import type { Table } from '../tools/define.ts';
 
 type Row = Readonly<Record<string, unknown>>;
@@ -35,6 +36,7 @@ export function wordsOf(name: string, value: unknown): string {
   if (Array.isArray(value)) return value.map((one) => wordsOf('', one)).join(', ');
   if (name.endsWith('At') || name === 'at' || name === 'estimatedStart' || name === 'notBefore') return timeOf(String(value));
   if (name.endsWith('Ms')) return durationOf(Number(value));
+  if (name.endsWith('Bytes')) return sizeText(Number(value));
   if (name.endsWith('Usd')) return `$${Number(value).toFixed(4)}`;
   if (typeof value === 'object' && value !== null && 'kind' in value) return String(value.kind).replaceAll('_', ' ');
   return safe(String(value));

@@ -5,7 +5,7 @@ import { systemClock } from '../server/clock.ts';
 import { readEnvironment } from '../server/config.ts';
 import { PROTOCOL } from '../server/version.ts';
 import { runtimeDirOf, stateDirOf } from '../server/workspace.ts';
-import { planRepair, repair, type RepairPlan } from '../storage/embedded/journal-repair.ts';
+import { planRepair, type RepairPlan, repair } from '../storage/embedded/journal-repair.ts';
 import { claimWorkspace } from '../storage/embedded/lock.ts';
 
 declare const __VERSION__: string;
@@ -21,11 +21,17 @@ export interface RepairRequest {
 }
 
 /** Exit code 1 when something is to be repaired and was not. Fails with HUB_UNREACHABLE while a hub runs. */
-export async function repairWorkspace({ workspace, isMeant, json }: RepairRequest, print: (text: string) => void): Promise<number> {
+export async function repairWorkspace(
+  { workspace, isMeant, json }: RepairRequest,
+  print: (text: string) => void,
+): Promise<number> {
   const stateDir = stateDirOf(workspace);
   const plan = await planRepair(stateDir);
   const isNeeded = plan.problems.length > 0;
-  const aside = isNeeded && isMeant ? await claimed(workspace, stateDir, () => planRepair(stateDir).then((now) => repair(stateDir, now, systemClock))) : undefined;
+  const aside =
+    isNeeded && isMeant
+      ? await claimed(workspace, stateDir, () => planRepair(stateDir).then((now) => repair(stateDir, now, systemClock)))
+      : undefined;
   if (json) print(JSON.stringify({ ...reportOf(plan), isRepaired: aside !== undefined, aside }, null, 2));
   else print([...linesOf(plan), ...(isNeeded ? [outcomeOf(aside)] : [])].join('\n'));
   return isNeeded && !aside ? 1 : 0;
@@ -41,7 +47,11 @@ async function claimed<Result>(workspace: string, stateDir: string, deed: () => 
     onConnection: (socket) => socket.destroy(),
     onFenced: () => {},
   });
-  if (!lock) return fail('HUB_UNREACHABLE', 'A hub runs in this workspace; `sc status` shows its pid. End it with `kill PID` before the repair.');
+  if (!lock)
+    return fail(
+      'HUB_UNREACHABLE',
+      'A hub runs in this workspace; `sc status` shows its pid. End it with `kill PID` before the repair.',
+    );
   try {
     return await deed();
   } finally {
@@ -61,9 +71,17 @@ function linesOf({ check, problems, lost, lostEvents, named, doubtful, unknown, 
     'A repair',
     `  gives up ${lostEvents} event${lostEvents === 1 ? '' : 's'}${ranges.length > 0 ? `: ${listed(ranges)}` : ''}`,
     ...(lostEvents > 0 ? [`  of these sessions, as far as the damaged bytes name them: ${listed(named) || 'none'}`] : []),
-    ...(unknown.length > 0 ? [`  knows these sessions no more, because their beginning is gone (their logs stay): ${listed(unknown)}`] : []),
-    ...(doubtful.length > 0 ? [`  ends these queued sessions as failed, because they may have been cancelled or started in what is gone: ${listed(doubtful)}`] : []),
-    ...(names.length > 0 ? [`  writes ${listed(names)} anew and keeps the damaged ${names.length === 1 ? 'file' : 'files'} beside`] : []),
+    ...(unknown.length > 0
+      ? [`  knows these sessions no more, because their beginning is gone (their logs stay): ${listed(unknown)}`]
+      : []),
+    ...(doubtful.length > 0
+      ? [
+          `  ends these queued sessions as failed, because they may have been cancelled or started in what is gone: ${listed(doubtful)}`,
+        ]
+      : []),
+    ...(names.length > 0
+      ? [`  writes ${listed(names)} anew and keeps the damaged ${names.length === 1 ? 'file' : 'files'} beside`]
+      : []),
   ];
 }
 
@@ -73,7 +91,18 @@ function outcomeOf(aside: readonly string[] | undefined): string {
 }
 
 function reportOf({ check, problems, lost, lostEvents, named, doubtful, unknown, files }: RepairPlan) {
-  return { events: check.events, first: check.first, last: check.last, problems, lost, lostEvents, sessions: named, ends: doubtful, forgets: unknown, files };
+  return {
+    events: check.events,
+    first: check.first,
+    last: check.last,
+    problems,
+    lost,
+    lostEvents,
+    sessions: named,
+    ends: doubtful,
+    forgets: unknown,
+    files,
+  };
 }
 
 function listed(words: readonly string[]): string {

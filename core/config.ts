@@ -7,20 +7,37 @@ import { Size } from './size.ts';
 export const MAX_PROMPT_BYTES = 256 * 1024;
 
 /** Ends after which a session may be tried again. */
-export const RETRYABLE = ['rate_limited', 'api_error', 'agent_error', 'memory', 'timeout', 'idle_timeout', 'killed', 'lost'] as const;
+export const RETRYABLE = [
+  'rate_limited',
+  'api_error',
+  'agent_error',
+  'memory',
+  'timeout',
+  'idle_timeout',
+  'killed',
+  'lost',
+] as const;
 
-const weight = (usual: number) => z.number().min(0).max(100).default(usual);
+const weight = (usual: number) => z.number().min(0).max(100).default(usual).describe('How much this priority weighs.');
 const count = (least: number, most: number) => z.number().int().min(least).max(most);
 
 export const PERMISSION_MODES = ['default', 'acceptEdits', 'plan', 'dontAsk', 'bypassPermissions'] as const;
 
 export const AgentEntry = z.strictObject({
-  kind: z.enum(['claude', 'command', 'demo']).describe('How it is run: `claude` is Claude Code, `command` any other program, `demo` the built-in rehearsal agent.'),
+  kind: z
+    .enum(['claude', 'command', 'demo'])
+    .describe('How it is run: `claude` is Claude Code, `command` any other program, `demo` the built-in rehearsal agent.'),
   command: z.string().min(1).optional().describe('Program, as a name on PATH or an absolute path. Default for `claude`: claude.'),
   args: z.array(z.string()).default([]).describe('Fixed arguments, before ours. The prompt comes on standard input.'),
-  env: z.array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/)).default([]).describe('Names of environment variables it gets besides the base ones.'),
+  env: z
+    .array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/))
+    .default([])
+    .describe('Names of environment variables it gets besides the base ones.'),
   permissionMode: z.enum(PERMISSION_MODES).default('acceptEdits').describe('For `claude`: what it may do without asking.'),
-  tools: z.array(z.string().min(1)).default([]).describe('For `claude`: tools it may use without asking, such as `Bash(npm test:*)`.'),
+  tools: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('For `claude`: tools it may use without asking, such as `Bash(npm test:*)`.'),
   output: z.enum(['stream-json', 'text']).default('text').describe('For `command`: what its standard output is.'),
   model: z.string().min(1).optional().describe('Model when the start names none.'),
 });
@@ -89,36 +106,59 @@ export const Config = z.strictObject({
       sessionTimeoutMs: count(1000, 7 * 86_400_000)
         .default(4 * 3_600_000)
         .describe('Longest life of a run in milliseconds, when the start names none.'),
-      maxMemoryPerSession: Size.default('4GB').describe('Most memory that all processes of one run may use together; past it the run is stopped. 0 means no limit. 1GB is 1024MB.'),
-      minFreeMemory: Size.default('512MB').describe('Memory that must be free on the machine before a session is started. 0 means none.'),
-      maxCpuLoad: z.number().min(0).max(1000).default(4).describe('No session is started while the load of the last minute is above so many per core. 0 means no limit.'),
+      maxMemoryPerSession: Size.default('4GB').describe(
+        'Most memory that all processes of one run may use together; past it the run is stopped. 0 means no limit. 1GB is 1024MB.',
+      ),
+      minFreeMemory: Size.default('512MB').describe(
+        'Memory that must be free on the machine before a session is started. 0 means none.',
+      ),
+      maxCpuLoad: z
+        .number()
+        .min(0)
+        .max(1000)
+        .default(4)
+        .describe('No session is started while the load of the last minute is above so many per core. 0 means no limit.'),
       maxMemoryPressure: z
         .number()
         .min(0)
         .max(1)
         .default(0.5)
-        .describe('No session is started while programs stood waiting for memory more than this share of the last ten seconds (Linux). 0 means no limit.'),
-      sampleIntervalMs: count(250, 60_000).default(2000).describe('Milliseconds between two measurements of runs and machine, while something runs or waits.'),
+        .describe(
+          'No session is started while programs stood waiting for memory more than this share of the last ten seconds (Linux). 0 means no limit.',
+        ),
+      sampleIntervalMs: count(250, 60_000)
+        .default(2000)
+        .describe('Milliseconds between two measurements of runs and machine, while something runs or waits.'),
       idleTimeoutMs: count(0, 7 * 86_400_000)
         .default(30 * 60_000)
         .describe('A run that speaks stream-json is stopped after so many milliseconds without output. 0 means never.'),
       startTimeoutMs: count(0, 86_400_000)
         .default(120_000)
-        .describe('A run that speaks stream-json is stopped when it said nothing so many milliseconds after its start. 0 means never.'),
+        .describe(
+          'A run that speaks stream-json is stopped when it said nothing so many milliseconds after its start. 0 means never.',
+        ),
       staggerMs: count(0, 60_000)
         .default(500)
-        .describe('Least milliseconds between the starts of two Claude Code agents, which may damage their common config when they start at once.'),
+        .describe(
+          'Least milliseconds between the starts of two Claude Code agents, which may damage their common config when they start at once.',
+        ),
     })
     .prefault({}),
   storage: z
     .strictObject({
-      minFreeDisk: Size.default('200MB').describe('Space that must be free on the disk of the state folder before anything new is taken. 0 means none. 1GB is 1024MB.'),
-      maxLogBytes: Size.default('1GB').describe('Most that the log of one run may have; past it the run is stopped. 0 means no limit. 1GB is 1024MB.'),
+      minFreeDisk: Size.default('200MB').describe(
+        'Space that must be free on the disk of the state folder before anything new is taken. 0 means none. 1GB is 1024MB.',
+      ),
+      maxLogBytes: Size.default('1GB').describe(
+        'Most that the log of one run may have; past it the run is stopped. 0 means no limit. 1GB is 1024MB.',
+      ),
     })
     .prefault({}),
   events: z
     .strictObject({
-      maxEventHistory: count(100, 100_000_000).default(10_000).describe('So many of the newest events are kept at least; older ones are trimmed by whole files.'),
+      maxEventHistory: count(100, 100_000_000)
+        .default(10_000)
+        .describe('So many of the newest events are kept at least; older ones are trimmed by whole files.'),
     })
     .prefault({}),
   cleanup: z
@@ -130,24 +170,42 @@ export const Config = z.strictObject({
       retainSessionLogsForMs: count(0, 3650 * 86_400_000)
         .default(30 * 86_400_000)
         .describe('A settled session and its logs are kept for so many milliseconds.'),
-      keepSessions: count(0, 1_000_000).default(10_000).describe('Of the settled sessions so many of the newest are kept at most.'),
+      keepSessions: count(0, 1_000_000)
+        .default(10_000)
+        .describe('Of the settled sessions so many of the newest are kept at most.'),
     })
     .prefault({}),
   queue: z
     .strictObject({
       defaultPriority: Priority.exclude(['urgent']).default('medium').describe('Priority when a start names none.'),
       enablePriorities: z.boolean().default(true).describe('false: first come, first served, whatever the priority.'),
-      allowUrgent: z.boolean().default(false).describe('Whether callers may ask for the priority urgent; it is meant for system operations.'),
+      allowUrgent: z
+        .boolean()
+        .default(false)
+        .describe('Whether callers may ask for the priority urgent; it is meant for system operations.'),
       priorityWeights: z
-        .strictObject({ lowest: weight(0), low: weight(1), medium: weight(2), high: weight(3), highest: weight(4), urgent: weight(5) })
+        .strictObject({
+          lowest: weight(0),
+          low: weight(1),
+          medium: weight(2),
+          high: weight(3),
+          highest: weight(4),
+          urgent: weight(5),
+        })
         .prefault({})
         .describe('How much each priority weighs; one is worth `agingMs` of waiting.'),
       agingMs: count(1000, 86_400_000)
         .default(10 * 60_000)
         .describe('How long a session must wait to catch up with one whose priority weighs one more, in milliseconds.'),
-      maxPerUser: count(0, 100_000).default(0).describe('How many sessions one client or parent may have in the line; 0 means no limit.'),
-      timeoutMs: count(0, 30 * 86_400_000).default(0).describe('Longest wait in the line in milliseconds; after it a session fails with queue_timeout. 0 means no limit.'),
-      processingIntervalMs: count(100, 60_000).default(1000).describe('How often the line is looked at besides when something happens, in milliseconds.'),
+      maxPerUser: count(0, 100_000)
+        .default(0)
+        .describe('How many sessions one client or parent may have in the line; 0 means no limit.'),
+      timeoutMs: count(0, 30 * 86_400_000)
+        .default(0)
+        .describe('Longest wait in the line in milliseconds; after it a session fails with queue_timeout. 0 means no limit.'),
+      processingIntervalMs: count(100, 60_000)
+        .default(1000)
+        .describe('How often the line is looked at besides when something happens, in milliseconds.'),
       retryPolicy: z
         .strictObject({
           attempts: count(1, 20).default(3).describe('How many runs a session may have in all, retries included.'),
@@ -167,12 +225,38 @@ export const Config = z.strictObject({
     .prefault({}),
   delegation: z
     .strictObject({
-      maxDepth: count(0, 10).default(2).describe('How deep sessions may start sessions: 0 not at all, 1 only those that people started.'),
+      maxDepth: count(0, 10)
+        .default(2)
+        .describe('How deep sessions may start sessions: 0 not at all, 1 only those that people started.'),
       maxChildren: count(0, 1000).default(5).describe('How many sessions one session may have started that have not settled.'),
       maxPerRoot: count(0, 10_000).default(20).describe('How many sessions may come of one that people started, in all.'),
     })
     .prefault({}),
-  agents: z.record(z.string().regex(/^[a-z][a-z0-9-]{0,31}$/), AgentEntry).default({}).describe('Agents by name, besides the built-in `claude` and `demo`.'),
+  budget: z
+    .strictObject({
+      maxCostPerSession: z
+        .number()
+        .min(0)
+        .default(0)
+        .describe('Most one run may cost in US dollars, for agents that keep count. 0 means no limit.'),
+      maxCostPerTree: z
+        .number()
+        .min(0)
+        .default(0)
+        .describe(
+          'Most that a session and all that came of it may cost in US dollars; then it starts no more. 0 means no limit.',
+        ),
+      maxCostPerDay: z
+        .number()
+        .min(0)
+        .default(0)
+        .describe('Most that sessions may cost within 24 hours in US dollars; then the line waits. 0 means no limit.'),
+    })
+    .prefault({}),
+  agents: z
+    .record(z.string().regex(/^[a-z][a-z0-9-]{0,31}$/), AgentEntry)
+    .default({})
+    .describe('Agents by name, besides the built-in `claude` and `demo`.'),
   defaultAgent: z.string().default('claude').describe('Agent when a start names none.'),
   server: z
     .strictObject({
@@ -191,7 +275,11 @@ export type Config = z.infer<typeof Config>;
 
 /** The agent with this name, declared or built in. */
 export function agentNamed(config: Config, name: string): AgentEntry | undefined {
-  return Object.hasOwn(config.agents, name) ? config.agents[name] : Object.hasOwn(BUILT_IN_AGENTS, name) ? BUILT_IN_AGENTS[name] : undefined;
+  return Object.hasOwn(config.agents, name)
+    ? config.agents[name]
+    : Object.hasOwn(BUILT_IN_AGENTS, name)
+      ? BUILT_IN_AGENTS[name]
+      : undefined;
 }
 
 /** Names of all agents that can be chosen. */

@@ -23,7 +23,8 @@ export function descendantsOf(ledger: Ledger, sessionId: string): Session[] {
   const all = [...ledger.sessions()].filter((session) => session.parentId !== undefined);
   const childrenOf = (ids: ReadonlySet<string>) => all.filter(({ parentId }) => parentId !== undefined && ids.has(parentId));
   const found: Session[] = [];
-  for (let level = childrenOf(new Set([sessionId])); level.length > 0; level = childrenOf(new Set(level.map(({ id }) => id)))) found.push(...level);
+  for (let level = childrenOf(new Set([sessionId])); level.length > 0; level = childrenOf(new Set(level.map(({ id }) => id))))
+    found.push(...level);
   return found;
 }
 
@@ -37,11 +38,17 @@ export interface DelegatedStart {
 export function checkDelegation(ledger: Ledger, { parent, taskId }: DelegatedStart, limits: Config['delegation']): void {
   const line = [parent, ...ancestorsOf(ledger, parent)];
   const root = line.at(-1) ?? parent;
-  if (line.length > limits.maxDepth) fail('DEPTH_EXCEEDED', `Session ${parent.id} is ${line.length - 1} levels deep; sessions may be ${limits.maxDepth} deep.`);
+  if (line.length > limits.maxDepth)
+    fail('DEPTH_EXCEEDED', `Session ${parent.id} is ${line.length - 1} levels deep; sessions may be ${limits.maxDepth} deep.`);
   const children = [...ledger.sessions()].filter((session) => session.parentId === parent.id && !isSettled(session)).length;
-  if (children >= limits.maxChildren) fail('DEPTH_EXCEEDED', `Session ${parent.id} has ${children} sessions that have not settled; ${limits.maxChildren} are allowed.`);
+  if (children >= limits.maxChildren)
+    fail(
+      'DEPTH_EXCEEDED',
+      `Session ${parent.id} has ${children} sessions that have not settled; ${limits.maxChildren} are allowed.`,
+    );
   const tree = descendantsOf(ledger, root.id).length;
-  if (tree >= limits.maxPerRoot) fail('DEPTH_EXCEEDED', `${tree} sessions came of ${root.id} already; ${limits.maxPerRoot} are allowed.`);
+  if (tree >= limits.maxPerRoot)
+    fail('DEPTH_EXCEEDED', `${tree} sessions came of ${root.id} already; ${limits.maxPerRoot} are allowed.`);
   // waiting for a task that somebody works on could be waiting in a circle
   const holder = [...ledger.sessions()].find((session) => session.taskId === taskId && !isSettled(session));
   if (holder) fail('TASK_BUSY', `Session ${holder.id} is ${holder.status} on task "${taskId}".`);

@@ -7,9 +7,17 @@ const SAMPLES = 20;
 
 /** Median duration in milliseconds of the newest completed sessions by agent and task type, by agent alone, or of all; undefined without any. */
 export function typicalDuration(ledger: Ledger, { agent, taskType }: Pick<Session, 'agent' | 'taskType'>): number | undefined {
-  const done = [...ledger.sessions()].filter((session) => session.status === 'completed').sort((a, b) => (b.settledAt ?? 0) - (a.settledAt ?? 0));
-  const alike = [done.filter((one) => one.agent === agent && one.taskType === taskType), done.filter((one) => one.agent === agent), done];
-  const durations = (alike.find((some) => some.length > 0) ?? []).slice(0, SAMPLES).map(({ startedAt, settledAt }) => (settledAt ?? 0) - (startedAt ?? settledAt ?? 0));
+  const done = [...ledger.sessions()]
+    .filter((session) => session.status === 'completed')
+    .sort((a, b) => (b.settledAt ?? 0) - (a.settledAt ?? 0));
+  const alike = [
+    done.filter((one) => one.agent === agent && one.taskType === taskType),
+    done.filter((one) => one.agent === agent),
+    done,
+  ];
+  const durations = (alike.find((some) => some.length > 0) ?? [])
+    .slice(0, SAMPLES)
+    .map(({ startedAt, settledAt }) => (settledAt ?? 0) - (startedAt ?? settledAt ?? 0));
   return durations.sort((a, b) => a - b)[Math.floor(durations.length / 2)];
 }
 

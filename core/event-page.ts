@@ -1,5 +1,5 @@
 // Pages of the ledger's facts for whoever asks, by name, session, task, time and number.
-import { matchesName, sessionOf, type StoredEvent } from './events.ts';
+import { matchesName, type StoredEvent, sessionOf } from './events.ts';
 import type { Ledger } from './ledger.ts';
 
 export interface EventQuery {
@@ -29,7 +29,10 @@ export async function eventPage(ledger: Ledger, query: EventQuery): Promise<Even
   if (isPlain) {
     const newest = ledger.recent().at(-1)?.seq ?? ledger.seq;
     const from = Math.max(after ?? newest - limit, ledger.first - 1);
-    return { events: await firstOf(ledger.history(from), limit), total: Math.max(0, newest - Math.max(after ?? 0, ledger.first - 1)) };
+    return {
+      events: await firstOf(ledger.history(from), limit),
+      total: Math.max(0, newest - Math.max(after ?? 0, ledger.first - 1)),
+    };
   }
   const sessions = sessionsOf(ledger, query);
   const range = rangeOf(ledger, query, sessions);
@@ -53,7 +56,11 @@ function sessionsOf(ledger: Ledger, { sessionId, taskId }: EventQuery): Readonly
 }
 
 /** Between which numbers the events can be: those of known sessions lie between their first and their last one. */
-function rangeOf(ledger: Ledger, { after = 0 }: EventQuery, sessions: ReadonlySet<string> | undefined): { readonly from: number; readonly to: number } {
+function rangeOf(
+  ledger: Ledger,
+  { after = 0 }: EventQuery,
+  sessions: ReadonlySet<string> | undefined,
+): { readonly from: number; readonly to: number } {
   const all = { from: after, to: Number.POSITIVE_INFINITY };
   if (sessions === undefined) return all;
   const known = [...sessions].map((id) => ledger.session(id));

@@ -10,7 +10,11 @@ const settled = z.object({ sessionId, run, cause: EndCause, result: AgentResult.
 
 const resource = z.object({
   resourceType: z.enum(RESOURCE_TYPES),
-  currentUsage: z.number().describe('With `free_memory` the bytes that are free, with `cpu_load` the load per core, with `memory_pressure` a share from 0 to 1.'),
+  currentUsage: z
+    .number()
+    .describe(
+      'With `free_memory` the bytes that are free, with `cpu_load` the load per core, with `memory_pressure` a share from 0 to 1.',
+    ),
   limit: z.number().describe('The setting it passed, in the same unit.'),
   affectedSessions: z.array(z.string()).describe('Sessions in the line, the first hundred.'),
 });
@@ -45,32 +49,74 @@ export const EVENTS = {
   },
   'session.requeued': {
     says: 'It stands in the line again, for a retry.',
-    data: z.object({ sessionId, run, cause: EndCause, result: AgentResult.optional(), notBefore: z.number(), orderKey: z.number(), resume: z.boolean() }),
+    data: z.object({
+      sessionId,
+      run,
+      cause: EndCause,
+      result: AgentResult.optional(),
+      notBefore: z.number(),
+      orderKey: z.number(),
+      resume: z.boolean(),
+    }),
   },
   'session.starting': {
     says: 'A slot is taken; this run is about to be started. Recorded before anything is started, so that a crash can be told from a start.',
     data: z.object({ sessionId, run, conversationId: z.string().optional(), resume: z.boolean() }),
   },
   'session.started': { says: 'The agent process runs.', data: z.object({ sessionId, run, process: ProcessRef }) },
-  'session.resumed': { says: 'It runs again: answered, or found alive by a new hub.', data: z.object({ sessionId, run, process: ProcessRef.optional() }) },
-  'session.prompted': { says: 'Somebody said something to the session.', data: z.object({ sessionId, prompt: z.string(), by: z.string() }) },
-  'session.stopping': { says: 'It was asked to stop; the stop ladder is under way.', data: z.object({ sessionId, cause: EndCause }) },
+  'session.resumed': {
+    says: 'It runs again: answered, or found alive by a new hub.',
+    data: z.object({ sessionId, run, process: ProcessRef.optional() }),
+  },
+  'session.prompted': {
+    says: 'Somebody said something to the session.',
+    data: z.object({ sessionId, prompt: z.string(), by: z.string() }),
+  },
+  'session.stopping': {
+    says: 'It was asked to stop; the stop ladder is under way.',
+    data: z.object({ sessionId, cause: EndCause }),
+  },
   'session.completed': { says: 'The agent finished its work.', data: settled },
   'session.failed': { says: 'It ended without having done its work; the cause says why.', data: settled },
   'session.cancelled': { says: 'It was cancelled, and no process of it is left.', data: settled },
   'session.lost': { says: 'Its process is gone and nobody saw it end.', data: settled },
-  'session.removed': { says: 'A settled session was cleaned up, with its logs.', data: z.object({ sessionId, reason: z.enum(['age', 'count']) }) },
+  'session.removed': {
+    says: 'A settled session was cleaned up, with its logs.',
+    data: z.object({ sessionId, reason: z.enum(['age', 'count']) }),
+  },
   'resource.exhausted': { says: 'The machine has no room for another session; what waits is held back.', data: resource },
   'resource.recovered': { says: 'The machine has room again; the line goes on.', data: resource },
-  'queue.moved': { says: 'A queued session got another priority or place.', data: z.object({ sessionId, priority: Priority, orderKey: z.number(), orderSeq: z.number(), by: z.string() }) },
-  'queue.cleared': { says: 'Queued sessions were cancelled together.', data: z.object({ count: z.number().int(), by: z.string(), reason: z.string().optional() }) },
-  'queue.paused': { says: 'Nothing is started until the line goes on.', data: z.object({ by: z.string(), reason: z.string().optional() }) },
+  'queue.moved': {
+    says: 'A queued session got another priority or place.',
+    data: z.object({ sessionId, priority: Priority, orderKey: z.number(), orderSeq: z.number(), by: z.string() }),
+  },
+  'queue.cleared': {
+    says: 'Queued sessions were cancelled together.',
+    data: z.object({ count: z.number().int(), by: z.string(), reason: z.string().optional() }),
+  },
+  'queue.paused': {
+    says: 'Nothing is started until the line goes on.',
+    data: z.object({ by: z.string(), reason: z.string().optional() }),
+  },
   'queue.resumed': { says: 'The line goes on.', data: z.object({ by: z.string() }) },
+  'config.changed': {
+    says: 'Limits or policies were changed by a call; they stay so over restarts.',
+    data: z.object({ set: z.record(z.string(), z.json()), reset: z.array(z.string()), by: z.string() }),
+  },
   'hub.started': {
     says: 'A hub owns the workspace from here on.',
-    data: z.object({ epoch: z.number().int(), pid: z.number().int(), version: z.string(), adopted: z.number().int(), queued: z.number().int() }),
+    data: z.object({
+      epoch: z.number().int(),
+      pid: z.number().int(),
+      version: z.string(),
+      adopted: z.number().int(),
+      queued: z.number().int(),
+    }),
   },
-  'journal.lost': { says: 'The event of this number was damaged on disk and taken out by a repair.', data: z.object({ why: z.string() }) },
+  'journal.lost': {
+    says: 'The event of this number was damaged on disk and taken out by a repair.',
+    data: z.object({ why: z.string() }),
+  },
   'hub.stopped': { says: 'The hub left in good order; sessions run on.', data: z.object({ reason: z.string() }) },
 } as const satisfies Record<string, { says: string; data: z.ZodType }>;
 
@@ -94,7 +140,12 @@ export type StoredEvent = EventOf<EventName>;
 /** An event before the ledger gave it its number and time. */
 export type EventDraft = { [Name in EventName]: { readonly name: Name; readonly data: DataOf<Name> } }[EventName];
 
-const Head = z.object({ seq: z.number().int().positive(), at: z.number(), node: z.string(), name: z.enum(Object.keys(EVENTS) as [EventName, ...EventName[]]) });
+const Head = z.object({
+  seq: z.number().int().positive(),
+  at: z.number(),
+  node: z.string(),
+  name: z.enum(Object.keys(EVENTS) as [EventName, ...EventName[]]),
+});
 
 /** An event as it was stored, checked. Throws a ZodError on anything else. */
 export function parseEvent(value: unknown): StoredEvent {

@@ -11,7 +11,11 @@ export interface LeftState {
 }
 
 /** The state as it was left. `onEvent` is told of each event that was read. Fails with STORAGE_CORRUPT or HUB_VERSION. */
-export async function readState(journal: Journal, snapshot: Snapshot | undefined, onEvent: (event: StoredEvent) => void): Promise<LeftState> {
+export async function readState(
+  journal: Journal,
+  snapshot: Snapshot | undefined,
+  onEvent: (event: StoredEvent) => void,
+): Promise<LeftState> {
   const state = await startingState(journal, snapshot);
   const snapshotSeq = state.seq;
   for await (const event of journal.read(snapshotSeq)) {
@@ -26,11 +30,14 @@ async function startingState(journal: Journal, snapshot: Snapshot | undefined): 
   const { first, last } = journal.extent();
   const isEmpty = last < first;
   if (typeof saved !== 'string') {
-    if (!isEmpty && saved.seq + 1 < first) fail('STORAGE_CORRUPT', `The journal lacks the events ${saved.seq + 1} to ${first - 1}, which follow on the snapshot.`);
-    if (!isEmpty && saved.seq > last) fail('STORAGE_CORRUPT', `The journal ends at event ${last}, but the snapshot already knows event ${saved.seq}.`);
+    if (!isEmpty && saved.seq + 1 < first)
+      fail('STORAGE_CORRUPT', `The journal lacks the events ${saved.seq + 1} to ${first - 1}, which follow on the snapshot.`);
+    if (!isEmpty && saved.seq > last)
+      fail('STORAGE_CORRUPT', `The journal ends at event ${last}, but the snapshot already knows event ${saved.seq}.`);
     return restoredState(saved);
   }
-  if (saved === 'unreadable' && isEmpty) fail('STORAGE_CORRUPT', 'The snapshot cannot be read and the journal is empty: what the state was is not known.');
+  if (saved === 'unreadable' && isEmpty)
+    fail('STORAGE_CORRUPT', 'The snapshot cannot be read and the journal is empty: what the state was is not known.');
   if (!isEmpty && first > 1) {
     const is = saved === 'none' ? 'There is no snapshot' : 'The snapshot cannot be read';
     fail('STORAGE_CORRUPT', `${is} and the journal begins with event ${first}: what the state was before is not known.`);

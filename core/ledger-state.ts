@@ -2,6 +2,7 @@
 import { type StoredEvent, sessionOf } from './events.ts';
 import type { SavedState } from './ports.ts';
 import { apply, type Session } from './session.ts';
+import type { Overrides } from './tuning.ts';
 
 /** What `requestKey` was used for, and when. */
 export interface UsedKey {
@@ -17,6 +18,8 @@ export interface LedgerState {
   seq: number;
   at: number;
   isPaused: boolean;
+  /** Settings changed by calls: path → value. */
+  overrides: Overrides;
 }
 
 /** What one fact makes of a state. */
@@ -28,16 +31,17 @@ export interface Change {
 }
 
 export function emptyState(): LedgerState {
-  return { sessions: new Map(), keys: new Map(), seq: 0, at: 0, isPaused: false };
+  return { sessions: new Map(), keys: new Map(), seq: 0, at: 0, isPaused: false, overrides: {} };
 }
 
-export function restoredState({ sessions, keys, seq, at, isPaused = false }: SavedState): LedgerState {
+export function restoredState({ sessions, keys, seq, at, isPaused = false, overrides = {} }: SavedState): LedgerState {
   return {
     sessions: new Map(sessions.map((session) => [session.id, session])),
     keys: new Map(keys.map(({ key, ...used }) => [key, used])),
     seq,
     at,
     isPaused,
+    overrides,
   };
 }
 
@@ -65,6 +69,14 @@ export function take(state: LedgerState, { event, sessionId, session }: Change):
     state.keys.set(event.data.requestKey, { sessionId: event.data.sessionId, digest: event.data.digest ?? '', at: event.at });
   }
   if (event.name === 'queue.paused' || event.name === 'queue.resumed') state.isPaused = event.name === 'queue.paused';
+  if (event.name === 'config.changed') state.overrides = changed(state.overrides, event.data);
   state.seq = event.seq;
   state.at = event.at;
+}
+
+function changed(
+  overrides: Overrides,
+  { set, reset }: { readonly set: Overrides; readonly reset: readonly string[] },
+): Overrides {
+  return { ...Object.fromEntries(Object.entries(overrides).filter(([path]) => !reset.includes(path))), ...set };
 }

@@ -12,6 +12,7 @@ import { type Change, changeOf, copyOf, take, type UsedKey } from './ledger-stat
 import type { Clock, Journal, Room, Snapshot } from './ports.ts';
 import { isActive, isSettled, type Session } from './session.ts';
 import { createSnapshots } from './snapshots.ts';
+import type { Overrides } from './tuning.ts';
 
 export type { UsedKey } from './ledger-state.ts';
 
@@ -41,6 +42,8 @@ export interface Ledger {
   keys(): Iterable<readonly [string, UsedKey]>;
   /** The key may be used again. Not a fact: it may come back with a start of the hub. */
   forgetKey(key: string): void;
+  /** Settings changed by calls. */
+  readonly overrides: Overrides;
   /** True between `queue.paused` and `queue.resumed`. */
   readonly isPaused: boolean;
   /** Number and time of the newest fact. */
@@ -80,12 +83,30 @@ export interface LedgerOptions {
 }
 
 const NEW_WORK: readonly EventName[] = ['session.queued', 'session.starting', 'session.prompted'];
-const HAPPENED: readonly EventName[] = ['session.started', 'session.resumed', 'session.requeued', 'session.completed', 'session.failed', 'session.cancelled', 'session.lost'];
+const HAPPENED: readonly EventName[] = [
+  'session.started',
+  'session.resumed',
+  'session.requeued',
+  'session.completed',
+  'session.failed',
+  'session.cancelled',
+  'session.lost',
+];
 const RETRY_MS = 1_000;
 
 /** Reads what is on disk and gives back the ledger as it was left. Fails with STORAGE_CORRUPT or HUB_VERSION. */
 export async function openLedger(options: LedgerOptions): Promise<Ledger> {
-  const { journal, clock, node, keep = 1_000, onListenerError, snapshot, historyLimit = () => 10_000, onSnapshotError = onListenerError, room } = options;
+  const {
+    journal,
+    clock,
+    node,
+    keep = 1_000,
+    onListenerError,
+    snapshot,
+    historyLimit = () => 10_000,
+    onSnapshotError = onListenerError,
+    room,
+  } = options;
   const listeners = new Set<Listener>();
   let recent: StoredEvent[] = [];
   const remember = (event: StoredEvent) => {
@@ -93,7 +114,8 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     if (recent.length > keep * 1.1) recent = recent.slice(-keep);
   };
   const { state: durable, snapshotSeq } = await readState(journal, snapshot, remember);
-  const snapshots = snapshot && createSnapshots({ snapshot, journal, seq: snapshotSeq, history: historyLimit, onTrouble: onSnapshotError });
+  const snapshots =
+    snapshot && createSnapshots({ snapshot, journal, seq: snapshotSeq, history: historyLimit, onTrouble: onSnapshotError });
   let latest = copyOf(durable);
   /** Counts the times that facts were taken back: those of an earlier one are refused already. */
   let age = 0;
@@ -167,6 +189,9 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     keys: () => latest.keys.entries(),
     forgetKey(key) {
       for (const state of [latest, durable]) state.keys.delete(key);
+    },
+    get overrides() {
+      return latest.overrides;
     },
     get isPaused() {
       return latest.isPaused;

@@ -14,9 +14,10 @@ export interface LineWatchParts {
 export function watchLine({ queue, ledger, clock, settings }: LineWatchParts): () => void {
   let stop = () => {};
 
-  const giveUp = (sessionId: string, reason: string) => {
+  const giveUp = (sessionId: string, kind: 'queue_timeout' | 'budget', reason: string) => {
     const run = ledger.session(sessionId)?.run ?? 0;
-    if (queue.remove(sessionId)) void ledger.record({ name: 'session.failed', data: { sessionId, run, cause: { kind: 'queue_timeout', reason } } });
+    if (queue.remove(sessionId))
+      void ledger.record({ name: 'session.failed', data: { sessionId, run, cause: { kind, reason } } });
   };
   const look = () => {
     const { timeoutMs, processingIntervalMs } = settings.current().queue;
@@ -24,9 +25,12 @@ export function watchLine({ queue, ledger, clock, settings }: LineWatchParts): (
     for (const job of [...line.waiting]) {
       const waitedMs = line.now - Math.max(ledger.session(job.sessionId)?.queuedAt ?? line.now, job.notBefore ?? 0);
       const hold = holdOf(job, line);
-      if (timeoutMs > 0 && waitedMs > timeoutMs && !line.isPaused) giveUp(job.sessionId, `it waited longer than ${timeoutMs} ms`);
+      if (timeoutMs > 0 && waitedMs > timeoutMs && !line.isPaused)
+        giveUp(job.sessionId, 'queue_timeout', `it waited longer than ${timeoutMs} ms`);
       // its parent waits for it and nothing else runs: what holds it back will not pass by waiting
-      else if (hold?.kind === 'guard' && line.isShort && job.ancestors.length > 0 && activeCount(line) === 0) giveUp(job.sessionId, hold.reason);
+      else if (hold?.kind === 'guard' && line.isShort && job.ancestors.length > 0 && activeCount(line) === 0)
+        giveUp(job.sessionId, 'queue_timeout', hold.reason);
+      else if (hold?.kind === 'budget' && hold.isFinal) giveUp(job.sessionId, 'budget', hold.reason);
     }
     if (line.waiting.length > 0) queue.admit();
     stop = clock.after(processingIntervalMs, look);

@@ -1,21 +1,23 @@
 // All that can be done, as plain calls: the one thing the tools, the resources and the CLI talk to.
+import { z } from 'zod';
 import { ancestorsOf, descendantsOf } from './delegation.ts';
 import { fail } from './errors.ts';
 import { estimatedStart } from './estimate.ts';
-import { matchesName, sessionOf, type StoredEvent } from './events.ts';
+import { matchesName, type StoredEvent, sessionOf } from './events.ts';
 import type { Guard } from './guard.ts';
 import type { Reading } from './headroom.ts';
 import type { Ledger } from './ledger.ts';
-import type { Clock, JobQueue, LogPage, LogQuery, Logs, RunUsage, TaskStore } from './ports.ts';
+import type { Clock, JobQueue, LogPage, LogQuery, Logs, RunUsage, Settings, TaskStore } from './ports.ts';
 import type { Priority } from './priority.ts';
 import { jobOf } from './recovery.ts';
 import { type Line, orderKeyOf } from './scheduler.ts';
-import { createStart, type Caller, type Started, type StartParts, type StartRequest } from './start.ts';
 import { isSettled, type Session, type SessionStatus, type SessionType } from './session.ts';
+import { type Caller, createStart, type Started, type StartParts, type StartRequest } from './start.ts';
 import type { Supervisor } from './supervisor.ts';
 import { normalised, type Task } from './task.ts';
+import type { Overrides } from './tuning.ts';
 import { type SessionView, sessionView } from './views.ts';
-import { waitFor, type Waited, type WaitRequest } from './wait.ts';
+import { type Waited, type WaitRequest, waitFor } from './wait.ts';
 
 export interface OrchestratorParts extends StartParts {
   readonly ledger: Ledger;
@@ -70,10 +72,17 @@ export interface Orchestrator {
   /** Blocks until the sessions change. While `by`, a session itself, waits for its own descendants, its slot is lent. */
   wait(request: WaitRequest, by?: string | undefined): Promise<Waited>;
   log(sessionId: string, query: LogQuery): Promise<LogPage>;
-  /** Takes a queued session out of the line, or stops an active one. Resolves when the stop is recorded, not when it is done. A settled one stays as it is. */
-  cancel(sessionId: string, why: Why & { readonly children?: boolean | undefined }): Promise<Session>;
+  /** Takes a queued session out of the line, or stops an active one. Resolves when the stop is recorded, not when it is done. A settled one stays as it is. Descendants first, unless `children` is false; a `caller` that is a session may only cancel its own: OUTSIDE_TREE. */
+  cancel(
+    sessionId: string,
+    why: Why & { readonly children?: boolean | undefined; readonly caller?: string | undefined },
+  ): Promise<Session>;
   /** Gives a queued session another priority, or a place in the line, 1 being next. Fails with NOT_QUEUED. */
-  move(sessionId: string, to: { readonly priority?: Priority | undefined; readonly place?: number | undefined }, by: string): Promise<Session>;
+  move(
+    sessionId: string,
+    to: { readonly priority?: Priority | undefined; readonly place?: number | undefined },
+    by: string,
+  ): Promise<Session>;
   /** Cancels all queued sessions, or those of a type; answers their ids. */
   clear(type: SessionType | undefined, why: Why): Promise<readonly string[]>;
   /** Starts nothing more until it is told to go on. */
@@ -95,13 +104,17 @@ export interface Orchestrator {
   view(session: Session): SessionView;
   /** The same with the estimated start of a session that waits. */
   detailed(session: Session): SessionView;
+  /** Changes settings while the hub runs; answers those in force. Fails with INVALID_INPUT and changes nothing where one does not fit. */
+  tune(change: { readonly set: Overrides; readonly reset: readonly string[] }, by: string): Promise<void>;
   readonly workspace: string;
   readonly ledger: Ledger;
+  readonly settings: Settings;
 }
 
 export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
   const { ledger, queue, tasks, logs, supervisor, clock, settings, workspace } = parts;
-  const get = (sessionId: string) => ledger.session(sessionId) ?? fail('SESSION_NOT_FOUND', `There is no session "${sessionId}".`);
+  const get = (sessionId: string) =>
+    ledger.session(sessionId) ?? fail('SESSION_NOT_FOUND', `There is no session "${sessionId}".`);
   const all = () => [...ledger.sessions()];
 
   const recordCancelled = (sessionId: string, { by, reason }: Why) =>
@@ -127,15 +140,19 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
       }
     },
     log: (sessionId, query) => logs.page(sessionId, get(sessionId).run, query),
-    async cancel(sessionId, { by, reason, children = true }) {
+    async cancel(sessionId, { by, reason, children = true, caller }) {
       const session = get(sessionId);
+      if (caller !== undefined && !ancestorsOf(ledger, session).some(({ id }) => id === caller)) {
+        fail('OUTSIDE_TREE', `Session ${sessionId} did not come of session ${caller}.`);
+      }
       if (children) for (const { id } of descendantsOf(ledger, sessionId).toReversed()) await cancelOne(id, { by, reason });
       await cancelOne(session.id, { by, reason });
       return get(sessionId);
     },
     async move(sessionId, { priority, place }, by) {
       const session = get(sessionId);
-      if (!queue.remove(sessionId)) fail('NOT_QUEUED', `Session ${sessionId} is ${session.status} and does not wait in the line.`);
+      if (!queue.remove(sessionId))
+        fail('NOT_QUEUED', `Session ${sessionId} is ${session.status} and does not wait in the line.`);
       const wanted = priority ?? session.priority;
       const ownOrder = { orderKey: orderKeyOf(settings.current(), wanted, session.queuedAt), orderSeq: session.queuedSeq };
       const order = place === undefined ? ownOrder : orderAt(place, queue.line().waiting, ownOrder);
@@ -172,14 +189,28 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
       }),
     async tasks(filter) {
       const last = new Map<string, Session>();
-      for (const session of all()) if ((last.get(session.taskId)?.createdSeq ?? 0) < session.createdSeq) last.set(session.taskId, session);
+      for (const session of all())
+        if ((last.get(session.taskId)?.createdSeq ?? 0) < session.createdSeq) last.set(session.taskId, session);
       return (await tasks.list()).filter((task) => taskMatches(task, filter)).map((task) => ({ task, last: last.get(task.id) }));
     },
     task: async (taskId) => (await tasks.get(taskId)) ?? fail('TASK_NOT_FOUND', `There is no task "${taskId}".`),
     view: (session) => sessionView(session, queue.line()),
     detailed: (session) => sessionView(session, queue.line(), estimatedStart(ledger, queue.line(), session.id)),
+    async tune({ set, reset }, by) {
+      const overrides = {
+        ...Object.fromEntries(Object.entries(ledger.overrides).filter(([path]) => !reset.includes(path))),
+        ...set,
+      };
+      settings.override(overrides);
+      await ledger.record({
+        name: 'config.changed',
+        data: { set: z.record(z.string(), z.json()).parse(set), reset: [...reset], by },
+      });
+      queue.admit();
+    },
     workspace,
     ledger,
+    settings,
   };
 }
 

@@ -18,20 +18,39 @@ export interface Ending {
   readonly stderr: string;
 }
 
-const SIGNALS: Readonly<Record<number, string>> = { 1: 'SIGHUP', 2: 'SIGINT', 3: 'SIGQUIT', 6: 'SIGABRT', 9: 'SIGKILL', 11: 'SIGSEGV', 13: 'SIGPIPE', 15: 'SIGTERM' };
+const SIGNALS: Readonly<Record<number, string>> = {
+  1: 'SIGHUP',
+  2: 'SIGINT',
+  3: 'SIGQUIT',
+  6: 'SIGABRT',
+  9: 'SIGKILL',
+  11: 'SIGSEGV',
+  13: 'SIGPIPE',
+  15: 'SIGTERM',
+};
 
 export function outcomeOf({ exit, result, stop, reports, stderr }: Ending): Outcome {
   if (stop) return { name: stop.kind === 'cancelled' ? 'session.cancelled' : 'session.failed', cause: stop };
-  if (exit === 'lost') return { name: 'session.lost', cause: { kind: 'lost', reason: 'its process is gone and its exit was not seen' } };
+  if (exit === 'lost')
+    return { name: 'session.lost', cause: { kind: 'lost', reason: 'its process is gone and its exit was not seen' } };
   const { code } = exit;
   const reason = stderr.trim() ? { reason: lastLine(stderr) } : {};
-  if (result?.isError) return { name: 'session.failed', cause: { kind: result.errorKind ?? 'agent_error', exitCode: code, ...resets(result), ...said(result) } };
+  if (result?.isError)
+    return {
+      name: 'session.failed',
+      cause: { kind: result.errorKind ?? 'agent_error', exitCode: code, ...resets(result), ...said(result) },
+    };
   // a process that was killed after it had delivered its result has done its work
   if (result && (code === 0 || code > 128)) return { name: 'session.completed', cause: { kind: 'done' } };
-  if (code > 128) return { name: 'session.failed', cause: { kind: 'killed', signal: SIGNALS[code - 128] ?? `signal ${code - 128}`, exitCode: code } };
+  if (code > 128)
+    return {
+      name: 'session.failed',
+      cause: { kind: 'killed', signal: SIGNALS[code - 128] ?? `signal ${code - 128}`, exitCode: code },
+    };
   if (code === 126 || code === 127) return { name: 'session.failed', cause: { kind: 'spawn_failed', exitCode: code, ...reason } };
   if (code !== 0) return { name: 'session.failed', cause: { kind: 'agent_error', exitCode: code, ...reason } };
-  if (reports) return { name: 'session.failed', cause: { kind: 'agent_error', exitCode: 0, reason: 'it ended without a result' } };
+  if (reports)
+    return { name: 'session.failed', cause: { kind: 'agent_error', exitCode: 0, reason: 'it ended without a result' } };
   return { name: 'session.completed', cause: { kind: 'done' } };
 }
 

@@ -5,6 +5,7 @@ import type { StoredEvent } from './events.ts';
 import type { Line, WaitingJob } from './scheduler.ts';
 import type { AgentResult, EndCause, ProcessRef, Session } from './session.ts';
 import type { Task } from './task.ts';
+import type { Overrides } from './tuning.ts';
 
 /** Time, handed in. Milliseconds since the epoch. */
 export interface Clock {
@@ -45,6 +46,7 @@ export interface SavedState {
   readonly keys: readonly SavedKey[];
   /** True while the line is paused; false where it was saved before lines could be. */
   readonly isPaused?: boolean | undefined;
+  readonly overrides?: Overrides | undefined;
 }
 
 /** What a request key was used for, and when. */
@@ -169,7 +171,18 @@ export interface LogEntry {
   readonly tool?: string | undefined;
 }
 
-export const LOG_KINDS = ['start', 'text', 'thinking', 'tool_use', 'tool_result', 'prompt', 'retry', 'result', 'error', 'output'] as const;
+export const LOG_KINDS = [
+  'start',
+  'text',
+  'thinking',
+  'tool_use',
+  'tool_result',
+  'prompt',
+  'retry',
+  'result',
+  'error',
+  'output',
+] as const;
 export type LogKind = (typeof LOG_KINDS)[number];
 
 export interface LogQuery {
@@ -217,6 +230,8 @@ export interface Settings {
   untrustedAgents(): readonly string[];
   /** What a caller should know, such as that a workspace config is not trusted. */
   notes(): readonly string[];
+  /** Puts what was changed by calls over the files. Fails with INVALID_INPUT where it does not fit; then nothing changes. */
+  override(overrides: Overrides): void;
 }
 
 /** What one run's process tree uses now. */
@@ -240,7 +255,9 @@ export interface MachineUsage {
 /** Measures what runs use, all of them with one look at the process table. */
 export interface Meter {
   /** Runs by session id; those that are gone are missing from the answer. */
-  sample(runs: readonly { readonly sessionId: string; readonly run: number }[]): Promise<{ readonly machine: MachineUsage; readonly runs: ReadonlyMap<string, RunUsage> }>;
+  sample(
+    runs: readonly { readonly sessionId: string; readonly run: number }[],
+  ): Promise<{ readonly machine: MachineUsage; readonly runs: ReadonlyMap<string, RunUsage> }>;
 }
 
 /** Names that nobody else has. */

@@ -16,7 +16,10 @@ export function recover(ledger: Ledger, queue: JobQueue): { readonly adopted: nu
 }
 
 /** The session as the line sees it. */
-export function jobOf(ledger: Ledger, session: Pick<Session, 'id' | 'priority' | 'orderKey' | 'orderSeq' | 'taskId' | 'concurrent' | 'parentId' | 'notBefore'>): WaitingJob {
+export function jobOf(
+  ledger: Ledger,
+  session: Pick<Session, 'id' | 'priority' | 'orderKey' | 'orderSeq' | 'taskId' | 'concurrent' | 'parentId' | 'notBefore'>,
+): WaitingJob {
   return {
     sessionId: session.id,
     priority: session.priority,

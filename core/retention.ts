@@ -10,6 +10,8 @@ import { isSettled, type Session } from './session.ts';
 
 /** So many request keys of removed sessions are remembered at most. */
 const MOST_KEYS = 10_000;
+/** So many removals share a write. */
+const AT_ONCE = 1_000;
 
 export interface RetentionParts {
   readonly ledger: Ledger;
@@ -45,13 +47,16 @@ export function startRetention(parts: RetentionParts): Retention {
     if (isFirst) await removeFolders(await goneIds(ledger));
     isFirst = false;
     const removed: string[] = [];
-    for (const { sessionId, reason } of overdue([...ledger.sessions()], cleanup, { now: clock.now(), isPinned })) {
-      if (isClosed) break;
-      // looked at again: a prompt may have reopened it meanwhile
-      const session = ledger.session(sessionId);
-      if (!session || !isSettled(session)) continue;
-      await ledger.record({ name: 'session.removed', data: { sessionId, reason } });
-      removed.push(sessionId);
+    const removals = overdue([...ledger.sessions()], cleanup, { now: clock.now(), isPinned });
+    for (let at = 0; at < removals.length && !isClosed; at += AT_ONCE) {
+      // looked at again: a prompt may have reopened one meanwhile
+      const now = removals
+        .slice(at, at + AT_ONCE)
+        .filter(({ sessionId }) => isSettled(ledger.session(sessionId) ?? { status: 'queued' }));
+      await Promise.all(
+        now.map(({ sessionId, reason }) => ledger.record({ name: 'session.removed', data: { sessionId, reason } })),
+      );
+      removed.push(...now.map(({ sessionId }) => sessionId));
     }
     forgetKeys(ledger, clock.now() - cleanup.retainSessionLogsForMs);
     await removeFolders(removed);
@@ -86,9 +91,15 @@ interface Circumstances {
 }
 
 /** What is to be removed, oldest first. */
-export function overdue(sessions: readonly Session[], policy: Config['cleanup'], { now, isPinned = () => false }: Circumstances): readonly Removal[] {
+export function overdue(
+  sessions: readonly Session[],
+  policy: Config['cleanup'],
+  { now, isPinned = () => false }: Circumstances,
+): readonly Removal[] {
   const kept = keptFor(sessions);
-  const settled = sessions.filter(isSettled).toSorted((a, b) => (a.settledAt ?? 0) - (b.settledAt ?? 0) || a.createdSeq - b.createdSeq);
+  const settled = sessions
+    .filter(isSettled)
+    .toSorted((a, b) => (a.settledAt ?? 0) - (b.settledAt ?? 0) || a.createdSeq - b.createdSeq);
   const tooMany = settled.length - policy.keepSessions;
   return settled.flatMap((session, at) => {
     const isOld = now - (session.settledAt ?? now) > policy.retainSessionLogsForMs;
@@ -101,7 +112,8 @@ export function overdue(sessions: readonly Session[], policy: Config['cleanup'],
 function keptFor(sessions: readonly Session[]): ReadonlySet<string> {
   const byId = new Map(sessions.map((session) => [session.id, session]));
   const newest = new Map<string, Session>();
-  for (const session of sessions) if ((newest.get(session.taskId)?.createdSeq ?? 0) < session.createdSeq) newest.set(session.taskId, session);
+  for (const session of sessions)
+    if ((newest.get(session.taskId)?.createdSeq ?? 0) < session.createdSeq) newest.set(session.taskId, session);
   const kept = new Set([...newest.values()].map(({ id }) => id));
   for (const session of sessions) {
     if (isSettled(session)) continue;
@@ -115,12 +127,15 @@ function keptFor(sessions: readonly Session[]): ReadonlySet<string> {
 /** Sessions whose removal is in the history. */
 async function goneIds(ledger: Ledger): Promise<readonly string[]> {
   const ids: string[] = [];
-  for await (const event of ledger.history(0)) if (event.name === 'session.removed' && !ledger.session(event.data.sessionId)) ids.push(event.data.sessionId);
+  for await (const event of ledger.history(0))
+    if (event.name === 'session.removed' && !ledger.session(event.data.sessionId)) ids.push(event.data.sessionId);
   return ids;
 }
 
 function forgetKeys(ledger: Ledger, before: number): void {
-  const orphans = [...ledger.keys()].filter(([, { sessionId }]) => !ledger.session(sessionId)).toSorted(([, a], [, b]) => a.at - b.at);
+  const orphans = [...ledger.keys()]
+    .filter(([, { sessionId }]) => !ledger.session(sessionId))
+    .toSorted(([, a], [, b]) => a.at - b.at);
   const tooMany = orphans.length - MOST_KEYS;
   for (const [at, [key, used]] of orphans.entries()) if (used.at < before || at < tooMany) ledger.forgetKey(key);
 }

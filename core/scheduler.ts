@@ -7,6 +7,7 @@
 // Slots. At most `cap` runs are active. A run that waits for its own descendants lends its slot: it does not count as active, and while none
 // of its descendants runs, its slot is kept free for them alone. When its wait ends early it goes on in debt: active may then exceed the cap,
 // and nothing is admitted until it is below again.
+import type { BudgetHold } from './budget.ts';
 import type { Config } from './config.ts';
 import type { Priority } from './priority.ts';
 import { iso } from './time.ts';
@@ -46,8 +47,8 @@ export interface Conditions {
   readonly isShort?: boolean | undefined;
   /** The earliest start of a job by its kind of agent, in milliseconds since the epoch: some must not start at the same moment. */
   readonly startAfter?: ((job: WaitingJob) => number | undefined) | undefined;
-  /** What holds one job back besides, such as its budget, in words. */
-  readonly hold?: ((job: WaitingJob) => string | undefined) | undefined;
+  /** What holds one job back for want of money. */
+  readonly hold?: ((job: WaitingJob) => BudgetHold | undefined) | undefined;
 }
 
 export interface Line extends Conditions {
@@ -61,7 +62,8 @@ export type Hold =
   | { readonly kind: 'slot'; readonly active: number; readonly cap: number }
   | { readonly kind: 'time'; readonly at: number }
   | { readonly kind: 'task'; readonly sessionId: string }
-  | { readonly kind: 'guard' | 'budget'; readonly reason: string };
+  | { readonly kind: 'guard'; readonly reason: string }
+  | ({ readonly kind: 'budget' } & BudgetHold);
 
 /** Where a job queued at `queuedAt` stands in the order. */
 export function orderKeyOf({ queue }: Pick<Config, 'queue'>, priority: Priority, queuedAt: number): number {
@@ -86,8 +88,8 @@ export function holdOf(job: WaitingJob, line: Line): Hold | undefined {
   if (at > line.now) return { kind: 'time', at };
   const holder = job.concurrent ? undefined : line.active.find((run) => run.taskId === job.taskId);
   if (holder) return { kind: 'task', sessionId: holder.sessionId };
-  const reason = line.hold?.(job);
-  if (reason !== undefined) return { kind: 'budget', reason };
+  const budget = line.hold?.(job);
+  if (budget) return { kind: 'budget', ...budget };
   if (activeCount(line) + keptFree(line, job) >= line.cap) return { kind: 'slot', active: activeCount(line), cap: line.cap };
   return line.guard === undefined ? undefined : { kind: 'guard', reason: line.guard };
 }
@@ -99,7 +101,12 @@ export function activeCount({ active }: Pick<Line, 'active'>): number {
 
 /** Slots lent by runs that no descendant uses yet, and that are not for this job. */
 function keptFree({ active }: Line, job: WaitingJob): number {
-  return active.filter((lender) => lender.isLent && !job.ancestors.includes(lender.sessionId) && !active.some((run) => run.ancestors.includes(lender.sessionId))).length;
+  return active.filter(
+    (lender) =>
+      lender.isLent &&
+      !job.ancestors.includes(lender.sessionId) &&
+      !active.some((run) => run.ancestors.includes(lender.sessionId)),
+  ).length;
 }
 
 /** What a job waits for, in words for people and agents. */

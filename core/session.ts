@@ -8,12 +8,22 @@
 //
 // A settled session is reopened by a new run: it becomes queued again.
 import { z } from 'zod';
-import type { EventOf, SessionEventName, StoredEvent } from './events.ts';
 import { fail } from './errors.ts';
-import { historyLine, type HistoryLine } from './history.ts';
+import type { EventOf, SessionEventName, StoredEvent } from './events.ts';
+import { type HistoryLine, historyLine } from './history.ts';
 import type { Priority } from './priority.ts';
 
-export const STATUSES = ['queued', 'starting', 'running', 'waiting', 'stopping', 'completed', 'failed', 'cancelled', 'lost'] as const;
+export const STATUSES = [
+  'queued',
+  'starting',
+  'running',
+  'waiting',
+  'stopping',
+  'completed',
+  'failed',
+  'cancelled',
+  'lost',
+] as const;
 export const SessionStatus = z.enum(STATUSES);
 export type SessionStatus = z.infer<typeof SessionStatus>;
 
@@ -53,7 +63,10 @@ export type EndCause = z.infer<typeof EndCause>;
 export const AgentResult = z.object({
   text: z.string().describe('The final answer, cut at 20,000 characters.'),
   isError: z.boolean(),
-  errorKind: z.enum(['agent_error', 'refused', 'rate_limited', 'auth', 'budget']).optional().describe('With `isError`: what it was about.'),
+  errorKind: z
+    .enum(['agent_error', 'refused', 'rate_limited', 'auth', 'budget'])
+    .optional()
+    .describe('With `isError`: what it was about.'),
   resetsAt: z.string().optional().describe('With `rate_limited`: when the quota resets, ISO 8601.'),
   isTransient: z.boolean().optional().describe('With `isError`: the model API failed for a moment; trying again may help.'),
   subtype: z.string().optional(),
@@ -146,24 +159,60 @@ export function apply(session: Session | undefined, event: StoredEvent): Session
 }
 
 function moved(session: Session | undefined, event: StoredEvent): Session {
-  if (!session) return event.name === 'session.queued' ? opened(event) : fail('INTERNAL', `Event ${event.seq} ${event.name} speaks of a session that was never queued.`);
+  if (!session)
+    return event.name === 'session.queued'
+      ? opened(event)
+      : fail('INTERNAL', `Event ${event.seq} ${event.name} speaks of a session that was never queued.`);
   const move = event.name in MOVES ? MOVES[event.name as SessionEventName] : undefined;
   const allowed: readonly SessionStatus[] = move?.from ?? [];
-  if (!allowed.includes(session.status)) fail('INTERNAL', `Session ${session.id} is ${session.status}; ${event.name} cannot follow.`);
+  if (!allowed.includes(session.status))
+    fail('INTERNAL', `Session ${session.id} is ${session.status}; ${event.name} cannot follow.`);
   const status = move?.to ?? session.status;
   switch (event.name) {
     case 'session.queued':
-      return { ...session, status, queuedAt: event.at, queuedSeq: event.seq, settledAt: undefined, cause: undefined, process: undefined };
+      return {
+        ...session,
+        status,
+        queuedAt: event.at,
+        queuedSeq: event.seq,
+        settledAt: undefined,
+        cause: undefined,
+        process: undefined,
+      };
     case 'session.requeued': {
       const { notBefore, orderKey, resume, cause, result } = event.data;
-      return { ...session, status, notBefore, orderKey, resumes: resume, cause, result, queuedAt: event.at, queuedSeq: event.seq, orderSeq: event.seq, process: undefined };
+      return {
+        ...session,
+        status,
+        notBefore,
+        orderKey,
+        resumes: resume,
+        cause,
+        result,
+        queuedAt: event.at,
+        queuedSeq: event.seq,
+        orderSeq: event.seq,
+        process: undefined,
+      };
     }
     case 'queue.moved':
       return { ...session, priority: event.data.priority, orderKey: event.data.orderKey, orderSeq: event.data.orderSeq };
     case 'session.starting':
-      return { ...session, status, run: event.data.run, conversationId: event.data.conversationId ?? session.conversationId, notBefore: undefined };
+      return {
+        ...session,
+        status,
+        run: event.data.run,
+        conversationId: event.data.conversationId ?? session.conversationId,
+        notBefore: undefined,
+      };
     case 'session.started':
-      return { ...session, status, process: event.data.process, startedAt: session.startedAt ?? event.at, runStartedAt: event.at };
+      return {
+        ...session,
+        status,
+        process: event.data.process,
+        startedAt: session.startedAt ?? event.at,
+        runStartedAt: event.at,
+      };
     case 'session.resumed':
       return { ...session, status, process: event.data.process ?? session.process, startedAt: session.startedAt ?? event.at };
     case 'session.prompted':
@@ -174,7 +223,15 @@ function moved(session: Session | undefined, event: StoredEvent): Session {
     case 'session.failed':
     case 'session.cancelled':
     case 'session.lost':
-      return { ...session, status, cause: event.data.cause, result: event.data.result, settledAt: event.at, process: undefined, stop: undefined };
+      return {
+        ...session,
+        status,
+        cause: event.data.cause,
+        result: event.data.result,
+        settledAt: event.at,
+        process: undefined,
+        stop: undefined,
+      };
     default:
       return fail('INTERNAL', `Event ${event.seq} ${event.name} is not about a session.`);
   }
@@ -182,7 +239,20 @@ function moved(session: Session | undefined, event: StoredEvent): Session {
 
 function opened({ seq, at, data }: EventOf<'session.queued'>): Session {
   const { sessionId, requestKey: _key, digest: _digest, position: _position, reason: _reason, ...rest } = data;
-  return { ...rest, orderKey: data.orderKey ?? at, orderSeq: seq, id: sessionId, status: 'queued', customPrompts: [], run: 0, queuedAt: at, createdSeq: seq, queuedSeq: seq, seq, history: [] };
+  return {
+    ...rest,
+    orderKey: data.orderKey ?? at,
+    orderSeq: seq,
+    id: sessionId,
+    status: 'queued',
+    customPrompts: [],
+    run: 0,
+    queuedAt: at,
+    createdSeq: seq,
+    queuedSeq: seq,
+    seq,
+    history: [],
+  };
 }
 
 const SETTLED: readonly SessionStatus[] = ['completed', 'failed', 'cancelled', 'lost'];

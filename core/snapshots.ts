@@ -1,7 +1,7 @@
 // When the state is saved, and what of the journal is trimmed after it.
 //
-// A snapshot is due after 1,000 events or 1 MB of journal, whichever comes first, but not before the journal grew by a quarter of the size of the
-// last snapshot: so saving never writes more than a few times what the journal does. The journal is trimmed behind the snapshot before the last
+// A snapshot is due after 1,000 events or 1 MB of journal, whichever comes first, but not before the journal grew by half the size of the
+// last snapshot: so saving writes at most about twice what the journal does. The journal is trimmed behind the snapshot before the last
 // one, because that is what a start falls back on, and only so far that the asked number of events stays.
 import { type LedgerState, savedState } from './ledger-state.ts';
 import type { Journal, Snapshot } from './ports.ts';
@@ -51,7 +51,7 @@ export function createSnapshots({ snapshot, journal, seq, history, onTrouble }: 
     consider(state) {
       const bytes = journal.extent().bytes - tried.bytes;
       const isDue = state.seq - tried.seq >= EVENTS || bytes >= BYTES;
-      if (underway || !isDue || bytes < size / 4) return;
+      if (underway || !isDue || bytes < size / 2) return;
       underway = save(state).finally(() => {
         underway = undefined;
       });

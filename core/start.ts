@@ -75,8 +75,11 @@ export function createStart(parts: StartParts): (request: StartRequest, caller: 
     if (before) await before.catch(() => undefined);
     const used = parts.ledger.requestKey(requestKey);
     if (used) {
-      if (used.digest !== digest) fail('REQUEST_KEY_REUSED', `Request key "${requestKey}" already started session ${used.sessionId} with other arguments.`);
-      const session = parts.ledger.session(used.sessionId) ?? fail('SESSION_NOT_FOUND', `Session ${used.sessionId} of this request key is gone.`);
+      if (used.digest !== digest)
+        fail('REQUEST_KEY_REUSED', `Request key "${requestKey}" already started session ${used.sessionId} with other arguments.`);
+      const session =
+        parts.ledger.session(used.sessionId) ??
+        fail('SESSION_NOT_FOUND', `Session ${used.sessionId} of this request key is gone.`);
       return { session, notes: [] };
     }
     const again = underway.get(requestKey);
@@ -100,10 +103,14 @@ async function startNew(parts: StartParts, request: StartRequest, caller: Caller
   }
   const agent = agentNamed(config, agentName) ?? unknownAgent(agentName, config);
   const parentId = caller.sessionId ?? request.parentId;
-  const parent = parentId === undefined ? undefined : (ledger.session(parentId) ?? fail('SESSION_NOT_FOUND', `There is no session "${parentId}" to be the parent.`));
+  const parent =
+    parentId === undefined
+      ? undefined
+      : (ledger.session(parentId) ?? fail('SESSION_NOT_FOUND', `There is no session "${parentId}" to be the parent.`));
   if (parent) checkDelegation(ledger, { parent, taskId: request.taskId }, config.delegation);
   const priority = request.priority ?? config.queue.defaultPriority;
-  if (priority === 'urgent' && !config.queue.allowUrgent) fail('INVALID_INPUT', 'The priority "urgent" is kept for system operations; `queue.allowUrgent` in the config opens it.');
+  if (priority === 'urgent' && !config.queue.allowUrgent)
+    fail('INVALID_INPUT', 'The priority "urgent" is kept for system operations; `queue.allowUrgent` in the config opens it.');
   const notBefore = request.notBefore === undefined ? undefined : timeOf(request.notBefore);
   const by = parent && caller.sessionId ? `session ${parent.id}` : caller.by;
   checkRoom(parts, request, by);
@@ -111,16 +118,32 @@ async function startNew(parts: StartParts, request: StartRequest, caller: Caller
   const names = new Set(environmentOf(agent));
   const env = Object.fromEntries(Object.entries(caller.environment).filter(([name]) => names.has(name)));
   const program = await parts.runner.locate(agent, env);
-  if (program === undefined) fail('AGENT_MISSING', `The program "${agent.command ?? agent.kind}" of agent "${agentName}" is not installed or not on PATH.`);
+  if (program === undefined)
+    fail(
+      'AGENT_MISSING',
+      `The program "${agent.command ?? agent.kind}" of agent "${agentName}" is not installed or not on PATH.`,
+    );
   const task = await taskOf(parts, request);
 
   const sessionId = freeId(ledger, ids, task.id);
-  await environments.keep(sessionId, env);
+  // all that came with the call: its own sessions may be of other agents and need other values
+  await environments.keep(sessionId, caller.environment);
   checkRoom(parts, request, by);
   const line = queue.line();
   const at = Math.max(parts.clock.now(), ledger.newest);
   const orderKey = orderKeyOf(config, priority, at);
-  const job = { ...jobOf(ledger, { id: sessionId, priority, orderKey, orderSeq: ledger.seq + 1, taskId: task.id, concurrent: request.concurrent, parentId, notBefore }) };
+  const job = {
+    ...jobOf(ledger, {
+      id: sessionId,
+      priority,
+      orderKey,
+      orderSeq: ledger.seq + 1,
+      taskId: task.id,
+      concurrent: request.concurrent,
+      parentId,
+      notBefore,
+    }),
+  };
   const ahead = line.waiting.filter((other) => compareWaiting(other, job) < 0).length;
   const hold = holdOf(job, line);
   if (!request.queue && hold?.kind === 'task') fail('TASK_BUSY', `Session ${hold.sessionId} works on task "${task.id}".`);
@@ -159,12 +182,14 @@ async function startNew(parts: StartParts, request: StartRequest, caller: Caller
   queue.add(jobOf(ledger, queued));
   await recorded;
   const missing = agent.env.filter((name) => !(name in env));
-  const unset = missing.length > 0 ? [`Not set where this call came from, so the agent does not get it: ${missing.join(', ')}.`] : [];
+  const unset =
+    missing.length > 0 ? [`Not set where this call came from, so the agent does not get it: ${missing.join(', ')}.`] : [];
   return { session: ledger.session(sessionId) ?? queued, notes: [...settings.notes(), ...unset] };
 }
 
 function checkPrompt({ taskId, prompt }: StartRequest): void {
-  if (prompt === undefined) return taskId === undefined ? fail('PROMPT_EMPTY', 'Neither a task nor a prompt was given.') : undefined;
+  if (prompt === undefined && taskId === undefined) fail('PROMPT_EMPTY', 'Neither a task nor a prompt was given.');
+  if (prompt === undefined) return;
   if (prompt.trim() === '') fail('PROMPT_EMPTY', 'The prompt is empty.');
   const bytes = new TextEncoder().encode(prompt).length;
   if (bytes > MAX_PROMPT_BYTES) fail('PROMPT_TOO_LARGE', `The prompt has ${bytes} bytes; at most ${MAX_PROMPT_BYTES} are taken.`);
@@ -184,7 +209,10 @@ function checkRoom({ queue, ledger, settings }: StartParts, request: StartReques
 function unknownAgent(name: string, config: Config): never {
   const names = agentNames(config);
   const near = nearest(name, names);
-  return fail('AGENT_UNKNOWN', `There is no agent "${name}".${near ? ` Did you mean "${near}"?` : ''} Declared are: ${names.join(', ')}.`);
+  return fail(
+    'AGENT_UNKNOWN',
+    `There is no agent "${name}".${near ? ` Did you mean "${near}"?` : ''} Declared are: ${names.join(', ')}.`,
+  );
 }
 
 /** The task to work on: the one named, or a new one for a prompt that came alone. */

@@ -1,15 +1,16 @@
 // Carries one session through one slot: starts or finds its run, follows it to its end, and settles the session.
 // The promise of `run` is the lease of the slot: it resolves only when the run's whole process tree is gone.
-import { agentNamed } from './config.ts';
-import { type ErrorCode, ScopecraftError, fail } from './errors.ts';
+import { costLimit } from './budget.ts';
+import { agentNamed, environmentOf } from './config.ts';
+import { type ErrorCode, fail, ScopecraftError } from './errors.ts';
 import type { Ledger } from './ledger.ts';
 import { outcomeOf } from './outcome.ts';
 import type { Clock, Environments, Ids, Logs, Prompts, Run, RunEvent, Runner, Settings, TaskStore } from './ports.ts';
 import { jobOf } from './recovery.ts';
 import { retryAt } from './retry.ts';
 import { orderKeyOf, type WaitingJob } from './scheduler.ts';
-import type { Watchdog } from './watchdog.ts';
 import { type AgentResult, type EndCause, isSettled, type Session } from './session.ts';
+import type { Watchdog } from './watchdog.ts';
 
 export interface SupervisorParts {
   readonly ledger: Ledger;
@@ -51,7 +52,9 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
       void stop(id, { kind: 'timeout', reason: `it ran longer than ${timeoutMs} ms` });
     });
     const agent = agentNamed(settings.current(), session.agent);
-    const watch = parts.watchdog().watch({ sessionId: id, output: agent?.kind === 'command' ? agent.output : 'stream-json', isFound });
+    const watch = parts
+      .watchdog()
+      .watch({ sessionId: id, output: agent?.kind === 'command' ? agent.output : 'stream-json', isFound });
     try {
       // a stop that was asked before there was a run to stop, or by a hub that is gone
       if (session.stop) await run.stop(session.stop);
@@ -81,11 +84,22 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
     const outcome = outcomeOf({ exit, result, stop: session.stop, reports, stderr });
     const { retryPolicy } = settings.current().queue;
     const failure = { cause: outcome.cause, result, runs: session.run };
-    const again = session.stop || outcome.name === 'session.completed' ? undefined : retryAt(failure, retryPolicy, clock.now(), parts.ids.random());
+    const again =
+      session.stop || outcome.name === 'session.completed'
+        ? undefined
+        : retryAt(failure, retryPolicy, clock.now(), parts.ids.random());
     if (again !== undefined) {
       const resume = retryPolicy.resume && (await hasBegun(session));
       const orderKey = orderKeyOf(settings.current(), session.priority, session.queuedAt);
-      const data = { sessionId: session.id, run: session.run, cause: outcome.cause, ...(result && { result }), notBefore: again, orderKey, resume };
+      const data = {
+        sessionId: session.id,
+        run: session.run,
+        cause: outcome.cause,
+        ...(result && { result }),
+        notBefore: again,
+        orderKey,
+        resume,
+      };
       await ledger.record({ name: 'session.requeued', data });
       return;
     }
@@ -98,7 +112,12 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
 
   /** True when the agent said something, so that there is a conversation to go on with. */
   async function hasBegun(session: Session): Promise<boolean> {
-    const page = await logs.page(session.id, session.run, { tail: 1, limit: 1, characters: 100, kinds: ['text', 'tool_use', 'tool_result'] });
+    const page = await logs.page(session.id, session.run, {
+      tail: 1,
+      limit: 1,
+      characters: 100,
+      kinds: ['text', 'tool_use', 'tool_result'],
+    });
     return page.entries.length > 0;
   }
 
@@ -142,7 +161,10 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
 }
 
 /** Records the intent, then starts the run. Undefined when it was stopped in between, or when it cannot be started and was settled as failed. */
-async function begin(parts: SupervisorParts, { id, run: before, conversationId: known, resumes }: Session): Promise<Run | undefined> {
+async function begin(
+  parts: SupervisorParts,
+  { id, run: before, conversationId: known, resumes }: Session,
+): Promise<Run | undefined> {
   if (!(await parts.mayStart())) return undefined;
   const { ledger, ids, settings, runner, environments, prompts, tasks } = parts;
   const run = before + 1;
@@ -153,8 +175,12 @@ async function begin(parts: SupervisorParts, { id, run: before, conversationId: 
   const session = ledger.session(id);
   if (!session || session.stop) return undefined;
   try {
-    const agent = agentNamed(settings.current(), session.agent) ?? fail('AGENT_UNKNOWN', `Agent "${session.agent}" is not declared any more.`);
-    const env = (await environments.find(id)) ?? {};
+    const agent =
+      agentNamed(settings.current(), session.agent) ??
+      fail('AGENT_UNKNOWN', `Agent "${session.agent}" is not declared any more.`);
+    const names = new Set(environmentOf(agent));
+    const kept = Object.entries((await environments.find(id)) ?? {});
+    const env = Object.fromEntries(kept.filter(([name]) => names.has(name)));
     const task = await tasks.get(session.taskId).catch(() => undefined);
     return await runner.start({
       sessionId: id,
@@ -167,11 +193,14 @@ async function begin(parts: SupervisorParts, { id, run: before, conversationId: 
       conversationId,
       resume,
       model: session.model ?? agent.model,
-      maxCostUsd: session.maxCostUsd,
+      maxCostUsd: costLimit(ledger, session, settings.current().budget),
     });
   } catch (error) {
     if (!(error instanceof ScopecraftError && START_FAILURES.includes(error.code))) throw error;
-    await ledger.record({ name: 'session.failed', data: { sessionId: id, run, cause: { kind: 'spawn_failed', reason: error.message } } });
+    await ledger.record({
+      name: 'session.failed',
+      data: { sessionId: id, run, cause: { kind: 'spawn_failed', reason: error.message } },
+    });
     return undefined;
   }
 }

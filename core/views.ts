@@ -5,8 +5,8 @@ import { causeText, oneLine } from './history.ts';
 import type { Ledger } from './ledger.ts';
 import { Priority } from './priority.ts';
 import { holdOf, holdText, type Line } from './scheduler.ts';
-import { iso } from './time.ts';
 import { EndCause, isSettled, type Session, SessionStatus, SessionType } from './session.ts';
+import { iso } from './time.ts';
 
 const time = z.string().describe('ISO 8601.');
 

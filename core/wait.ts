@@ -43,7 +43,9 @@ export async function waitFor(ledger: Ledger, clock: Clock, request: WaitRequest
 function holds(sessions: readonly Session[], until: Until, since: number): boolean {
   if (sessions.every(isSettled)) return true;
   if (until === 'all') return false;
-  return sessions.some((session) => session.seq > since && (until === 'change' || isSettled(session) || session.status === 'waiting'));
+  return sessions.some(
+    (session) => session.seq > since && (until === 'change' || isSettled(session) || session.status === 'waiting'),
+  );
 }
 
 interface Watch {
@@ -63,7 +65,10 @@ function settledIn(ledger: Ledger, clock: Clock, { ids, met, timeoutMs, signal }
       act();
     };
     const abort = done(() => reject(new ScopecraftError('CANCELLED', 'The caller gave up waiting.')));
-    const disarm = clock.after(timeoutMs, done(() => resolve(false)));
+    const disarm = clock.after(
+      timeoutMs,
+      done(() => resolve(false)),
+    );
     const unsubscribe = ledger.subscribe((event) => {
       if (event.name === 'session.spoke' || !ids.has(sessionOf(event) ?? '')) return;
       if (met()) done(() => resolve(true))();

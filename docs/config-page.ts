@@ -22,7 +22,7 @@ export function configPage(example: string): string {
       'and an agent that it declares is refused with `CONFIG_UNTRUSTED`. `sc trust` trusts the file as it is now, by its hash; after a change it must be trusted again. ' +
       'So a cloned repository runs nothing by itself.',
     '## When a change is taken up',
-    'The files are read again at each start of a session. Taken up only when the hub starts: `workspace.taskFolders`, `resources.maxConcurrentSessions`, ' +
+    'The files are read again at each start of a session. Taken up only when the hub starts: `workspace.taskFolders`, ' +
       '`server.toolsets` and `server.legacyTools`. To restart a hub, end the process that `sc status` names with `kill`; sessions go on, and the next command starts a new hub.',
     '## All settings',
     settingTable(fieldsOf(Config, 'input')),

@@ -108,14 +108,14 @@ function usageOf({ words, tool, flags }: Command): string {
 }
 
 function exampleOf(example: Readonly<Record<string, unknown>>, command: Command): string {
-  const json = JSON.stringify(example).replaceAll('{{session}}', 'fix-login-k3xp');
+  const json = JSON.stringify(example).replaceAll(/\{\{\w+\}\}/g, 'fix-login-k3xp');
   const { words, tool, flags } = command;
   const values = new Map(Object.entries(example));
   const places = tool.positional.flatMap((field) => (values.has(field) ? [wordOf(values.get(field), ' ')] : []));
   const options = flags
     .filter(({ field }) => values.has(field) && !tool.positional.includes(field))
     .map((flag) => optionOf(flag, values.get(flag.field)));
-  const line = ['sc', ...words, ...places, ...options].join(' ').replaceAll('{{session}}', 'fix-login-k3xp');
+  const line = ['sc', ...words, ...places, ...options].join(' ').replaceAll(/\{\{\w+\}\}/g, 'fix-login-k3xp');
   return `${block('json', json)}\n\n${block('sh', line)}`;
 }
 

@@ -5,11 +5,14 @@ import type { Prompts } from '../core/ports.ts';
 /** The built-in wording, until rules choose. */
 export const prompts: Prompts = {
   first: ({ id, title, body }) => `Work on this task until it is done.\n\n# ${title}\n\nTask id: ${id}\n\n${body.trim()}\n`,
-  again: ({ cause }) => `You were interrupted${cause ? ` (${causeText({ ...cause, reason: undefined })})` : ''}. Look at what is done already and go on from there until the task is done.`,
+  again: ({ cause }) =>
+    `You were interrupted${cause ? ` (${causeText({ ...cause, reason: undefined })})` : ''}. Look at what is done already and go on from there until the task is done.`,
   briefing: (session, taskFile) =>
     [
       `You work as session ${session.id} on task ${session.taskId}.`,
-      taskFile === undefined ? undefined : `The task file is ${taskFile}. Keep its status and its "## Log" section true; leave "sessions:" and "## Session History" alone.`,
+      taskFile === undefined
+        ? undefined
+        : `The task file is ${taskFile}. Keep its status and its "## Log" section true; leave "sessions:" and "## Session History" alone.`,
       'You run unattended: do not wait for answers. End with a short report of what you did and what is left.',
     ]
       .filter(Boolean)

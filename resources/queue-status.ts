@@ -20,7 +20,12 @@ export const queueStatus: Resource = {
       isPaused: line.isPaused,
       heldBack: line.isShort ? line.guard : undefined,
       active: line.active.map(({ sessionId }) => ({ id: sessionId, status: of(sessionId).status, taskId: of(sessionId).taskId })),
-      line: line.waiting.slice(0, MOST_ROWS).map((job, at) => ({ id: job.sessionId, position: at + 1, priority: job.priority, reason: holdText(holdOf(job, line), at) })),
+      line: line.waiting.slice(0, MOST_ROWS).map((job, at) => ({
+        id: job.sessionId,
+        position: at + 1,
+        priority: job.priority,
+        reason: holdText(holdOf(job, line), at),
+      })),
       waiting: line.waiting.length,
     };
     return { text: JSON.stringify(status, null, 2), mimeType: 'application/json', final: false };

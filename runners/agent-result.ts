@@ -37,6 +37,7 @@ type ErrorKind = NonNullable<AgentResult['errorKind']>;
 const TEXT_LENGTH = 20_000;
 const AUTH =
   /failed to authenticate|authentication[_ ](error|failed)|invalid (x-)?api[- ]key|not logged in|run \/login|oauth token|\b40[13]\b.*(unauthorized|forbidden)/i;
+const OVERLOADED = /overloaded_error|\bAPI Error: 5\d\d\b|internal server error/i;
 const LIMIT = /(usage|session|weekly|rate|opus|sonnet|spend) limit|rate_limit|limit reached|too many requests/i;
 
 /** What the agent reported. Input tokens count those from the cache too. */
@@ -52,6 +53,7 @@ export function agentResult(record: ResultRecord): AgentResult {
     isError,
     ...(errorKind && { errorKind }),
     ...(resetsAt && { resetsAt }),
+    ...(isError && isTransient(record, text) && { isTransient: true }),
     ...(record.subtype !== undefined && { subtype: record.subtype }),
     ...(record.total_cost_usd !== undefined && { costUsd: record.total_cost_usd }),
     ...(record.num_turns !== undefined && { turns: record.num_turns }),
@@ -69,6 +71,11 @@ export function agentResult(record: ResultRecord): AgentResult {
 /** A time in seconds since the epoch as ISO 8601. */
 export function isoOfSeconds(seconds: number): string {
   return new Date(seconds * 1000).toISOString();
+}
+
+/** The model API failed for a moment: overloaded, or an error of its own. */
+function isTransient({ api_error_status: status }: ResultRecord, text: string): boolean {
+  return (typeof status === 'number' && status >= 500) || OVERLOADED.test(text);
 }
 
 function errorKindOf({ subtype, api_error_status: status }: ResultRecord, text: string): ErrorKind {

@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import path from 'node:path';
+import { budgetHold } from '../core/budget.ts';
+import { agentNamed } from '../core/config.ts';
 import { createGuard } from '../core/guard.ts';
 import { openLedger } from '../core/ledger.ts';
 import { watchLine } from '../core/line-watch.ts';
@@ -12,7 +14,6 @@ import { startRetention } from '../core/retention.ts';
 import { bytesOf } from '../core/size.ts';
 import { createSupervisor } from '../core/supervisor.ts';
 import { createWatchdog } from '../core/watchdog.ts';
-import { agentNamed } from '../core/config.ts';
 import { prompts } from '../prompts/render.ts';
 import { createAutonomousRunner } from '../runners/autonomous.ts';
 import { createMeter } from '../runners/meter.ts';
@@ -78,10 +79,22 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     onSnapshotError: (error) => log(`the state could not be saved: ${error instanceof Error ? error.message : String(error)}`),
     room,
   });
+  try {
+    settings.override(ledger.overrides);
+  } catch (error) {
+    log(`changed settings do not fit any more and are left out: ${error instanceof Error ? error.message : String(error)}`);
+  }
   const tasks = await createTaskFiles({ workspace, folders: config.workspace.taskFolders });
   const environments = whileThereIsRoom(createEnvironments(stateDir), room);
   const { node: nodePath, ...scripts } = programs;
-  const bareRunner = createAutonomousRunner({ stateDir, workspace, nodePath, scripts, hubPidFile: path.join(stateDir, 'hub.pid'), clock: systemClock });
+  const bareRunner = createAutonomousRunner({
+    stateDir,
+    workspace,
+    nodePath,
+    scripts,
+    hubPidFile: path.join(stateDir, 'hub.pid'),
+    clock: systemClock,
+  });
   const runner: Runner = { ...bareRunner, start: (spec) => bareRunner.start({ ...spec, mcp: options.grant(spec) }) };
   const logs = createSessionLogs({
     stateDir,
@@ -98,6 +111,10 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
       cap: settings.current().resources.maxConcurrentSessions,
       now: systemClock.now(),
       isPaused: ledger.isPaused,
+      hold(job) {
+        const session = ledger.session(job.sessionId);
+        return session && budgetHold(ledger, session, settings.current().budget, systemClock.now());
+      },
       guard: guard.holdReason(),
       isShort: guard.shortOf().length > 0,
       startAfter: (job) => guard.staggeredUntil(kindOf(job.sessionId)),
@@ -110,7 +127,19 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     if (!isOwner) queue.close();
     return isOwner;
   };
-  const supervisor = createSupervisor({ ledger, runner, tasks, prompts, logs, environments, ids: randomIds, clock: systemClock, settings, mayStart, watchdog: () => watchdog });
+  const supervisor = createSupervisor({
+    ledger,
+    runner,
+    tasks,
+    prompts,
+    logs,
+    environments,
+    ids: randomIds,
+    clock: systemClock,
+    settings,
+    mayStart,
+    watchdog: () => watchdog,
+  });
   const complain = (what: string) => (error: unknown) => log(`${what}: ${error instanceof Error ? error.stack : String(error)}`);
   const memoryLimit = () => bytesOf(settings.current().resources.maxMemoryPerSession) || Number.POSITIVE_INFINITY;
   const guard = createGuard({
@@ -127,7 +156,10 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     settings,
     stop: supervisor.stop,
     // a run that waits for its own sessions, for an answer, or computes, may be quiet
-    mayBeQuiet: (id) => ledger.session(id)?.status === 'waiting' || queue.line().active.some((run) => run.sessionId === id && run.isLent) || (guard.usage(id)?.cpu ?? 0) > 0.1,
+    mayBeQuiet: (id) =>
+      ledger.session(id)?.status === 'waiting' ||
+      queue.line().active.some((run) => run.sessionId === id && run.isLent) ||
+      (guard.usage(id)?.cpu ?? 0) > 0.1,
     onError: complain('watchdog'),
   });
   const projector = createTaskProjector({ ledger, taskFiles: tasks, onProblem: ({ message }) => log(`task file: ${message}`) });
@@ -172,7 +204,9 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
       room.close();
       await guard.close();
       // on a full disk the next start finds out by itself that this hub is gone
-      await ledger.record({ name: 'hub.stopped', data: { reason } }).catch((error: unknown) => log(`leaving: ${error instanceof Error ? error.message : String(error)}`));
+      await ledger
+        .record({ name: 'hub.stopped', data: { reason } })
+        .catch((error: unknown) => log(`leaving: ${error instanceof Error ? error.message : String(error)}`));
       await projector.close();
       await ledger.close();
       await journal.close();

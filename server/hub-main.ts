@@ -28,7 +28,13 @@ if (values.workspace === undefined) serveNothing();
 else process.exit(await serveWorkspace(values.workspace));
 
 function serveNothing(): void {
-  const factory = createMcpFactory({ orchestrator: undefined, updates: undefined, version: __VERSION__, listed: { toolsets: ['core'], legacy: false }, log });
+  const factory = createMcpFactory({
+    orchestrator: undefined,
+    updates: undefined,
+    version: __VERSION__,
+    listed: { toolsets: ['core'], legacy: false },
+    log,
+  });
   serveStdio(factory({ kind: 'door', environment: {} }), { legacy: 'serve' });
 }
 
@@ -54,19 +60,45 @@ async function serveWorkspace(workspace: string): Promise<number> {
     async onOwned({ epoch, stillOwner }) {
       const door = await openHttpDoor({ stateDir, log });
       http = door;
-      composed = await compose({ workspace, stateDir, programs: programsIn(), version: __VERSION__, settings, epoch, stillOwner, grant: door.grant, log, giveUp });
+      composed = await compose({
+        workspace,
+        stateDir,
+        programs: programsIn(),
+        version: __VERSION__,
+        settings,
+        epoch,
+        stillOwner,
+        grant: door.grant,
+        log,
+        giveUp,
+      });
       // loaded when the first doors have been served, so that neither they nor the first session wait for it
       setTimeout(() => void warm(), WARM_AFTER_MS).unref();
       const { toolsets, legacyTools } = settings.current().server;
       const updates = createUpdates(composed.orchestrator, RESOURCES);
-      serve = createMcpFactory({ orchestrator: composed.orchestrator, updates, version: __VERSION__, listed: { toolsets, legacy: legacyTools }, log });
+      serve = createMcpFactory({
+        orchestrator: composed.orchestrator,
+        updates,
+        version: __VERSION__,
+        listed: { toolsets, legacy: legacyTools },
+        log,
+      });
       const { ledger } = composed.orchestrator;
-      door.serve({ build: serve, updates, isActive: (identity) => isActiveRun(ledger.session(identity.sessionId), identity), environmentOf: createEnvironments(stateDir).find });
+      door.serve({
+        build: serve,
+        updates,
+        isActive: (identity) => isActiveRun(ledger.session(identity.sessionId), identity),
+        environmentOf: createEnvironments(stateDir).find,
+      });
     },
     onConnection({ socket, hello, environment: given, onClose }) {
       const factory = serve?.({ kind: hello.kind, environment: given });
       if (!factory) throw new Error('A door was let in before the hub was composed.');
-      const handle = serveStdio(factory, { legacy: 'serve', transport: new StdioServerTransport(socket, socket), onerror: (error) => log(`connection: ${error.message}`) });
+      const handle = serveStdio(factory, {
+        legacy: 'serve',
+        transport: new StdioServerTransport(socket, socket),
+        onerror: (error) => log(`connection: ${error.message}`),
+      });
       onClose(() => void handle.close());
     },
     isBusy: () => composed?.isBusy() ?? false,

@@ -1,7 +1,8 @@
 // Speaks MCP for the orchestrator: lists and calls tools, lists and reads resources, and turns every failure into an answer that teaches.
 // One instance per connection, both protocol eras from the same handlers, all state behind it.
-import { type McpRequestContext, ProtocolError, Server } from '@modelcontextprotocol/server';
+
 import { randomBytes } from 'node:crypto';
+import { type McpRequestContext, ProtocolError, Server } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { errorView, fail, nearest, ScopecraftError } from '../core/errors.ts';
 import type { Orchestrator } from '../core/orchestrator.ts';
@@ -37,15 +38,30 @@ export interface Peer {
 }
 
 /** What a run may do: put others to work, and read. */
-const SESSION_TOOLS: readonly string[] = ['session_start', 'session_wait', 'session_get', 'session_logs', 'session_list', 'session_cancel', 'queue_status', 'task_list'];
+const SESSION_TOOLS: readonly string[] = [
+  'session_start',
+  'session_wait',
+  'session_get',
+  'session_logs',
+  'session_list',
+  'session_cancel',
+  'queue_status',
+  'task_list',
+];
 
 const FIVE_MINUTES = { ttlMs: 300_000, cacheScope: 'public' } as const;
 const FINISHED_TTL_MS = 86_400_000;
 const RESOURCES_PER_PAGE = 50;
 const INVALID_PARAMS = -32602;
 
-const Meta = z.looseObject({ 'claudecode/toolUseId': z.string().optional(), 'scopecraft/requestKey': z.string().optional() }).catch({});
-const Envelope = z.looseObject({ 'io.modelcontextprotocol/clientInfo': z.looseObject({ name: z.string(), version: z.string().optional() }).optional() }).catch({});
+const Meta = z
+  .looseObject({ 'claudecode/toolUseId': z.string().optional(), 'scopecraft/requestKey': z.string().optional() })
+  .catch({});
+const Envelope = z
+  .looseObject({
+    'io.modelcontextprotocol/clientInfo': z.looseObject({ name: z.string(), version: z.string().optional() }).optional(),
+  })
+  .catch({});
 
 /** Builds the MCP server of one connection. Closing it is the caller's. */
 export function createMcpFactory(parts: McpParts): (peer: Peer) => (context: McpRequestContext) => Server {
@@ -58,7 +74,12 @@ export function createMcpFactory(parts: McpParts): (peer: Peer) => (context: Mcp
   return (peer) => (context) => buildServer(parts, peer, context, tools);
 }
 
-function buildServer(parts: McpParts, peer: Peer, { era, requestInfo }: McpRequestContext, tools: () => ReturnType<typeof listing>): Server {
+function buildServer(
+  parts: McpParts,
+  peer: Peer,
+  { era, requestInfo }: McpRequestContext,
+  tools: () => ReturnType<typeof listing>,
+): Server {
   const { orchestrator, updates, version } = parts;
   const server = new Server(
     { name: 'scopecraft', title: 'Scopecraft Orchestrator', version },
@@ -80,19 +101,33 @@ function buildServer(parts: McpParts, peer: Peer, { era, requestInfo }: McpReque
   server.setRequestHandler('tools/call', async ({ params }, { mcpReq }) => {
     const meta = Meta.parse(mcpReq._meta ?? {});
     const client = Envelope.parse(mcpReq.envelope ?? {})['io.modelcontextprotocol/clientInfo'] ?? server.getClientVersion();
-    const by = peer.session ? `session ${peer.session.sessionId}` : peer.kind === 'cli' ? 'sc' : [client?.name ?? 'a client', client?.version].filter(Boolean).join(' ');
+    const by = peer.session
+      ? `session ${peer.session.sessionId}`
+      : peer.kind === 'cli'
+        ? 'sc'
+        : [client?.name ?? 'a client', client?.version].filter(Boolean).join(' ');
     const token = mcpReq._meta?.progressToken;
     let beats = 0;
     let answered = false;
     try {
-      if (!mayCall(peer, params.name)) throw new ProtocolError(INVALID_PARAMS, `The tool "${params.name}" is not for sessions. They have: ${SESSION_TOOLS.join(', ')}.`);
+      if (!mayCall(peer, params.name))
+        throw new ProtocolError(
+          INVALID_PARAMS,
+          `The tool "${params.name}" is not for sessions. They have: ${SESSION_TOOLS.join(', ')}.`,
+        );
       return await callTool(parts, params, {
-        caller: { by, environment: peer.environment, ...(peer.session && { sessionId: peer.session.sessionId }) } satisfies Caller,
+        caller: {
+          by,
+          environment: peer.environment,
+          ...(peer.session && { sessionId: peer.session.sessionId }),
+        } satisfies Caller,
         callKey: meta['claudecode/toolUseId'] ?? meta['scopecraft/requestKey'],
         signal: mcpReq.signal,
         progress(message) {
           if (token === undefined || answered) return;
-          mcpReq.notify({ method: 'notifications/progress', params: { progressToken: token, progress: ++beats, message } }).catch(() => undefined);
+          mcpReq
+            .notify({ method: 'notifications/progress', params: { progressToken: token, progress: ++beats, message } })
+            .catch(() => undefined);
         },
       });
     } finally {
@@ -102,7 +137,13 @@ function buildServer(parts: McpParts, peer: Peer, { era, requestInfo }: McpReque
 
   server.setRequestHandler('resources/list', async ({ params }) => listResources(orchestrator, params?.cursor));
   server.setRequestHandler('resources/templates/list', () => ({
-    resourceTemplates: RESOURCES.filter(isTemplate).map(({ name, title, description, uriTemplate, mimeType }) => ({ name, title, description, uriTemplate, mimeType })),
+    resourceTemplates: RESOURCES.filter(isTemplate).map(({ name, title, description, uriTemplate, mimeType }) => ({
+      name,
+      title,
+      description,
+      uriTemplate,
+      mimeType,
+    })),
   }));
   server.setRequestHandler('resources/read', async ({ params: { uri } }) => {
     const { text, mimeType, final } = await readResource(orchestrator, uri);
@@ -135,7 +176,17 @@ function listing({ toolsets, legacy }: McpParts['listed']) {
 
 function listedAs(name: string) {
   const found = toolNamed(name);
-  return found ? [{ name, title: found.tool.title, description: found.tool.description, inputSchema: inputSchema(found.tool), annotations: EFFECTS[found.tool.effect] }] : [];
+  return found
+    ? [
+        {
+          name,
+          title: found.tool.title,
+          description: found.tool.description,
+          inputSchema: inputSchema(found.tool),
+          annotations: EFFECTS[found.tool.effect],
+        },
+      ]
+    : [];
 }
 
 /** The JSON schema of a tool's arguments: the contract on the wire. */
@@ -144,14 +195,25 @@ export function inputSchema(tool: Tool) {
   return InputSchema.parse(schema);
 }
 
-const InputSchema = z.looseObject({ type: z.literal('object'), properties: z.record(z.string(), z.json()).optional(), required: z.array(z.string()).optional() });
+const InputSchema = z.looseObject({
+  type: z.literal('object'),
+  properties: z.record(z.string(), z.json()).optional(),
+  required: z.array(z.string()).optional(),
+});
 
-async function callTool({ orchestrator, log }: McpParts, params: { name: string; arguments?: unknown }, context: Omit<ToolContext, 'orchestrator'>) {
+async function callTool(
+  { orchestrator, log }: McpParts,
+  params: { name: string; arguments?: unknown },
+  context: Omit<ToolContext, 'orchestrator'>,
+) {
   const found = toolNamed(params.name);
   if (!found) {
     const names = TOOLS.map((tool) => tool.name);
     const near = nearest(params.name, names);
-    throw new ProtocolError(INVALID_PARAMS, `Unknown tool "${params.name}".${near ? ` Did you mean "${near}"?` : ` Tools are: ${names.join(', ')}.`}`);
+    throw new ProtocolError(
+      INVALID_PARAMS,
+      `Unknown tool "${params.name}".${near ? ` Did you mean "${near}"?` : ` Tools are: ${names.join(', ')}.`}`,
+    );
   }
   try {
     if (!orchestrator) fail('WORKSPACE_MISSING', 'This server was started where there is no project.');
@@ -177,14 +239,23 @@ function isTemplate({ uriTemplate }: Resource): boolean {
 }
 
 function listResources(orchestrator: Orchestrator | undefined, cursor: string | undefined) {
-  const fixed = RESOURCES.filter((resource) => !isTemplate(resource)).map(({ name, title, description, uriTemplate, mimeType }) => ({ uri: uriTemplate, name, title, description, mimeType }));
+  const fixed = RESOURCES.filter((resource) => !isTemplate(resource)).map(
+    ({ name, title, description, uriTemplate, mimeType }) => ({ uri: uriTemplate, name, title, description, mimeType }),
+  );
   try {
-    const { rows, nextCursor } = pageOf(orchestrator?.list({}) ?? [], { cursor, limit: RESOURCES_PER_PAGE, keyOf: (session) => session.createdSeq });
+    const { rows, nextCursor } = pageOf(orchestrator?.list({}) ?? [], {
+      cursor,
+      limit: RESOURCES_PER_PAGE,
+      keyOf: (session) => session.createdSeq,
+    });
     const ofSessions = rows.flatMap(({ id, status }) => [
       { uri: sessionUri(id), name: `session ${id}`, description: `Session ${id} (${status})`, mimeType: 'application/json' },
       { uri: logUri(id), name: `log of ${id}`, description: `Log of session ${id}`, mimeType: 'text/plain' },
     ]);
-    return { resources: cursor === undefined ? [...fixed, ...ofSessions] : ofSessions, ...(nextCursor !== undefined && { nextCursor }) };
+    return {
+      resources: cursor === undefined ? [...fixed, ...ofSessions] : ofSessions,
+      ...(nextCursor !== undefined && { nextCursor }),
+    };
   } catch (error) {
     throw error instanceof ScopecraftError ? new ProtocolError(INVALID_PARAMS, error.message) : error;
   }

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { type AgentEntry, BUILT_IN_AGENTS, Config, NARROWING } from '../core/config.ts';
 import { nearest } from '../core/errors.ts';
 import type { Settings } from '../core/ports.ts';
+import { type Overrides, tuned } from '../core/tuning.ts';
 import { writeAtomic } from '../storage/atomic-write.ts';
 
 export interface SettingsPlaces {
@@ -21,25 +22,40 @@ const Trusted = z.record(z.string(), z.string());
 /** Reads the settings; problems do not stop it, they are kept and told at the next start of a session. */
 export async function openSettings(places: SettingsPlaces): Promise<Settings> {
   let state = await load(places);
+  let overrides: Overrides = {};
+  let config = state.config;
   return {
-    current: () => state.config,
+    current: () => config,
+    override(changed) {
+      config = tuned(state.config, changed);
+      overrides = changed;
+    },
     problems: () => state.problems,
     untrustedAgents: () => state.untrustedAgents,
     notes: () => state.notes,
     async refresh() {
-      if ((await stamps(places)) !== state.stamp) state = await load(places);
+      if ((await stamps(places)) === state.stamp) return;
+      state = await load(places);
+      config = tuned(state.config, overrides);
     },
   };
 }
 
 /** Trusts the workspace config as it is now. Answers the file and its hash, or undefined when there is no file. */
-export async function trustWorkspace({ workspace, configFolder }: SettingsPlaces): Promise<{ readonly file: string; readonly hash: string } | undefined> {
+export async function trustWorkspace({
+  workspace,
+  configFolder,
+}: SettingsPlaces): Promise<{ readonly file: string; readonly hash: string } | undefined> {
   const file = workspaceFile(workspace);
   const text = file === undefined ? undefined : await textOf(file);
   if (workspace === undefined || file === undefined || text === undefined) return undefined;
   const hash = hashOf(text);
   await mkdir(path.join(configFolder, 'scopecraft'), { recursive: true, mode: 0o700 });
-  await writeAtomic(trustFile(configFolder), `${JSON.stringify({ ...(await trusted(configFolder)), [workspace]: hash }, null, 2)}\n`, 0o600);
+  await writeAtomic(
+    trustFile(configFolder),
+    `${JSON.stringify({ ...(await trusted(configFolder)), [workspace]: hash }, null, 2)}\n`,
+    0o600,
+  );
   return { file, hash };
 }
 
@@ -59,15 +75,24 @@ async function load(places: SettingsPlaces): Promise<Loaded> {
   const own = file === undefined ? undefined : await readConfig(file, problems);
   const isTrusted = own === undefined || (await trusted(places.configFolder))[places.workspace ?? ''] === own.hash;
   const base = Config.parse(user?.values ?? {});
-  const merged = own === undefined ? base : isTrusted ? Config.parse(merge(user?.values ?? {}, own.values)) : narrowed(base, own.values);
+  const merged =
+    own === undefined ? base : isTrusted ? Config.parse(merge(user?.values ?? {}, own.values)) : narrowed(base, own.values);
   const declared = own && !isTrusted ? Object.keys(Config.parse(own.values).agents) : [];
   const config = { ...merged, agents: { ...BUILT_IN_AGENTS, ...merged.agents } satisfies Record<string, AgentEntry> };
-  const notes = own && !isTrusted ? ['The workspace config .scopecraft/config.json is not trusted: only lower limits are taken from it. `sc trust` trusts it as it is now.'] : [];
+  const notes =
+    own && !isTrusted
+      ? [
+          'The workspace config .scopecraft/config.json is not trusted: only lower limits are taken from it. `sc trust` trusts it as it is now.',
+        ]
+      : [];
   return { config, problems, untrustedAgents: declared, notes, stamp };
 }
 
 /** The values of a config file that fit, or undefined when there is no file. Adds what does not fit to `problems` and leaves all of the file out. */
-async function readConfig(file: string, problems: string[]): Promise<{ readonly values: Readonly<Record<string, unknown>>; readonly hash: string } | undefined> {
+async function readConfig(
+  file: string,
+  problems: string[],
+): Promise<{ readonly values: Readonly<Record<string, unknown>>; readonly hash: string } | undefined> {
   const text = await textOf(file);
   if (text === undefined) return undefined;
   const hash = hashOf(text);
@@ -87,7 +112,8 @@ async function readConfig(file: string, problems: string[]): Promise<{ readonly 
 
 function configProblems(file: string, issue: z.core.$ZodIssue): string[] {
   const place = issue.path.map(String).join('.');
-  if (issue.code !== 'unrecognized_keys') return [`${file}: "${place}" ${issue.message.replace(/^./, (first) => first.toLowerCase())}.`];
+  if (issue.code !== 'unrecognized_keys')
+    return [`${file}: "${place}" ${issue.message.replace(/^./, (first) => first.toLowerCase())}.`];
   return issue.keys.map((key) => {
     const near = nearest(key, knownKeys(issue.path));
     return `${file}: unknown setting "${place ? `${place}.` : ''}${key}".${near ? ` Did you mean "${near}"?` : ''}`;
@@ -105,7 +131,9 @@ function knownKeys(at: readonly PropertyKey[]): string[] {
   return Object.keys(Node.parse(node).properties ?? {});
 }
 
-const Node = z.looseObject({ properties: z.record(z.string(), z.unknown()).optional(), additionalProperties: z.unknown().optional() }).catch({ additionalProperties: undefined });
+const Node = z
+  .looseObject({ properties: z.record(z.string(), z.unknown()).optional(), additionalProperties: z.unknown().optional() })
+  .catch({ additionalProperties: undefined });
 
 /** Only what an untrusted file may do: lower limits. */
 function narrowed(base: Config, values: Readonly<Record<string, unknown>>): Config {
@@ -118,7 +146,8 @@ function narrowed(base: Config, values: Readonly<Record<string, unknown>>): Conf
 
 function merge(under: Readonly<Record<string, unknown>>, over: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const merged: Record<string, unknown> = { ...under };
-  for (const [key, value] of Object.entries(over)) merged[key] = isRecord(value) && isRecord(merged[key]) ? merge(merged[key], value) : value;
+  for (const [key, value] of Object.entries(over))
+    merged[key] = isRecord(value) && isRecord(merged[key]) ? merge(merged[key], value) : value;
   return merged;
 }
 
@@ -139,7 +168,8 @@ async function stamps({ workspace, configFolder }: SettingsPlaces): Promise<stri
 
 const userFile = (configFolder: string) => path.join(configFolder, 'scopecraft', 'config.json');
 const trustFile = (configFolder: string) => path.join(configFolder, 'scopecraft', 'trusted.json');
-const workspaceFile = (workspace: string | undefined) => (workspace === undefined ? undefined : path.join(workspace, '.scopecraft', 'config.json'));
+const workspaceFile = (workspace: string | undefined) =>
+  workspace === undefined ? undefined : path.join(workspace, '.scopecraft', 'config.json');
 const hashOf = (text: string) => createHash('sha256').update(text).digest('hex');
 
 async function textOf(file: string): Promise<string | undefined> {

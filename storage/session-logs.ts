@@ -53,7 +53,8 @@ async function forwards(source: Source, after: Place | undefined, query: LogQuer
         const place = placeOf(entry.seq);
         if (after && run === after.run && place.byte === after.byte && place.nth <= after.nth) continue;
         const wanted = !query.kinds || query.kinds.includes(entry.kind);
-        if (wanted && (entries.length >= query.limit || (entries.length > 0 && entry.text.length > room))) return { entries, cursor, more: true };
+        if (wanted && (entries.length >= query.limit || (entries.length > 0 && entry.text.length > room)))
+          return { entries, cursor, more: true };
         cursor = entry.seq;
         if (!wanted) continue;
         entries.push(cut(entry, room));
@@ -74,7 +75,8 @@ async function fromEnd(source: Source, query: LogQuery): Promise<LogPage> {
       for (const entry of entriesOf(source, run, line).reverse()) {
         cursor ??= entry.seq;
         if (query.kinds && !query.kinds.includes(entry.kind)) continue;
-        if (entries.length >= most || (entries.length > 0 && entry.text.length > room)) return { entries: entries.reverse(), cursor, more: false };
+        if (entries.length >= most || (entries.length > 0 && entry.text.length > room))
+          return { entries: entries.reverse(), cursor, more: false };
         entries.push(cut(entry, room));
         room -= entry.text.length;
       }
@@ -148,12 +150,15 @@ async function readAt(handle: FileHandle, position: number, length: number): Pro
 }
 
 function entriesOf({ read }: Source, run: number, { at, bytes }: Line): LogEntry[] {
-  const text = bytes.subarray(0, LINE_BYTES).toString('utf8') + (bytes.length > LINE_BYTES ? `… (${bytes.length} bytes in this line)` : '');
+  const text =
+    bytes.subarray(0, LINE_BYTES).toString('utf8') + (bytes.length > LINE_BYTES ? `… (${bytes.length} bytes in this line)` : '');
   return read(text.replace(/\r$/, '')).map((entry, nth) => ({ seq: `${run}:${at}.${nth}`, ...entry }));
 }
 
 function cut(entry: LogEntry, length: number): LogEntry {
-  return entry.text.length <= length ? entry : { ...entry, text: `${entry.text.slice(0, length)}… (${entry.text.length} characters)` };
+  return entry.text.length <= length
+    ? entry
+    : { ...entry, text: `${entry.text.slice(0, length)}… (${entry.text.length} characters)` };
 }
 
 async function hasEnded({ folder, runs }: Source, run: number): Promise<boolean> {

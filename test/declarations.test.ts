@@ -78,7 +78,7 @@ describe.each(named)('%s', (name, tool) => {
 
   it('shows rows that its answer has', () => {
     const { properties } = Schema.parse(z.toJSONSchema(tool.output, { io: 'output' }));
-    if (tool.table) expect(Object.keys(properties)).toContain(tool.table.rows);
+    for (const { rows } of tool.tables) expect(Object.keys(properties)).toContain(rows);
   });
 
   it('has its contract committed as it is', async () => {

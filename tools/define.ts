@@ -28,6 +28,8 @@ export interface ToolContext {
 
 /** How a person sees the rows of an answer. */
 export interface Table {
+  /** What the rows are, where an answer has several tables. */
+  readonly title?: string;
   /** Name of the field that holds the rows. */
   readonly rows: string;
   /** Heading → field of a row, or a path such as `cause.kind`. */
@@ -56,7 +58,7 @@ export interface ToolDeclaration<Input extends z.ZodObject, Output extends z.Zod
   readonly handle: (input: z.output<Input>, context: ToolContext) => Promise<z.input<Output>>;
   /** The answer in a sentence. */
   readonly say: (output: z.input<Output>) => string;
-  readonly table?: Table;
+  readonly tables?: readonly Table[];
 }
 
 /** A tool as the doors use it: its types are checked at the border. */
@@ -73,18 +75,18 @@ export interface Tool {
   readonly examples: readonly Readonly<Record<string, unknown>>[];
   /** Checks the arguments, does the work, answers with `summary` in front. Fails with INVALID_INPUT and the codes of `fails`. */
   readonly call: (args: unknown, context: ToolContext) => Promise<Readonly<Record<string, unknown>>>;
-  readonly table: Table | undefined;
+  readonly tables: readonly Table[];
 }
 
 /** Declares a tool. */
 export function defineTool<Input extends z.ZodObject, Output extends z.ZodObject>(
   declaration: ToolDeclaration<Input, Output>,
 ): Tool {
-  const { handle, say, positional = [], table, ...rest } = declaration;
+  const { handle, say, positional = [], tables = [], ...rest } = declaration;
   return {
     ...rest,
     positional,
-    table,
+    tables,
     async call(args, context) {
       const output = await handle(checked(declaration.input, args), context);
       return { summary: say(output), ...output };

@@ -49,7 +49,7 @@ export const eventList = defineTool({
     return { events: [...events], total, nextCursor: events.length > 0 ? String(events.at(-1)?.seq) : after };
   },
   say: ({ events, total }) => `${events.length} of ${total} events.`,
-  table: { rows: 'events', columns: { SEQ: 'seq', AT: 'at', EVENT: 'name', SESSION: 'sessionId' } },
+  tables: [{ rows: 'events', columns: { SEQ: 'seq', AT: 'at', EVENT: 'name', SESSION: 'sessionId' } }],
 });
 
 function seqOf(after: string): number {

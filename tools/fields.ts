@@ -14,7 +14,9 @@ export const since = z.string().max(40).optional().describe('Only from this time
 export const priority = z
   .enum(PRIORITIES)
   .optional()
-  .describe('Who goes first in the line; urgent is refused unless the config allows it. Default: the configured one, usually medium.');
+  .describe(
+    'Who goes first in the line; urgent is refused unless the config allows it. Default: the configured one, usually medium.',
+  );
 export const requestKey = z
   .string()
   .min(1)

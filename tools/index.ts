@@ -9,6 +9,7 @@ import { queuePause } from './queue-pause.ts';
 import { queueResume } from './queue-resume.ts';
 import { queueStatus } from './queue-status.ts';
 import { sessionCancel } from './session-cancel.ts';
+import { sessionConfig } from './session-config.ts';
 import { sessionGet } from './session-get.ts';
 import { sessionList } from './session-list.ts';
 import { sessionLogs } from './session-logs.ts';
@@ -25,6 +26,7 @@ export const TOOLS: readonly Tool[] = [
   sessionCancel,
   queueStatus,
   taskList,
+  sessionConfig,
   queueMove,
   queueClear,
   queuePause,

@@ -8,7 +8,8 @@ const MOST_IDS = 200;
 export const queueClear = defineTool({
   name: 'queue_clear',
   title: 'Clear the line',
-  description: 'Cancel every session that waits in the line, or those of one type. What runs goes on; cancel that with session_cancel. Answers the ids that were cancelled.',
+  description:
+    'Cancel every session that waits in the line, or those of one type. What runs goes on; cancel that with session_cancel. Answers the ids that were cancelled.',
   effect: 'destroys',
   toolset: 'queue',
   input: z.strictObject({ type, reason }),

@@ -8,7 +8,8 @@ import { priority, sessionId } from './fields.ts';
 export const queueMove = defineTool({
   name: 'queue_move',
   title: 'Move a session in the line',
-  description: 'Give a session that waits in the line another priority, or a place (1 is next). Give one of the two. Answers with the session at its new place.',
+  description:
+    'Give a session that waits in the line another priority, or a place (1 is next). Give one of the two. Answers with the session at its new place.',
   effect: 'changes',
   toolset: 'queue',
   input: z.strictObject({
@@ -19,7 +20,10 @@ export const queueMove = defineTool({
   output: SessionView,
   positional: ['sessionId'],
   fails: ['SESSION_NOT_FOUND', 'NOT_QUEUED', 'WORKSPACE_MISSING', 'STORAGE_FAILED'],
-  examples: [],
+  examples: [
+    { sessionId: '{{queued}}', priority: 'high' },
+    { sessionId: '{{queued}}', place: 1 },
+  ],
   async handle({ sessionId, priority, place }, { orchestrator, caller }) {
     if ((priority === undefined) === (place === undefined)) fail('INVALID_INPUT', 'Give either "priority" or "place".');
     return orchestrator.detailed(await orchestrator.move(sessionId, { priority, place }, caller.by));

@@ -6,7 +6,8 @@ import { reason, summary } from './fields.ts';
 export const queuePause = defineTool({
   name: 'queue_pause',
   title: 'Pause the line',
-  description: 'Start no more sessions until queue_resume. What runs goes on, and sessions can still be queued. It stays so over restarts.',
+  description:
+    'Start no more sessions until queue_resume. What runs goes on, and sessions can still be queued. It stays so over restarts.',
   effect: 'changes',
   toolset: 'queue',
   input: z.strictObject({ reason }),

@@ -17,12 +17,27 @@ export const queueStatus = defineTool({
   input: z.strictObject({ type }),
   output: z.looseObject({
     summary,
-    slots: z.looseObject({ total: z.number().int(), taken: z.number().int(), lent: z.number().int().describe('Runs that wait for their own sessions and gave their slot to them.') }),
+    slots: z.looseObject({
+      total: z.number().int(),
+      taken: z.number().int(),
+      lent: z.number().int().describe('Runs that wait for their own sessions and gave their slot to them.'),
+    }),
     isPaused: z.boolean(),
     heldBack: z.string().optional().describe('Why nothing is started, when the machine has no room.'),
-    machine: z.array(z.looseObject({ resourceType: z.string(), currentUsage: z.number(), limit: z.number() })).describe('What was measured of the machine, against its limits.'),
+    machine: z
+      .array(z.looseObject({ resourceType: z.string(), currentUsage: z.number(), limit: z.number() }))
+      .describe('What was measured of the machine, against its limits.'),
     active: z.array(
-      z.looseObject({ id: z.string(), status: z.string(), taskId: z.string(), agent: z.string(), startedAt: z.string().optional(), lent: z.boolean().optional(), memoryBytes: z.number().optional(), cpu: z.number().optional().describe('1 is one core.') }),
+      z.looseObject({
+        id: z.string(),
+        status: z.string(),
+        taskId: z.string(),
+        agent: z.string(),
+        startedAt: z.string().optional(),
+        lent: z.boolean().optional(),
+        memoryBytes: z.number().optional(),
+        cpu: z.number().optional().describe('1 is one core.'),
+      }),
     ),
     line: z
       .array(
@@ -53,20 +68,63 @@ export const queueStatus = defineTool({
       machine: orchestrator.machine().map((reading) => ({ ...reading })),
       active: line.active.filter(isWanted).map(({ sessionId, isLent }) => {
         const { id, status, taskId, agent, runStartedAt } = of(sessionId);
-        return { id, status, taskId, agent, startedAt: runStartedAt === undefined ? undefined : iso(runStartedAt), lent: isLent || undefined, ...measured(orchestrator.usage(sessionId)) };
+        return {
+          id,
+          status,
+          taskId,
+          agent,
+          startedAt: runStartedAt === undefined ? undefined : iso(runStartedAt),
+          lent: isLent || undefined,
+          ...measured(orchestrator.usage(sessionId)),
+        };
       }),
       line: placed.slice(0, MOST_ROWS).map(({ job, at }) => {
         const { id, priority, taskId, queuedAt } = of(job.sessionId);
         const estimated = orchestrator.estimatedStart(id);
         const estimatedStart = estimated === undefined ? undefined : iso(estimated);
-        return { id, position: at + 1, priority, taskId, queuedAt: iso(queuedAt), reason: holdText(holdOf(job, line), at), estimatedStart };
+        return {
+          id,
+          position: at + 1,
+          priority,
+          taskId,
+          queuedAt: iso(queuedAt),
+          reason: holdText(holdOf(job, line), at),
+          estimatedStart,
+        };
       }),
       waiting: placed.length,
     };
   },
   say: ({ slots, waiting, isPaused, heldBack }) =>
     `${slots.taken} of ${slots.total} slots taken, ${waiting} waiting${isPaused ? '; the line is paused' : heldBack ? `; held back: ${heldBack}` : ''}.`,
-  table: { rows: 'line', columns: { PLACE: 'position', SESSION: 'id', PRIORITY: 'priority', QUEUED: 'queuedAt', EXPECTED: 'estimatedStart', WAITS: 'reason' } },
+  tables: [
+    {
+      title: 'RUNNING',
+      rows: 'active',
+      columns: {
+        SESSION: 'id',
+        STATUS: 'status',
+        AGENT: 'agent',
+        TASK: 'taskId',
+        SINCE: 'startedAt',
+        MEMORY: 'memoryBytes',
+        CPU: 'cpu',
+        LENT: 'lent',
+      },
+    },
+    {
+      title: 'WAITING',
+      rows: 'line',
+      columns: {
+        PLACE: 'position',
+        SESSION: 'id',
+        PRIORITY: 'priority',
+        QUEUED: 'queuedAt',
+        EXPECTED: 'estimatedStart',
+        WAITS: 'reason',
+      },
+    },
+  ],
 });
 
 function measured(usage: RunUsage | undefined) {

@@ -58,18 +58,20 @@ export const sessionList = defineTool({
     return { sessions, total: all.length, nextCursor };
   },
   say: ({ sessions, total }) => `${sessions.length} of ${total} session${total === 1 ? '' : 's'}.`,
-  table: {
-    rows: 'sessions',
-    columns: {
-      SESSION: 'id',
-      STATUS: 'status',
-      AGENT: 'agent',
-      PRIORITY: 'priority',
-      PLACE: 'position',
-      WHY: 'cause.kind',
-      TIME: 'durationMs',
-      COST: 'costUsd',
-      QUEUED: 'queuedAt',
+  tables: [
+    {
+      rows: 'sessions',
+      columns: {
+        SESSION: 'id',
+        STATUS: 'status',
+        AGENT: 'agent',
+        PRIORITY: 'priority',
+        PLACE: 'position',
+        WHY: 'cause.kind',
+        TIME: 'durationMs',
+        COST: 'costUsd',
+        QUEUED: 'queuedAt',
+      },
     },
-  },
+  ],
 });

@@ -64,5 +64,5 @@ export const sessionLogs = defineTool({
   },
   say: ({ sessionId, status, entries, more }) =>
     `${entries.length} entries of ${sessionId} (${status})${more ? ', more follow' : ''}.`,
-  table: { rows: 'entries', columns: { AT: 'at', KIND: 'kind', TOOL: 'tool', TEXT: 'text' } },
+  tables: [{ rows: 'entries', columns: { AT: 'at', KIND: 'kind', TOOL: 'tool', TEXT: 'text' } }],
 });

@@ -26,8 +26,16 @@ export const sessionStart = defineTool({
     model: z.string().max(100).regex(/^[^-]/, 'it must not begin with a dash').optional().describe('Model the agent is to use.'),
     cwd: z.string().max(1000).optional().describe('Folder to work in, inside the workspace. Default: the workspace.'),
     timeoutSeconds: z.number().int().min(1).max(604_800).optional().describe('Longest time the agent may run.'),
-    maxCostUsd: z.number().positive().max(10_000).optional().describe('Most it may cost in US dollars, for agents that keep count.'),
-    concurrent: z.boolean().default(false).describe('true: may run beside another session on the same task instead of waiting for it.'),
+    maxCostUsd: z
+      .number()
+      .positive()
+      .max(10_000)
+      .optional()
+      .describe('Most it may cost in US dollars, for agents that keep count.'),
+    concurrent: z
+      .boolean()
+      .default(false)
+      .describe('true: may run beside another session on the same task instead of waiting for it.'),
     notBefore: z.string().max(40).optional().describe('Not to be started before this time, ISO 8601.'),
     requestKey,
   }),

@@ -36,7 +36,13 @@ export const sessionWait = defineTool({
     const ids = [...new Set(sessionIds)];
     const beat = setInterval(() => progress(ids.map((id) => `${id} ${orchestrator.get(id).status}`).join(', ')), 4000);
     try {
-      const request = { sessionIds: ids, until, after: after === undefined ? undefined : seqOf(after), timeoutMs: timeoutSeconds * 1000, signal };
+      const request = {
+        sessionIds: ids,
+        until,
+        after: after === undefined ? undefined : seqOf(after),
+        timeoutMs: timeoutSeconds * 1000,
+        signal,
+      };
       const waited = await orchestrator.wait(request, caller.sessionId);
       const open = ids.filter((id) => !isSettled(orchestrator.get(id)));
       const again = JSON.stringify({ sessionIds: open, after: String(waited.seq) });
@@ -55,10 +61,12 @@ export const sessionWait = defineTool({
   },
   say: ({ sessions, timedOut }) =>
     timedOut ? 'Nothing has settled yet; wait again.' : sessions.map((session) => session.summary).join(' '),
-  table: {
-    rows: 'sessions',
-    columns: { SESSION: 'id', STATUS: 'status', WHY: 'cause.kind', TIME: 'durationMs', COST: 'costUsd', RESULT: 'result' },
-  },
+  tables: [
+    {
+      rows: 'sessions',
+      columns: { SESSION: 'id', STATUS: 'status', WHY: 'cause.kind', TIME: 'durationMs', COST: 'costUsd', RESULT: 'result' },
+    },
+  ],
 });
 
 function seqOf(after: string): number {

@@ -48,10 +48,12 @@ export const taskList = defineTool({
     };
   },
   say: ({ tasks, total }) => `${tasks.length} of ${total} task${total === 1 ? '' : 's'}.`,
-  table: {
-    rows: 'tasks',
-    columns: { TASK: 'taskId', STATUS: 'status', TYPE: 'type', AREA: 'area', SESSION: 'lastSession.status', TITLE: 'title' },
-  },
+  tables: [
+    {
+      rows: 'tasks',
+      columns: { TASK: 'taskId', STATUS: 'status', TYPE: 'type', AREA: 'area', SESSION: 'lastSession.status', TITLE: 'title' },
+    },
+  ],
 });
 
 function below(folder: string, file: string): string {

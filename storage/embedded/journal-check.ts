@@ -30,7 +30,9 @@ export interface JournalCheck {
 }
 
 /** A good event with the file it is in, or a damage where it is. */
-export type Found = { readonly kind: 'event'; readonly file: string; readonly event: StoredEvent } | ({ readonly kind: 'damage' } & Damage);
+export type Found =
+  | { readonly kind: 'event'; readonly file: string; readonly event: StoredEvent }
+  | ({ readonly kind: 'damage' } & Damage);
 
 /** Reads the whole journal. Fails with HUB_VERSION on events of a later version. */
 export async function checkJournal(folder: string): Promise<JournalCheck> {
@@ -51,7 +53,15 @@ export async function checkJournal(folder: string): Promise<JournalCheck> {
 /** All good events in order, and between them what is damaged. Of events that come twice the first counts. `onTorn` is told of a torn end. */
 export async function* findingsOf(folder: string, onTorn: (bytes: number) => void = () => {}): AsyncGenerator<Found> {
   let last: number | undefined;
-  let open: { readonly file: string; readonly line: number; readonly byte: number; readonly bytes: Buffer[]; readonly files: Set<string> } | undefined;
+  let open:
+    | {
+        readonly file: string;
+        readonly line: number;
+        readonly byte: number;
+        readonly bytes: Buffer[];
+        readonly files: Set<string>;
+      }
+    | undefined;
   const segments = await segmentsIn(folder).catch(orNothing([]));
   for (const segment of segments) {
     last ??= segment.first - 1;
@@ -94,4 +104,3 @@ function idsIn(bytes: readonly Buffer[]): string[] {
   const text = bytes.map((one) => one.toString('utf8')).join('\n');
   return [...new Set(Array.from(text.matchAll(/"sessionId":"([A-Za-z0-9._-]{1,128})"/g), ([, id]) => id ?? ''))];
 }
-

@@ -23,7 +23,13 @@ export interface Segment {
 /** A piece of a segment: a good record, or bytes that are none, with the records that are found whole behind them on the same line. */
 export type Piece =
   | { readonly kind: 'record'; readonly json: Buffer; readonly end: number }
-  | { readonly kind: 'damage'; readonly at: number; readonly line: number; readonly bytes: Buffer; readonly records: readonly Buffer[] };
+  | {
+      readonly kind: 'damage';
+      readonly at: number;
+      readonly line: number;
+      readonly bytes: Buffer;
+      readonly records: readonly Buffer[];
+    };
 
 /** The segments of a folder, oldest first. */
 export async function segmentsIn(folder: string): Promise<Segment[]> {
@@ -71,7 +77,11 @@ export function eventOf(json: Buffer): StoredEvent {
   } catch {
     const { name, seq } = Head.parse(value);
     const isKnown = name in EVENTS;
-    if (!isKnown) fail('HUB_VERSION', `Event ${seq} of the journal is a "${name}", which this version does not know: a newer version wrote it.`);
+    if (!isKnown)
+      fail(
+        'HUB_VERSION',
+        `Event ${seq} of the journal is a "${name}", which this version does not know: a newer version wrote it.`,
+      );
     return fail('STORAGE_CORRUPT', `Event ${seq} of the journal, a ${name}, has not the form this version knows.`);
   }
 }
@@ -81,7 +91,9 @@ const Head = z.object({ name: z.string().catch('nothing'), seq: z.number().catch
 /** The JSON of a line whose checksum is right. */
 function checked(line: Buffer): Buffer | undefined {
   const json = line.subarray(CHECKSUM_LENGTH);
-  const isRight = line[CHECKSUM_LENGTH - 1] === 0x20 && crc32(json) === Number.parseInt(line.subarray(0, CHECKSUM_LENGTH - 1).toString('latin1'), 16);
+  const isRight =
+    line[CHECKSUM_LENGTH - 1] === 0x20 &&
+    crc32(json) === Number.parseInt(line.subarray(0, CHECKSUM_LENGTH - 1).toString('latin1'), 16);
   return isRight ? json : undefined;
 }
 
@@ -94,7 +106,10 @@ function recordsIn(bytes: Buffer): Buffer[] {
   return [];
 }
 
-async function* linesOf(file: string, length: number | undefined): AsyncGenerator<{ readonly bytes: Buffer; readonly isWhole: boolean }> {
+async function* linesOf(
+  file: string,
+  length: number | undefined,
+): AsyncGenerator<{ readonly bytes: Buffer; readonly isWhole: boolean }> {
   if (length === 0) return;
   let rest: Buffer = Buffer.alloc(0);
   const end = length === undefined ? {} : { end: length - 1 };

@@ -54,13 +54,28 @@ export async function planRepair(stateDir: string): Promise<RepairPlan> {
     else if ('sessionId' in found.event.data) unknown.add(found.event.data.sessionId);
     state.seq = found.event.seq;
   }
-  const lost = [...(isEmpty ? [] : [before]), ...check.damages, ...(isEmpty ? [] : [behind])].filter(({ from, to }) => to >= from).map(({ from, to }) => ({ from, to }));
+  const lost = [...(isEmpty ? [] : [before]), ...check.damages, ...(isEmpty ? [] : [behind])]
+    .filter(({ from, to }) => to >= from)
+    .map(({ from, to }) => ({ from, to }));
   const named = [...new Set(check.damages.flatMap(({ sessions }) => sessions))];
   const problems = [
-    ...(isEmpty && saved === 'unreadable' ? ['The snapshot cannot be read and the journal is empty: no session is known any more.'] : []),
-    ...check.damages.map(({ file, line, byte, from, to }) => `${file}${line === undefined ? '' : ` is damaged at line ${line}, byte ${byte}`}: ${goneText(from, to)}.`),
-    ...(!isEmpty && before.to >= before.from ? [`The journal begins with event ${check.first} and no snapshot that can be read reaches so far: ${goneText(before.from, before.to)}.`] : []),
-    ...(!isEmpty && behind.to >= behind.from ? [`The journal ends at event ${check.last}, but the snapshot already knows event ${behind.to}: only the history of ${behind.to - behind.from + 1} events is gone.`] : []),
+    ...(isEmpty && saved === 'unreadable'
+      ? ['The snapshot cannot be read and the journal is empty: no session is known any more.']
+      : []),
+    ...check.damages.map(
+      ({ file, line, byte, from, to }) =>
+        `${file}${line === undefined ? '' : ` is damaged at line ${line}, byte ${byte}`}: ${goneText(from, to)}.`,
+    ),
+    ...(!isEmpty && before.to >= before.from
+      ? [
+          `The journal begins with event ${check.first} and no snapshot that can be read reaches so far: ${goneText(before.from, before.to)}.`,
+        ]
+      : []),
+    ...(!isEmpty && behind.to >= behind.from
+      ? [
+          `The journal ends at event ${check.last}, but the snapshot already knows event ${behind.to}: only the history of ${behind.to - behind.from + 1} events is gone.`,
+        ]
+      : []),
   ];
   return {
     check,
@@ -89,10 +104,20 @@ export async function repair(stateDir: string, plan: RepairPlan, clock: Clock): 
   await snapshot.load();
   await snapshot.save(savedState(plan.state));
   const journal = await openJournal(folder);
-  const ledger = await openLedger({ journal, clock, node: 'repair', snapshot, historyLimit: () => Number.POSITIVE_INFINITY, onListenerError: () => {} });
+  const ledger = await openLedger({
+    journal,
+    clock,
+    node: 'repair',
+    snapshot,
+    historyLimit: () => Number.POSITIVE_INFINITY,
+    onListenerError: () => {},
+  });
   for (const sessionId of plan.doubtful) {
     const run = ledger.session(sessionId)?.run ?? 0;
-    await ledger.record({ name: 'session.failed', data: { sessionId, run, cause: { kind: 'lost', reason: 'events of it were damaged on disk and taken out by a repair' } } });
+    await ledger.record({
+      name: 'session.failed',
+      data: { sessionId, run, cause: { kind: 'lost', reason: 'events of it were damaged on disk and taken out by a repair' } },
+    });
   }
   await ledger.close();
   await journal.close();
@@ -103,9 +128,11 @@ export async function repair(stateDir: string, plan: RepairPlan, clock: Clock): 
 async function writeGood(folder: string, { files, check, state }: RepairPlan, clock: Clock): Promise<void> {
   const segments = (await segmentsIn(folder)).toReversed();
   const lines = new Map(files.map((file): [string, string[]] => [file, []]));
-  const put = (event: StoredEvent) => lines.get(segments.find(({ first }) => first <= event.seq)?.file ?? '')?.push(lineOf(event));
+  const put = (event: StoredEvent) =>
+    lines.get(segments.find(({ first }) => first <= event.seq)?.file ?? '')?.push(lineOf(event));
   const fill = (from: number, to: number) => {
-    for (let seq = from; seq <= to; seq++) put({ seq, at: clock.now(), node: 'repair', name: 'journal.lost', data: { why: 'damaged on disk' } });
+    for (let seq = from; seq <= to; seq++)
+      put({ seq, at: clock.now(), node: 'repair', name: 'journal.lost', data: { why: 'damaged on disk' } });
   };
   for await (const found of findingsOf(folder)) {
     if (found.kind === 'damage') fill(found.from, found.to);
@@ -115,7 +142,11 @@ async function writeGood(folder: string, { files, check, state }: RepairPlan, cl
   for (const [file, texts] of lines) await writeAtomic(file, texts.join(''));
 }
 
-async function filesToWrite(folder: string, { damages, events }: JournalCheck, behind: { readonly from: number; readonly to: number }): Promise<string[]> {
+async function filesToWrite(
+  folder: string,
+  { damages, events }: JournalCheck,
+  behind: { readonly from: number; readonly to: number },
+): Promise<string[]> {
   const segments = (await segmentsIn(folder).catch(() => [])).toReversed();
   const files = new Set(damages.flatMap(({ files }) => files));
   for (const { from, to } of [...damages, ...(events > 0 ? [behind] : [])]) {

@@ -146,7 +146,8 @@ export async function openJournal(folder: string, options: JournalOptions = {}):
         waiting.push({ seq: event.seq, line: lineOf(event), resolve, reject });
         if (!isWriting) written = drain();
       }),
-    read: (after = 0) => read({ all: [...segments], isThere: (segment) => segments.some((one) => one === segment), lastBytes: goodBytes, after }),
+    read: (after = 0) =>
+      read({ all: [...segments], isThere: (segment) => segments.some((one) => one === segment), lastBytes: goodBytes, after }),
     extent() {
       const first = segments[0]?.first ?? (last ?? 0) + 1;
       return { first, last: last ?? first - 1, bytes: appended };
@@ -185,7 +186,8 @@ async function* read({ all, isThere, lastBytes, after }: Reading): AsyncGenerato
     if (at < from) continue;
     let next = segment.first;
     // a segment that was trimmed while those before it were read is no gap
-    if (before !== undefined && before + 1 !== next && isThere(all[at - 1])) fail('STORAGE_CORRUPT', `The journal lacks the events ${before + 1} to ${next - 1} before ${segment.file}.`);
+    if (before !== undefined && before + 1 !== next && isThere(all[at - 1]))
+      fail('STORAGE_CORRUPT', `The journal lacks the events ${before + 1} to ${next - 1} before ${segment.file}.`);
     try {
       for await (const piece of piecesOf(segment.file, at === all.length - 1 ? lastBytes : undefined)) {
         if (piece.kind === 'damage') fail('STORAGE_CORRUPT', damageText(segment.file, piece));
@@ -211,7 +213,8 @@ async function mendedEnd(segments: Segment[]): Promise<{ readonly last: number |
   for await (const piece of piecesOf(segment.file)) {
     if (piece.kind === 'damage') damage ??= piece;
     else [bytes, last] = [piece.end, seqOf(piece.json)];
-    if (damage && (piece.kind === 'record' || piece.records.length > 0)) fail('STORAGE_CORRUPT', damageText(segment.file, damage));
+    if (damage && (piece.kind === 'record' || piece.records.length > 0))
+      fail('STORAGE_CORRUPT', damageText(segment.file, damage));
   }
   if (damage) await cutTorn(segment.file, damage.at);
   if (last !== undefined) return { last, bytes };

@@ -3,7 +3,7 @@
 import PQueue, { type Queue, type QueueAddOptions } from 'p-queue';
 import { fail } from '../../core/errors.ts';
 import type { JobQueue } from '../../core/ports.ts';
-import { compareWaiting, type Conditions, type Line, nextJob, type WaitingJob } from '../../core/scheduler.ts';
+import { type Conditions, compareWaiting, type Line, nextJob, type WaitingJob } from '../../core/scheduler.ts';
 
 type Start = () => Promise<unknown>;
 interface LineOptions extends QueueAddOptions {
@@ -29,7 +29,12 @@ export function createEmbeddedQueue({ conditions, onAdmitted, onError }: Embedde
   const line = (): Line => ({
     ...conditions(),
     waiting,
-    active: [...active.values()].map(({ sessionId, taskId, ancestors }) => ({ sessionId, taskId, ancestors, isLent: lent.has(sessionId) })),
+    active: [...active.values()].map(({ sessionId, taskId, ancestors }) => ({
+      sessionId,
+      taskId,
+      ancestors,
+      isLent: lent.has(sessionId),
+    })),
   });
   const take = (sessionId: string): Start | undefined => {
     const at = waiting.findIndex((job) => job.sessionId === sessionId);

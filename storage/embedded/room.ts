@@ -61,7 +61,10 @@ export async function openRoom({ file, minFreeBytes, clock, onChange, freeBytes 
       await rm(file, { force: true });
     }
     if (!hasBallast) tell(`The disk of the state folder is full: ${sizeText(free)} are free.`);
-    else if (free < least) tell(`The disk of the state folder has only ${sizeText(free)} free; at least ${sizeText(least)} must be (storage.minFreeDisk).`);
+    else if (free < least)
+      tell(
+        `The disk of the state folder has only ${sizeText(free)} free; at least ${sizeText(least)} must be (storage.minFreeDisk).`,
+      );
     else tell(undefined);
   };
   const look = async () => {

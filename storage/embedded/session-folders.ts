@@ -17,5 +17,6 @@ export async function removeSessionFolders(stateDir: string, sessionIds: readonl
     });
   }
   const names = await readdir(root).catch(() => []);
-  for (const name of names.filter((name) => name.startsWith(DOOMED))) await rm(path.join(root, name), { recursive: true, force: true });
+  for (const name of names.filter((name) => name.startsWith(DOOMED)))
+    await rm(path.join(root, name), { recursive: true, force: true });
 }

@@ -21,12 +21,20 @@ const VERSION = 1;
 const PIECE_BYTES = 128 * 1024;
 const CHECK = /,"check":"([0-9a-f]{8})"\}\n$/;
 
-const Essentials = z.looseObject({ id: z.string(), status: SessionStatus, taskId: z.string(), createdSeq: z.number(), seq: z.number(), history: z.array(z.unknown()) });
+const Essentials = z.looseObject({
+  id: z.string(),
+  status: SessionStatus,
+  taskId: z.string(),
+  createdSeq: z.number(),
+  seq: z.number(),
+  history: z.array(z.unknown()),
+});
 const Document = z.object({
   version: z.literal(VERSION),
   seq: z.number().int().nonnegative(),
   at: z.number(),
   isPaused: z.boolean().optional(),
+  overrides: z.record(z.string(), z.unknown()).optional(),
   keys: z.array(z.object({ key: z.string(), sessionId: z.string(), digest: z.string(), at: z.number() })),
   // whole as they were written: the checksum vouches for the rest
   sessions: z.array(z.custom<Session>((value) => Essentials.safeParse(value).success)),
@@ -77,7 +85,10 @@ export function peekSnapshot(file: string): Promise<SavedState | 'none' | 'unrea
   return newestReadable(file, async () => {});
 }
 
-async function newestReadable(file: string, putAside: (file: string) => Promise<void>): Promise<SavedState | 'none' | 'unreadable'> {
+async function newestReadable(
+  file: string,
+  putAside: (file: string) => Promise<void>,
+): Promise<SavedState | 'none' | 'unreadable'> {
   let isUnreadable = false;
   for (const candidate of [file, `${file}.bak`]) {
     const found = await readDocument(candidate, putAside);
@@ -86,10 +97,15 @@ async function newestReadable(file: string, putAside: (file: string) => Promise<
   }
   // what an earlier start put aside is still not known
   const names = await readdir(path.dirname(file)).catch(orNothing([]));
-  return isUnreadable || names.some((name) => name.startsWith(`${path.basename(file)}.`) && name.includes('.unreadable-')) ? 'unreadable' : 'none';
+  return isUnreadable || names.some((name) => name.startsWith(`${path.basename(file)}.`) && name.includes('.unreadable-'))
+    ? 'unreadable'
+    : 'none';
 }
 
-async function readDocument(file: string, putAside: (file: string) => Promise<void>): Promise<SavedState | 'none' | 'unreadable'> {
+async function readDocument(
+  file: string,
+  putAside: (file: string) => Promise<void>,
+): Promise<SavedState | 'none' | 'unreadable'> {
   let bytes: Buffer;
   try {
     bytes = await readFile(file);
@@ -99,7 +115,8 @@ async function readDocument(file: string, putAside: (file: string) => Promise<vo
   }
   const value = parsed(bytes);
   const version = z.looseObject({ version: z.number() }).safeParse(value).data?.version ?? 0;
-  if (version > VERSION) fail('HUB_VERSION', `The state in ${file} was saved by a newer version (format ${version}, this one knows ${VERSION}).`);
+  if (version > VERSION)
+    fail('HUB_VERSION', `The state in ${file} was saved by a newer version (format ${version}, this one knows ${VERSION}).`);
   const document = Document.safeParse(value);
   if (document.success) {
     const { version: _version, ...state } = document.data;
@@ -148,8 +165,8 @@ async function writeDocument(file: string, state: SavedState): Promise<number> {
 }
 
 /** The document without its end, in texts of bounded size. */
-function* piecesOf({ seq, at, isPaused = false, keys, sessions }: SavedState): Generator<string> {
-  let text = `{"version":${VERSION},"seq":${seq},"at":${at},"isPaused":${isPaused}`;
+function* piecesOf({ seq, at, isPaused = false, overrides = {}, keys, sessions }: SavedState): Generator<string> {
+  let text = `{"version":${VERSION},"seq":${seq},"at":${at},"isPaused":${isPaused},"overrides":${JSON.stringify(overrides)}`;
   for (const [name, rows] of [['keys', keys] as const, ['sessions', sessions] as const]) {
     text += `,"${name}":[`;
     for (const [nth, row] of rows.entries()) {

@@ -13,6 +13,7 @@ export function isFull(error: unknown): boolean {
 export function storageError(error: unknown, file: string): ScopecraftError {
   if (error instanceof ScopecraftError) return error;
   const code = errnoOf(error);
-  if (isFull(error)) return new ScopecraftError('STORAGE_FULL', `The disk is full: "${file}" could not be written (${code}).`, { file });
+  if (isFull(error))
+    return new ScopecraftError('STORAGE_FULL', `The disk is full: "${file}" could not be written (${code}).`, { file });
   return new ScopecraftError('STORAGE_FAILED', `"${file}" could not be written: ${code ?? 'the write was cut short'}.`, { file });
 }

@@ -18,7 +18,9 @@ describe('a command line', () => {
   });
 
   it('takes arguments, flags, numbers, switches and lists', () => {
-    expect(input('session start', 'fix-login', '--priority=high', '--no-queue', '--timeout-seconds', '60', '--max-cost-usd=0.5')).toEqual({
+    expect(
+      input('session start', 'fix-login', '--priority=high', '--no-queue', '--timeout-seconds', '60', '--max-cost-usd=0.5'),
+    ).toEqual({
       taskId: 'fix-login',
       priority: 'high',
       queue: false,
@@ -26,12 +28,24 @@ describe('a command line', () => {
       maxCostUsd: 0.5,
     });
     expect(input('session wait', 'a', 'b', '--until=all')).toEqual({ sessionIds: ['a', 'b'], until: 'all' });
-    expect(input('session logs', 'a', '--kinds=text,error', '--kinds=result', '--tail=5')).toEqual({ sessionId: 'a', kinds: ['text', 'error', 'result'], tail: 5 });
-    expect(input('session start', '--prompt', '--not a flag'.slice(2), '--agent=demo')).toEqual({ prompt: 'not a flag', agent: 'demo' });
+    expect(input('session logs', 'a', '--kinds=text,error', '--kinds=result', '--tail=5')).toEqual({
+      sessionId: 'a',
+      kinds: ['text', 'error', 'result'],
+      tail: 5,
+    });
+    expect(input('session start', '--prompt', '--not a flag'.slice(2), '--agent=demo')).toEqual({
+      prompt: 'not a flag',
+      agent: 'demo',
+    });
   });
 
   it('takes the flags that all commands have', () => {
-    expect(parseCommand(command('session list'), ['--format=json', '--workspace=/w', '--follow'])).toMatchObject({ format: 'json', workspace: '/w', follow: true, help: false });
+    expect(parseCommand(command('session list'), ['--format=json', '--workspace=/w', '--follow'])).toMatchObject({
+      format: 'json',
+      workspace: '/w',
+      follow: true,
+      help: false,
+    });
     expect(parseCommand(command('session list'), ['--help']).help).toBe(true);
   });
 

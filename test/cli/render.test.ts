@@ -18,7 +18,18 @@ describe('a table', () => {
   });
 
   it('counts wide characters as two columns', () => {
-    expect(tableOf([{ a: '🟡 x', b: 'y' }, { a: 'abcd', b: 'z' }], { A: 'a', B: 'b' }, 80).split('\n').slice(1)).toEqual(['🟡 x  y', 'abcd  z']);
+    expect(
+      tableOf(
+        [
+          { a: '🟡 x', b: 'y' },
+          { a: 'abcd', b: 'z' },
+        ],
+        { A: 'a', B: 'b' },
+        80,
+      )
+        .split('\n')
+        .slice(1),
+    ).toEqual(['🟡 x  y', 'abcd  z']);
   });
 });
 

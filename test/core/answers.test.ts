@@ -2,15 +2,16 @@
 import { describe, expect, it } from 'vitest';
 import { ERRORS, errorView, nearest, ScopecraftError } from '../../core/errors.ts';
 import { PRIORITIES } from '../../core/priority.ts';
-import { timeOf } from '../../core/time.ts';
 import { normalised, slugOf, TASK_ID } from '../../core/task.ts';
+import { timeOf } from '../../core/time.ts';
 import { countsText, eventView } from '../../core/views.ts';
 import { caller, makeEngine } from '../support/engine.ts';
 
 describe('lists', () => {
   it('show sessions newest first, by any of their marks', async () => {
     const engine = await makeEngine();
-    const start = (more: object) => engine.orchestrator.start({ taskId: 'fix-login', type: 'autonomous', queue: true, concurrent: true, ...more }, caller);
+    const start = (more: object) =>
+      engine.orchestrator.start({ taskId: 'fix-login', type: 'autonomous', queue: true, concurrent: true, ...more }, caller);
     const a = (await start({ label: 'x' })).session.id;
     engine.clock.advance(5000);
     const b = (await start({ taskId: 'other', parentId: a })).session.id;
@@ -29,7 +30,10 @@ describe('lists', () => {
 
   it('show events by name, session, task, time and number', async () => {
     const engine = await makeEngine();
-    const { session } = await engine.orchestrator.start({ taskId: 'fix-login', type: 'autonomous', queue: true, concurrent: true, prompt: 'x'.repeat(500) }, caller);
+    const { session } = await engine.orchestrator.start(
+      { taskId: 'fix-login', type: 'autonomous', queue: true, concurrent: true, prompt: 'x'.repeat(500) },
+      caller,
+    );
     engine.clock.advance(1000);
     await engine.orchestrator.start({ taskId: 'other', type: 'autonomous', queue: true, concurrent: true }, caller);
     await engine.settle();
@@ -56,7 +60,10 @@ describe('lists', () => {
 
   it('give the log of a session that is there', async () => {
     const engine = await makeEngine({ log: [{ seq: '1:0.0', kind: 'text', text: 'hi' }] });
-    const { session } = await engine.orchestrator.start({ taskId: 'fix-login', type: 'autonomous', queue: true, concurrent: true }, caller);
+    const { session } = await engine.orchestrator.start(
+      { taskId: 'fix-login', type: 'autonomous', queue: true, concurrent: true },
+      caller,
+    );
     expect((await engine.orchestrator.log(session.id, { limit: 1, characters: 10 })).entries).toHaveLength(1);
   });
 });
@@ -85,7 +92,13 @@ describe('the ledger', () => {
 describe('errors', () => {
   it('each say what to do next', () => {
     for (const [code, { hint }] of Object.entries(ERRORS)) expect(hint, code).toMatch(/^[A-Z].*\.$/s);
-    expect(errorView(new ScopecraftError('NO_SLOT', 'Full.', { n: 1 }))).toEqual({ code: 'NO_SLOT', message: 'Full.', retry: true, hint: ERRORS.NO_SLOT.hint, details: { n: 1 } });
+    expect(errorView(new ScopecraftError('NO_SLOT', 'Full.', { n: 1 }))).toEqual({
+      code: 'NO_SLOT',
+      message: 'Full.',
+      retry: true,
+      hint: ERRORS.NO_SLOT.hint,
+      details: { n: 1 },
+    });
   });
 
   it('find the word that was meant', () => {
@@ -101,14 +114,15 @@ describe('words', () => {
   });
 
   it('make short ids', () => {
-expect(slugOf('Fïx the Lögin!! now')).toBe('fix-the-login-now');
+    expect(slugOf('Fïx the Lögin!! now')).toBe('fix-the-login-now');
     expect(slugOf('***')).toBe('task');
     expect(slugOf('a'.repeat(50))).toHaveLength(32);
   });
 
   it('accept task ids that are names and refuse those that are paths', () => {
     for (const id of ['fix-login', '01_x', 'parent/02_y', 'a.b']) expect(TASK_ID.test(id), id).toBe(true);
-    for (const id of ['../x', '/etc/passwd', 'a/b/c', '', '.hidden', 'a\u0000', 'x/../y']) expect(TASK_ID.test(id), id).toBe(false);
+    for (const id of ['../x', '/etc/passwd', 'a/b/c', '', '.hidden', 'a\u0000', 'x/../y'])
+      expect(TASK_ID.test(id), id).toBe(false);
   });
 
   it('know six priorities, the last kept for the system', () => {

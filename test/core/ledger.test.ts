@@ -1,8 +1,8 @@
 // The ledger over a journal that fails when told to: what is refused is taken back, what has happened is recorded until it can be, and the state is saved and found again.
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ScopecraftError } from '../../core/errors.ts';
-import type { EventDraft, StoredEvent } from '../../core/events.ts';
 import { eventPage } from '../../core/event-page.ts';
+import type { EventDraft, StoredEvent } from '../../core/events.ts';
 import { type Ledger, type LedgerOptions, openLedger } from '../../core/ledger.ts';
 import type { Journal, Room, SavedState, Snapshot } from '../../core/ports.ts';
 import { fakeClock } from '../support/fake-clock.ts';
@@ -13,13 +13,31 @@ const stopped: EventDraft = { name: 'hub.stopped', data: { reason: 'test' } };
 function queued(sessionId: string, more: Partial<Extract<EventDraft, { name: 'session.queued' }>['data']> = {}): EventDraft {
   return {
     name: 'session.queued',
-    data: { sessionId, type: 'autonomous', taskId: `task-of-${sessionId}`, taskTitle: 'T', agent: 'demo', cwd: '/w', priority: 'medium', prompt: 'p', by: 'test', position: 1, ...more },
+    data: {
+      sessionId,
+      type: 'autonomous',
+      taskId: `task-of-${sessionId}`,
+      taskTitle: 'T',
+      agent: 'demo',
+      cwd: '/w',
+      priority: 'medium',
+      prompt: 'p',
+      by: 'test',
+      position: 1,
+      ...more,
+    },
   };
 }
 
 const starting = (sessionId: string): EventDraft => ({ name: 'session.starting', data: { sessionId, run: 1, resume: false } });
-const started = (sessionId: string): EventDraft => ({ name: 'session.started', data: { sessionId, run: 1, process: { pid: 1, startedAt: 'x' } } });
-const completed = (sessionId: string): EventDraft => ({ name: 'session.completed', data: { sessionId, run: 1, cause: { kind: 'done' } } });
+const started = (sessionId: string): EventDraft => ({
+  name: 'session.started',
+  data: { sessionId, run: 1, process: { pid: 1, startedAt: 'x' } },
+});
+const completed = (sessionId: string): EventDraft => ({
+  name: 'session.completed',
+  data: { sessionId, run: 1, cause: { kind: 'done' } },
+});
 
 /** A journal in memory that writes in batches, refuses a batch with all behind it while `refuse` says so, and keeps its promise about numbers. */
 class TestJournal implements Journal {
@@ -156,7 +174,11 @@ describe('a ledger whose journal refuses a write', () => {
     expect([...ledger.sessions()].map(({ id, status }) => `${id} ${status}`)).toEqual(['a queued']);
     journal.refuse = () => undefined;
     await Promise.all([ledger.record(queued('e')), ledger.record(starting('a'))]);
-    expect(journal.events.map(({ seq, name }) => `${seq} ${name}`)).toEqual(['1 session.queued', '2 session.queued', '3 session.starting']);
+    expect(journal.events.map(({ seq, name }) => `${seq} ${name}`)).toEqual([
+      '1 session.queued',
+      '2 session.queued',
+      '3 session.starting',
+    ]);
   });
 
   it('for any other reason than a full disk tells the caller and tries nothing again', async () => {
@@ -173,7 +195,8 @@ describe('a ledger on a full disk', () => {
     const ledger = await opened({ room });
     await ledger.record(queued('a'));
     room.words = 'Only 3 MB are free.';
-    for (const draft of [queued('b'), starting('a')]) await expect(ledger.record(draft)).rejects.toMatchObject({ code: 'STORAGE_FULL', message: 'Only 3 MB are free.' });
+    for (const draft of [queued('b'), starting('a')])
+      await expect(ledger.record(draft)).rejects.toMatchObject({ code: 'STORAGE_FULL', message: 'Only 3 MB are free.' });
     expect(() => ledger.expectRoom()).toThrow('Only 3 MB are free.');
     expect(ledger.roomProblem()).toBe('Only 3 MB are free.');
     // what is no new work still goes
@@ -199,7 +222,8 @@ describe('a ledger on a full disk', () => {
   it('records the end of a run until it can be written; until then the session stays as it was', async () => {
     const room = testRoom();
     const ledger = await opened({ room });
-    for (const draft of [queued('a'), starting('a'), started('a'), queued('b'), starting('b'), started('b')]) await ledger.record(draft);
+    for (const draft of [queued('a'), starting('a'), started('a'), queued('b'), starting('b'), started('b')])
+      await ledger.record(draft);
     journal.refuse = full;
     let done = 0;
     const ends = ['a', 'b'].map((id) => ledger.record(completed(id)).then(() => done++));
@@ -252,12 +276,18 @@ describe('a ledger with a snapshot', () => {
     await ledger.close();
     expect(saves.at(-1)).toMatchObject({ seq: 5001, keys: [{ key: 'k', sessionId: 'a' }] });
     let read = 0;
-    const counting: Journal = { append: (event) => journal.append(event), extent: () => journal.extent(), trim: (upTo) => journal.trim(upTo), close: () => journal.close(), async *read(after) {
-      for await (const event of journal.read(after)) {
-        read++;
-        yield event;
-      }
-    } };
+    const counting: Journal = {
+      append: (event) => journal.append(event),
+      extent: () => journal.extent(),
+      trim: (upTo) => journal.trim(upTo),
+      close: () => journal.close(),
+      async *read(after) {
+        for await (const event of journal.read(after)) {
+          read++;
+          yield event;
+        }
+      },
+    };
     const again = await openLedger({ journal: counting, clock, node: 'n/2', onListenerError: () => {}, snapshot });
     expect([read, again.seq, again.session('late')?.status, again.requestKey('k')?.sessionId]).toEqual([0, 5001, 'queued', 'a']);
   });
@@ -272,7 +302,10 @@ describe('a ledger with a snapshot', () => {
     await turns();
     expect(journal.events.length).toBeGreaterThanOrEqual(4_000);
     expect(journal.events.length).toBeLessThan(6_000);
-    expect(await eventPage(ledger, { limit: 3, after: 0 })).toMatchObject({ events: [{ seq: ledger.first }, {}, {}], total: journal.events.length });
+    expect(await eventPage(ledger, { limit: 3, after: 0 })).toMatchObject({
+      events: [{ seq: ledger.first }, {}, {}],
+      total: journal.events.length,
+    });
   });
 
   it('goes on when the state cannot be saved, and says so', async () => {
@@ -289,7 +322,8 @@ describe('a ledger with a snapshot', () => {
   });
 
   it('takes nothing that is missing for empty', async () => {
-    const events = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, at): StoredEvent => ({ seq: from + at, at: 1, node: 'n', ...stopped }));
+    const events = (from: number, to: number) =>
+      Array.from({ length: to - from + 1 }, (_, at): StoredEvent => ({ seq: from + at, at: 1, node: 'n', ...stopped }));
     const cases = [
       { loaded: 'unreadable', journal: events(5, 9), says: /cannot be read and the journal begins with event 5/ },
       { loaded: 'unreadable', journal: [], says: /cannot be read and the journal is empty/ },
@@ -305,21 +339,29 @@ describe('a ledger with a snapshot', () => {
       set(typeof one.loaded === 'number' ? { seq: one.loaded, at: 1, sessions: [], keys: [] } : one.loaded);
       journal = new TestJournal();
       journal.events = [...one.journal];
-      if (one.says) await expect(opened({ snapshot })).rejects.toMatchObject({ code: 'STORAGE_CORRUPT', message: expect.stringMatching(one.says) });
+      if (one.says)
+        await expect(opened({ snapshot })).rejects.toMatchObject({
+          code: 'STORAGE_CORRUPT',
+          message: expect.stringMatching(one.says),
+        });
       else expect((await opened({ snapshot })).seq).toBe(one.journal.at(-1)?.seq ?? one.loaded);
     }
   });
 
   it('calls an event that cannot follow corruption, not a fault of the server', async () => {
     journal.events = [{ seq: 1, at: 1, node: 'n', ...started('ghost') }];
-    await expect(opened()).rejects.toMatchObject({ code: 'STORAGE_CORRUPT', message: expect.stringContaining('Event 1 of the journal cannot follow') });
+    await expect(opened()).rejects.toMatchObject({
+      code: 'STORAGE_CORRUPT',
+      message: expect.stringContaining('Event 1 of the journal cannot follow'),
+    });
   });
 });
 
 describe('pages of events', () => {
   it('are the newest, or go on behind a number, with and without a filter, from memory and from the journal', async () => {
     const ledger = await opened({ keep: 5 });
-    for (const id of ['a', 'b', 'c']) for (const draft of [queued(id), starting(id), started(id), completed(id)]) await ledger.record(draft);
+    for (const id of ['a', 'b', 'c'])
+      for (const draft of [queued(id), starting(id), started(id), completed(id)]) await ledger.record(draft);
     const page = async (query: Omit<Parameters<typeof eventPage>[1], 'limit'>, limit = 3) => {
       const { events, total } = await eventPage(ledger, { ...query, limit });
       return [events.map(({ seq }) => seq), total];

@@ -16,7 +16,8 @@ async function startedSession(engine: Engine, more: object = {}): Promise<string
   return session.id;
 }
 
-const names = (events: readonly StoredEvent[], id: string) => events.filter(({ data }) => 'sessionId' in data && data.sessionId === id).map(({ name }) => name);
+const names = (events: readonly StoredEvent[], id: string) =>
+  events.filter(({ data }) => 'sessionId' in data && data.sessionId === id).map(({ name }) => name);
 
 describe('a session', () => {
   it('goes from the line to completed and keeps its result', async () => {
@@ -34,7 +35,14 @@ describe('a session', () => {
     await engine.settle();
     expect(names(engine.events, id)).toEqual(['session.queued', 'session.starting', 'session.started', 'session.completed']);
     const view = engine.orchestrator.view(engine.orchestrator.get(id));
-    expect(view).toMatchObject({ status: 'completed', cause: { kind: 'done' }, result: 'done', costUsd: 0.01, turns: 2, durationMs: 1500 });
+    expect(view).toMatchObject({
+      status: 'completed',
+      cause: { kind: 'done' },
+      result: 'done',
+      costUsd: 0.01,
+      turns: 2,
+      durationMs: 1500,
+    });
     expect(view.next).toBeUndefined();
     expect(taken(engine)).toBe(0);
     expect(engine.errors).toEqual([]);
@@ -96,7 +104,10 @@ describe('a session', () => {
   it('fails with the reason when its agent cannot be started', async () => {
     const engine = await makeEngine({ start: () => fail('AGENT_MISSING', 'It went away.') });
     const id = await startedSession(engine);
-    expect(engine.orchestrator.get(id)).toMatchObject({ status: 'failed', cause: { kind: 'spawn_failed', reason: 'It went away.' } });
+    expect(engine.orchestrator.get(id)).toMatchObject({
+      status: 'failed',
+      cause: { kind: 'spawn_failed', reason: 'It went away.' },
+    });
     expect(taken(engine)).toBe(0);
   });
 
@@ -137,7 +148,12 @@ describe('a new hub', () => {
     old.run(running).say({ kind: 'started', process });
     await old.settle();
 
-    const fresh = await makeEngine({ config: { resources: { maxConcurrentSessions: 2 } }, clock, events: old.events, found: (id) => id === running });
+    const fresh = await makeEngine({
+      config: { resources: { maxConcurrentSessions: 2 } },
+      clock,
+      events: old.events,
+      found: (id) => id === running,
+    });
     await fresh.settle();
     expect(fresh.orchestrator.get(running).status).toBe('running');
     expect(fresh.orchestrator.get(begun)).toMatchObject({ status: 'starting', run: 2 });

@@ -18,7 +18,8 @@ async function running(engine: Engine, more: object = {}, by: Caller = caller): 
   await engine.settle();
   return id;
 }
-const one = (config: EngineOptions['config'] = {}) => makeEngine({ config: { ...config, resources: { maxConcurrentSessions: 1, ...config.resources } } });
+const one = (config: EngineOptions['config'] = {}) =>
+  makeEngine({ config: { ...config, resources: { maxConcurrentSessions: 1, ...config.resources } } });
 const status = (engine: Engine, id: string) => engine.orchestrator.get(id).status;
 const view = (engine: Engine, id: string) => engine.orchestrator.detailed(engine.orchestrator.get(id));
 const as = (sessionId: string): Caller => ({ ...caller, sessionId });
@@ -28,7 +29,11 @@ describe('a session in the line', () => {
     const engine = await makeEngine();
     const first = await running(engine);
     const second = await start(engine);
-    expect(view(engine, second)).toMatchObject({ status: 'queued', position: 1, reason: `waits for session ${first}, which works on the same task` });
+    expect(view(engine, second)).toMatchObject({
+      status: 'queued',
+      position: 1,
+      reason: `waits for session ${first}, which works on the same task`,
+    });
     expect(status(engine, await start(engine, { concurrent: true }))).toBe('starting');
     await expect(engine.orchestrator.start({ ...request, queue: false }, caller)).rejects.toMatchObject({ code: 'TASK_BUSY' });
   });
@@ -43,7 +48,9 @@ describe('a session in the line', () => {
     engine.clock.advance(3_000);
     await engine.settle();
     expect(status(engine, id)).toBe('starting');
-    await expect(engine.orchestrator.start({ ...request, notBefore: 'soon' }, caller)).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+    await expect(engine.orchestrator.start({ ...request, notBefore: 'soon' }, caller)).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+    });
   });
 
   it('is told when it may start, from the durations of sessions like those before it', async () => {
@@ -79,9 +86,15 @@ describe('a session in the line', () => {
     expect(order(engine)).toEqual([c, b, a]);
     await engine.orchestrator.move(b, { priority: 'high' }, 'me');
     expect(order(engine)).toEqual([b, c, a]);
-    const fresh = await makeEngine({ events: engine.events, clock: engine.clock, config: { resources: { maxConcurrentSessions: 1 } } });
+    const fresh = await makeEngine({
+      events: engine.events,
+      clock: engine.clock,
+      config: { resources: { maxConcurrentSessions: 1 } },
+    });
     expect(order(fresh)).toEqual([b, c, a]);
-    await expect(engine.orchestrator.move([...engine.runs.keys()][0] ?? '', { place: 1 }, 'me')).rejects.toMatchObject({ code: 'NOT_QUEUED' });
+    await expect(engine.orchestrator.move([...engine.runs.keys()][0] ?? '', { place: 1 }, 'me')).rejects.toMatchObject({
+      code: 'NOT_QUEUED',
+    });
   });
 
   it('is cancelled with all the others when the line is cleared', async () => {
@@ -90,7 +103,8 @@ describe('a session in the line', () => {
     const ids = [await start(engine, prompt('a')), await start(engine, prompt('b'))];
     expect(await engine.orchestrator.clear('interactive', { by: 'me' })).toEqual([]);
     expect(await engine.orchestrator.clear(undefined, { by: 'me', reason: 'over' })).toEqual(ids);
-    for (const id of ids) expect(engine.orchestrator.get(id)).toMatchObject({ status: 'cancelled', cause: { by: 'me', reason: 'over' } });
+    for (const id of ids)
+      expect(engine.orchestrator.get(id)).toMatchObject({ status: 'cancelled', cause: { by: 'me', reason: 'over' } });
     expect(status(engine, first)).toBe('running');
     expect(engine.events.at(-1)).toMatchObject({ name: 'queue.cleared', data: { count: 2 } });
   });
@@ -108,7 +122,10 @@ describe('a session in the line', () => {
     await fresh.orchestrator.resume('me');
     await fresh.settle();
     expect(status(fresh, id)).toBe('starting');
-    expect(fresh.events.filter(({ name }) => name.startsWith('queue.')).map(({ name }) => name)).toEqual(['queue.paused', 'queue.resumed']);
+    expect(fresh.events.filter(({ name }) => name.startsWith('queue.')).map(({ name }) => name)).toEqual([
+      'queue.paused',
+      'queue.resumed',
+    ]);
   });
 
   it('fails when it waited too long, but not while the line is paused', async () => {
@@ -129,8 +146,13 @@ describe('a session in the line', () => {
     const engine = await one({ queue: { maxPerUser: 1 } });
     await running(engine);
     await start(engine, prompt('a'));
-    await expect(engine.orchestrator.start(prompt('b'), caller)).rejects.toMatchObject({ code: 'QUEUE_FULL', message: /1 sessions of a test wait/ });
-    await expect(engine.orchestrator.start({ ...prompt('b'), priority: 'urgent' }, { ...caller, by: 'another' })).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+    await expect(engine.orchestrator.start(prompt('b'), caller)).rejects.toMatchObject({
+      code: 'QUEUE_FULL',
+      message: /1 sessions of a test wait/,
+    });
+    await expect(
+      engine.orchestrator.start({ ...prompt('b'), priority: 'urgent' }, { ...caller, by: 'another' }),
+    ).rejects.toMatchObject({ code: 'INVALID_INPUT' });
     const open = await one({ queue: { allowUrgent: true } });
     await running(open);
     await start(open, { ...prompt('a'), priority: 'highest' });
@@ -182,19 +204,30 @@ describe('delegation', () => {
   });
 
   it('has limits of depth, of children, of the whole tree, and refuses a task that is worked on', async () => {
-    const engine = await makeEngine({ config: { resources: { maxConcurrentSessions: 9 }, delegation: { maxDepth: 1, maxChildren: 2, maxPerRoot: 3 } } });
+    const engine = await makeEngine({
+      config: { resources: { maxConcurrentSessions: 9 }, delegation: { maxDepth: 1, maxChildren: 2, maxPerRoot: 3 } },
+    });
     const root = await running(engine);
     await expect(engine.orchestrator.start(request, as(root))).rejects.toMatchObject({ code: 'TASK_BUSY' });
     const child = await running(engine, { ...prompt('a') }, as(root));
-    await expect(engine.orchestrator.start(prompt('x'), as(child))).rejects.toMatchObject({ code: 'DEPTH_EXCEEDED', message: /1 levels deep/ });
+    await expect(engine.orchestrator.start(prompt('x'), as(child))).rejects.toMatchObject({
+      code: 'DEPTH_EXCEEDED',
+      message: /1 levels deep/,
+    });
     await running(engine, prompt('b'), as(root));
-    await expect(engine.orchestrator.start(prompt('c'), as(root))).rejects.toMatchObject({ code: 'DEPTH_EXCEEDED', message: /2 are allowed/ });
+    await expect(engine.orchestrator.start(prompt('c'), as(root))).rejects.toMatchObject({
+      code: 'DEPTH_EXCEEDED',
+      message: /2 are allowed/,
+    });
     engine.run(child).end(0);
     await engine.settle();
     const third = await running(engine, prompt('c'), as(root));
     engine.run(third).end(0);
     await engine.settle();
-    await expect(engine.orchestrator.start(prompt('d'), as(root))).rejects.toMatchObject({ code: 'DEPTH_EXCEEDED', message: /3 sessions came of/ });
+    await expect(engine.orchestrator.start(prompt('d'), as(root))).rejects.toMatchObject({
+      code: 'DEPTH_EXCEEDED',
+      message: /3 sessions came of/,
+    });
   });
 
   it('cancels descendants first, unless they are to be kept', async () => {
@@ -206,8 +239,20 @@ describe('delegation', () => {
     expect([status(engine, child), status(engine, grandchild)]).toEqual(['stopping', 'running']);
     await engine.orchestrator.cancel(root, { by: 'me' });
     expect([status(engine, root), status(engine, grandchild)]).toEqual(['stopping', 'stopping']);
-    const order = engine.events.filter(({ name }) => name === 'session.stopping').map(({ data }) => ('sessionId' in data ? data.sessionId : ''));
+    const order = engine.events
+      .filter(({ name }) => name === 'session.stopping')
+      .map(({ data }) => ('sessionId' in data ? data.sessionId : ''));
     expect(order).toEqual([child, grandchild, root]);
+  });
+
+  it('lets a session cancel what came of it, and nothing else', async () => {
+    const engine = await makeEngine();
+    const root = await running(engine);
+    const child = await running(engine, prompt('a'), as(root));
+    await expect(engine.orchestrator.cancel(root, { by: 'child', caller: child })).rejects.toMatchObject({
+      code: 'OUTSIDE_TREE',
+    });
+    expect((await engine.orchestrator.cancel(child, { by: 'root', caller: root })).status).toBe('stopping');
   });
 
   it('does not let a child wait for ever for a machine that has no room for it', async () => {
@@ -218,7 +263,9 @@ describe('delegation', () => {
     const wait = engine.orchestrator.wait({ sessionIds: [child], until: 'all', timeoutMs: 60_000 }, parent);
     await engine.settle();
     engine.clock.advance(1000);
-    expect((await wait).sessions).toMatchObject([{ status: 'failed', cause: { kind: 'queue_timeout', reason: 'only 10 MB of memory are free' } }]);
+    expect((await wait).sessions).toMatchObject([
+      { status: 'failed', cause: { kind: 'queue_timeout', reason: 'only 10 MB of memory are free' } },
+    ]);
   });
 });
 
@@ -235,11 +282,21 @@ describe('a retry', () => {
     expect(view(engine, id).reason).toMatch(/^waits until/);
     engine.clock.advance(3_602_000);
     await engine.settle();
-    expect(engine.run(id).spec).toMatchObject({ run: 2, resume: true, conversationId: conversation, prompt: expect.stringContaining('go on from there') });
+    expect(engine.run(id).spec).toMatchObject({
+      run: 2,
+      resume: true,
+      conversationId: conversation,
+      prompt: expect.stringContaining('go on from there'),
+    });
     engine.run(id).end(0);
     await engine.settle();
     expect(engine.orchestrator.get(id)).toMatchObject({ status: 'completed', cause: { kind: 'done' } });
-    expect(engine.orchestrator.get(id).history.map(({ text }) => text).join('\n')).toContain('is tried again after');
+    expect(
+      engine.orchestrator
+        .get(id)
+        .history.map(({ text }) => text)
+        .join('\n'),
+    ).toContain('is tried again after');
   });
 
   it('begins anew where nothing was said, or where resuming is off', async () => {

@@ -6,7 +6,8 @@ import type { Session } from '../../core/session.ts';
 import { caller, type Engine, makeEngine } from '../support/engine.ts';
 
 const DAY = 86_400_000;
-const policy = (over: Partial<Config['cleanup']> = {}) => Config.parse({ cleanup: { retainSessionLogsForMs: 10 * DAY, keepSessions: 100, cleanupIntervalMs: 60_000, ...over } }).cleanup;
+const policy = (over: Partial<Config['cleanup']> = {}) =>
+  Config.parse({ cleanup: { retainSessionLogsForMs: 10 * DAY, keepSessions: 100, cleanupIntervalMs: 60_000, ...over } }).cleanup;
 const now = 100 * DAY;
 
 let made = 0;
@@ -60,7 +61,9 @@ describe('what is to be removed', () => {
     const gone = session({ settledAt });
     const newest = session({ settledAt });
     const other = session({ settledAt, taskId: 'other' });
-    expect(removed([runs, waits, pinned, gone, newest, other], { keepSessions: 0 }, ({ id }) => id === pinned.id)).toEqual([`${gone.id} age`]);
+    expect(removed([runs, waits, pinned, gone, newest, other], { keepSessions: 0 }, ({ id }) => id === pinned.id)).toEqual([
+      `${gone.id} age`,
+    ]);
   });
 
   it('is never a session above one that has not settled, however far, and is it when that has', () => {
@@ -85,10 +88,15 @@ describe('what is to be removed', () => {
 
 describe('cleaning up', () => {
   async function withSessions(count: number): Promise<{ engine: Engine; ids: string[] }> {
-    const engine = await makeEngine({ config: { cleanup: { cleanupIntervalMs: 60_000, retainSessionLogsForMs: 10 * DAY, keepSessions: 2 } } });
+    const engine = await makeEngine({
+      config: { cleanup: { cleanupIntervalMs: 60_000, retainSessionLogsForMs: 10 * DAY, keepSessions: 2 } },
+    });
     const ids: string[] = [];
     for (let n = 0; n < count; n++) {
-      const { session } = await engine.orchestrator.start({ taskId: 'fix-login', type: 'autonomous', queue: true, requestKey: `k-${n}` }, caller);
+      const { session } = await engine.orchestrator.start(
+        { taskId: 'fix-login', type: 'autonomous', queue: true, requestKey: `k-${n}` },
+        caller,
+      );
       await engine.settle();
       engine.run(session.id).say({ kind: 'started', process: { pid: 1, startedAt: 'x' } });
       engine.run(session.id).end(0);
@@ -101,12 +109,19 @@ describe('cleaning up', () => {
   it('removes by the clock, as facts, with the folders after them', async () => {
     const { engine, ids } = await withSessions(4);
     const folders: string[] = [];
-    const retention = startRetention({ ...engine, settings: { current: () => engine.settings.config }, removeFolders: async (gone) => void folders.push(...gone), onError: (error) => engine.errors.push(error) });
+    const retention = startRetention({
+      ...engine,
+      settings: { current: () => engine.settings.config },
+      removeFolders: async (gone) => void folders.push(...gone),
+      onError: (error) => engine.errors.push(error),
+    });
     engine.clock.advance(60_000);
     await engine.settle();
     expect([...engine.ledger.sessions()].map(({ id }) => id)).toEqual(ids.slice(2));
     expect(folders).toEqual(ids.slice(0, 2));
-    expect(engine.events.filter(({ name }) => name === 'session.removed').map(({ data }) => data)).toEqual(ids.slice(0, 2).map((sessionId) => ({ sessionId, reason: 'count' })));
+    expect(engine.events.filter(({ name }) => name === 'session.removed').map(({ data }) => data)).toEqual(
+      ids.slice(0, 2).map((sessionId) => ({ sessionId, reason: 'count' })),
+    );
     engine.clock.advance(11 * DAY);
     await engine.settle();
     engine.clock.advance(60_000);
@@ -121,7 +136,12 @@ describe('cleaning up', () => {
   it('does nothing by itself where that is off, and does it when asked', async () => {
     const { engine } = await withSessions(4);
     engine.settings.config.cleanup.autoCleanupCompletedSessions = false;
-    const retention = startRetention({ ...engine, settings: { current: () => engine.settings.config }, removeFolders: async () => {}, onError: () => {} });
+    const retention = startRetention({
+      ...engine,
+      settings: { current: () => engine.settings.config },
+      removeFolders: async () => {},
+      onError: () => {},
+    });
     engine.clock.advance(600_000);
     await engine.settle();
     expect([...engine.ledger.sessions()]).toHaveLength(4);
@@ -134,9 +154,15 @@ describe('cleaning up', () => {
 
   it('keeps the request key of a removed session for as long as sessions are kept, so that a late retry starts nothing', async () => {
     const { engine, ids } = await withSessions(3);
-    const retention = startRetention({ ...engine, settings: { current: () => engine.settings.config }, removeFolders: async () => {}, onError: () => {} });
+    const retention = startRetention({
+      ...engine,
+      settings: { current: () => engine.settings.config },
+      removeFolders: async () => {},
+      onError: () => {},
+    });
     expect(await retention.sweep()).toEqual(ids.slice(0, 1));
-    const again = () => engine.orchestrator.start({ taskId: 'fix-login', type: 'autonomous', queue: true, requestKey: 'k-0' }, caller);
+    const again = () =>
+      engine.orchestrator.start({ taskId: 'fix-login', type: 'autonomous', queue: true, requestKey: 'k-0' }, caller);
     await expect(again()).rejects.toMatchObject({ code: 'SESSION_NOT_FOUND', message: expect.stringContaining(ids[0] ?? '') });
     engine.clock.advance(11 * DAY);
     await engine.settle();
@@ -148,13 +174,23 @@ describe('cleaning up', () => {
 
   it('goes on with folders that a crash left behind, and tells of what it cannot do', async () => {
     const { engine, ids } = await withSessions(3);
-    const first = startRetention({ ...engine, settings: { current: () => engine.settings.config }, removeFolders: async (gone) => (gone.length > 0 ? Promise.reject(new Error('EBUSY')) : undefined), onError: (error) => engine.errors.push(error) });
+    const first = startRetention({
+      ...engine,
+      settings: { current: () => engine.settings.config },
+      removeFolders: async (gone) => (gone.length > 0 ? Promise.reject(new Error('EBUSY')) : undefined),
+      onError: (error) => engine.errors.push(error),
+    });
     engine.clock.advance(60_000);
     await engine.settle();
     expect(engine.errors).toEqual([new Error('EBUSY')]);
     first.close();
     const folders: string[] = [];
-    const second = startRetention({ ...engine, settings: { current: () => engine.settings.config }, removeFolders: async (gone) => void folders.push(...gone), onError: () => {} });
+    const second = startRetention({
+      ...engine,
+      settings: { current: () => engine.settings.config },
+      removeFolders: async (gone) => void folders.push(...gone),
+      onError: () => {},
+    });
     expect(await second.sweep()).toEqual([]);
     expect(folders).toEqual(ids.slice(0, 1));
     second.close();

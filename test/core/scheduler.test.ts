@@ -3,14 +3,18 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PRIORITIES } from '../../core/priority.ts';
 import { compareWaiting, holdOf, holdText, type Line, nextJob, type WaitingJob } from '../../core/scheduler.ts';
-import { type Plan, RULES, type Rules, simulate, type Step } from '../support/simulation.ts';
+import { type Plan, RULES, type Rules, type Step, simulate } from '../support/simulation.ts';
 
 const RUNS = Number(process.env.SCOPECRAFT_HISTORIES ?? 10_000);
 const SEED = process.env.SCOPECRAFT_SEED === undefined ? undefined : Number(process.env.SCOPECRAFT_SEED);
 
 const priority = fc.constantFrom('lowest', 'low', 'medium', 'high', 'highest');
 const plan = (depth: number): fc.Arbitrary<Plan> =>
-  fc.record({ priority, children: depth === 0 ? fc.constant([]) : fc.array(plan(depth - 1), { maxLength: 2 }), givesUpWaiting: fc.boolean() });
+  fc.record({
+    priority,
+    children: depth === 0 ? fc.constant([]) : fc.array(plan(depth - 1), { maxLength: 2 }),
+    givesUpWaiting: fc.boolean(),
+  });
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 5, arbitrary: fc.record({ kind: fc.constant('start' as const), plan: plan(2) }) },
   { weight: 12, arbitrary: fc.record({ kind: fc.constant('work' as const), pick: fc.nat(20) }) },
@@ -24,14 +28,25 @@ const holds = (rules: Rules) => fc.property(history, ([steps, cap]) => simulate(
 const BROKEN: Readonly<Record<string, Partial<Rules>>> = {
   'no fence': { fences: false },
   'one slot too many': { next: (line) => nextJob({ ...line, cap: line.cap + 1 }) },
-  'last in first out within a priority': { compare: (a, b) => a.key - b.key || b.seq - a.seq || 0, next: (line) => nextJob({ ...line, waiting: line.waiting.toSorted((a, b) => a.priority === b.priority ? b.seq - a.seq : a.key - b.key) }) },
+  'last in first out within a priority': {
+    compare: (a, b) => a.key - b.key || b.seq - a.seq || 0,
+    next: (line) =>
+      nextJob({ ...line, waiting: line.waiting.toSorted((a, b) => (a.priority === b.priority ? b.seq - a.seq : a.key - b.key)) }),
+  },
   'lending lost': { lends: false },
   'runs forgotten in a crash': { adopts: false },
   'cancelled but still in the line': { removes: false },
   'priorities upside down': { compare: (a, b) => compareWaiting(b, a) },
   'pause ignored': { next: (line) => nextJob({ ...line, isPaused: false }) },
   'no aging': { compare: (a, b) => PRIORITIES.indexOf(b.priority) - PRIORITIES.indexOf(a.priority) || a.seq - b.seq },
-  'lent slots open to strangers': { next: (line) => nextJob({ ...line, active: line.active.filter(({ isLent }) => !isLent), waiting: line.waiting.map((job) => ({ ...job, ancestors: [] })) }) },
+  'lent slots open to strangers': {
+    next: (line) =>
+      nextJob({
+        ...line,
+        active: line.active.filter(({ isLent }) => !isLent),
+        waiting: line.waiting.map((job) => ({ ...job, ancestors: [] })),
+      }),
+  },
 };
 
 describe('the scheduler', () => {
@@ -45,7 +60,16 @@ describe('the scheduler', () => {
   });
 });
 
-const job = (sessionId: string, more: Partial<WaitingJob> = {}): WaitingJob => ({ sessionId, priority: 'medium', key: 0, seq: 1, taskId: sessionId, concurrent: false, ancestors: [], ...more });
+const job = (sessionId: string, more: Partial<WaitingJob> = {}): WaitingJob => ({
+  sessionId,
+  priority: 'medium',
+  key: 0,
+  seq: 1,
+  taskId: sessionId,
+  concurrent: false,
+  ancestors: [],
+  ...more,
+});
 const line = (more: Partial<Line>): Line => ({ waiting: [], active: [], cap: 1, now: 1000, isPaused: false, ...more });
 const run = (sessionId: string, more: object = {}) => ({ sessionId, taskId: sessionId, ancestors: [], isLent: false, ...more });
 
@@ -54,11 +78,19 @@ describe('what a session waits for', () => {
     [job('a'), line({}), 'is about to start'],
     [job('a'), line({ isPaused: true }), 'the line is paused'],
     [job('a', { notBefore: 2000 }), line({}), 'waits until 1970-01-01T00:00:02.000Z'],
-    [job('a', { taskId: 't' }), line({ cap: 2, active: [run('b', { taskId: 't' })] }), 'waits for session b, which works on the same task'],
+    [
+      job('a', { taskId: 't' }),
+      line({ cap: 2, active: [run('b', { taskId: 't' })] }),
+      'waits for session b, which works on the same task',
+    ],
     [job('a', { taskId: 't', concurrent: true }), line({ cap: 2, active: [run('b', { taskId: 't' })] }), 'is about to start'],
     [job('a'), line({ active: [run('b')] }), 'waits for a slot: 1 of 1 taken'],
     [job('a'), line({ guard: 'only 10 MB of memory are free' }), 'waits: only 10 MB of memory are free'],
-    [job('a'), line({ hold: () => 'the budget of the day is used up' }), 'waits: the budget of the day is used up'],
+    [
+      job('a'),
+      line({ hold: () => ({ reason: 'the budget of the day is used up', isFinal: false }) }),
+      'waits: the budget of the day is used up',
+    ],
     [job('a', { ancestors: ['p'] }), line({ active: [run('p', { isLent: true })] }), 'is about to start'],
     [job('a'), line({ active: [run('p', { isLent: true })] }), 'waits for a slot: 0 of 1 taken'],
   ])('%#', (waiting, state, words) => {

@@ -1,6 +1,6 @@
 // The state table of sessions: every move that is allowed, none that is not, and the history it leaves.
 import { describe, expect, it } from 'vitest';
-import { type EventDraft, EVENTS, matchesName, parseEvent, type StoredEvent } from '../../core/events.ts';
+import { EVENTS, type EventDraft, matchesName, parseEvent, type StoredEvent } from '../../core/events.ts';
 import { causeText, oneLine } from '../../core/history.ts';
 import { apply, isActive, isSettled, type Session, STATUSES } from '../../core/session.ts';
 
@@ -12,16 +12,33 @@ const end = { sessionId: 's', run: 1, cause: { kind: 'done' as const } };
 const MOVES: Readonly<Record<string, EventDraft>> = {
   queued: {
     name: 'session.queued',
-    data: { sessionId: 's', type: 'autonomous', taskId: 't', taskTitle: 'T', agent: 'demo', cwd: '/w', priority: 'medium', prompt: 'p', by: 'me', position: 1 },
+    data: {
+      sessionId: 's',
+      type: 'autonomous',
+      taskId: 't',
+      taskTitle: 'T',
+      agent: 'demo',
+      cwd: '/w',
+      priority: 'medium',
+      prompt: 'p',
+      by: 'me',
+      position: 1,
+    },
   },
-  requeued: { name: 'session.requeued', data: { sessionId: 's', run: 1, cause: { kind: 'lost' }, notBefore: 5000, orderKey: 1, resume: true } },
+  requeued: {
+    name: 'session.requeued',
+    data: { sessionId: 's', run: 1, cause: { kind: 'lost' }, notBefore: 5000, orderKey: 1, resume: true },
+  },
   moved: { name: 'queue.moved', data: { sessionId: 's', priority: 'high', orderKey: 7, orderSeq: 1, by: 'me' } },
   starting: { name: 'session.starting', data: { sessionId: 's', run: 1, conversationId: 'c', resume: false } },
   started: { name: 'session.started', data: { sessionId: 's', run: 1, process } },
   resumed: { name: 'session.resumed', data: { sessionId: 's', run: 1 } },
   prompted: { name: 'session.prompted', data: { sessionId: 's', prompt: 'more\nplease', by: 'me' } },
   stopping: { name: 'session.stopping', data: { sessionId: 's', cause: { kind: 'cancelled', by: 'me', reason: 'why' } } },
-  completed: { name: 'session.completed', data: { ...end, result: { text: 'fine\nindeed', isError: false, costUsd: 0.5, turns: 1 } } },
+  completed: {
+    name: 'session.completed',
+    data: { ...end, result: { text: 'fine\nindeed', isError: false, costUsd: 0.5, turns: 1 } },
+  },
   failed: { name: 'session.failed', data: { ...end, cause: { kind: 'agent_error', exitCode: 2, reason: 'boom' } } },
   cancelled: { name: 'session.cancelled', data: { ...end, cause: { kind: 'cancelled', by: 'me' } } },
   lost: { name: 'session.lost', data: { ...end, cause: { kind: 'lost' } } },
@@ -42,8 +59,25 @@ const WAYS: Readonly<Record<string, readonly string[]>> = {
 /** Status → what may follow, with the status it leads to. */
 const ALLOWED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   queued: { starting: 'starting', moved: 'queued', prompted: 'queued', failed: 'failed', cancelled: 'cancelled' },
-  starting: { starting: 'starting', requeued: 'queued', started: 'running', resumed: 'running', prompted: 'starting', stopping: 'stopping', completed: 'completed', failed: 'failed', lost: 'lost' },
-  running: { prompted: 'running', requeued: 'queued', stopping: 'stopping', completed: 'completed', failed: 'failed', lost: 'lost' },
+  starting: {
+    starting: 'starting',
+    requeued: 'queued',
+    started: 'running',
+    resumed: 'running',
+    prompted: 'starting',
+    stopping: 'stopping',
+    completed: 'completed',
+    failed: 'failed',
+    lost: 'lost',
+  },
+  running: {
+    prompted: 'running',
+    requeued: 'queued',
+    stopping: 'stopping',
+    completed: 'completed',
+    failed: 'failed',
+    lost: 'lost',
+  },
   stopping: { prompted: 'stopping', failed: 'failed', cancelled: 'cancelled', lost: 'lost' },
   completed: { queued: 'queued', prompted: 'completed' },
   failed: { queued: 'queued', prompted: 'failed' },
@@ -52,7 +86,8 @@ const ALLOWED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 };
 
 const draft = (move: string): EventDraft => MOVES[move] ?? { name: 'hub.stopped', data: { reason: move } };
-const at = (status: string): Session | undefined => (WAYS[status] ?? []).reduce<Session | undefined>((session, move) => apply(session, event(draft(move))), undefined);
+const at = (status: string): Session | undefined =>
+  (WAYS[status] ?? []).reduce<Session | undefined>((session, move) => apply(session, event(draft(move))), undefined);
 
 describe('a session', () => {
   const pairs = Object.keys(WAYS).flatMap((status) => Object.keys(MOVES).map((move) => [status, move] as const));
@@ -69,11 +104,15 @@ describe('a session', () => {
   });
 
   it('holds a slot or has settled or waits, never two of them', () => {
-    for (const status of STATUSES) expect([isActive({ status }), isSettled({ status }), status === 'queued'].filter(Boolean)).toHaveLength(1);
+    for (const status of STATUSES)
+      expect([isActive({ status }), isSettled({ status }), status === 'queued'].filter(Boolean)).toHaveLength(1);
   });
 
   it('keeps a line of history for each change that a person wants to see', () => {
-    const told = ['queued', 'starting', 'started', 'prompted', 'stopping', 'failed'].reduce<Session | undefined>((session, move) => apply(session, event(draft(move))), undefined);
+    const told = ['queued', 'starting', 'started', 'prompted', 'stopping', 'failed'].reduce<Session | undefined>(
+      (session, move) => apply(session, event(draft(move))),
+      undefined,
+    );
     expect(told?.history.map(({ text }) => text)).toEqual([
       'Session queued by me with priority medium',
       'Session started with autonomous mode (agent demo)',

@@ -14,7 +14,13 @@ const WRONG: readonly [string, object, string, RegExp, EngineOptions?][] = [
   ['an unknown task', { taskId: 'fix-logn' }, 'TASK_NOT_FOUND', /Did you mean "fix-login"\?/],
   ['an unknown agent', { agent: 'dmeo' }, 'AGENT_UNKNOWN', /Did you mean "demo"\? Declared are: claude, demo/],
   ['a name of the prototype as agent', { agent: 'constructor' }, 'AGENT_UNKNOWN', /no agent "constructor"/],
-  ['an agent that is not installed', { agent: 'gone' }, 'AGENT_MISSING', /"missing" of agent "gone"/, { config: { agents: { gone: { kind: 'command', command: 'missing' } } } }],
+  [
+    'an agent that is not installed',
+    { agent: 'gone' },
+    'AGENT_MISSING',
+    /"missing" of agent "gone"/,
+    { config: { agents: { gone: { kind: 'command', command: 'missing' } } } },
+  ],
   ['an unknown parent', { parentId: 'nobody' }, 'SESSION_NOT_FOUND', /"nobody"/],
   ['a folder outside', { cwd: '/etc' }, 'PATH_OUTSIDE', /"\/etc"/],
 ];
@@ -31,13 +37,18 @@ describe('starting a session', () => {
   it('refuses while a config file has problems, and names them all', async () => {
     const engine = await makeEngine();
     engine.settings.problems.push('First.', 'Second.');
-    await expect(engine.orchestrator.start(request, caller)).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: 'First. Second.' });
+    await expect(engine.orchestrator.start(request, caller)).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: 'First. Second.',
+    });
   });
 
   it('does not run an agent that an untrusted config declares', async () => {
     const engine = await makeEngine();
     engine.settings.untrusted.push('plain');
-    await expect(engine.orchestrator.start({ ...request, agent: 'plain' }, caller)).rejects.toMatchObject({ code: 'CONFIG_UNTRUSTED' });
+    await expect(engine.orchestrator.start({ ...request, agent: 'plain' }, caller)).rejects.toMatchObject({
+      code: 'CONFIG_UNTRUSTED',
+    });
   });
 
   it('starts now or not at all when it is not to be queued', async () => {
@@ -51,12 +62,18 @@ describe('starting a session', () => {
     const engine = await makeEngine({ config: { resources: { maxConcurrentSessions: 1, maxQueueSize: 1 } } });
     await engine.orchestrator.start(request, caller);
     await engine.orchestrator.start(request, caller);
-    await expect(engine.orchestrator.start(request, caller)).rejects.toMatchObject({ code: 'QUEUE_FULL', message: /1 sessions wait/ });
+    await expect(engine.orchestrator.start(request, caller)).rejects.toMatchObject({
+      code: 'QUEUE_FULL',
+      message: /1 sessions wait/,
+    });
   });
 
   it('makes a task for a prompt that comes alone', async () => {
     const engine = await makeEngine();
-    const { session } = await engine.orchestrator.start({ ...request, taskId: undefined, prompt: 'Say "hello", please!\nThen stop.' }, caller);
+    const { session } = await engine.orchestrator.start(
+      { ...request, taskId: undefined, prompt: 'Say "hello", please!\nThen stop.' },
+      caller,
+    );
     expect(session.taskId).toMatch(/^say-hello-please-x/);
     expect((await engine.orchestrator.task(session.taskId)).body).toContain('Then stop.');
   });
@@ -69,12 +86,16 @@ describe('starting a session', () => {
 
   it('makes one session of twenty calls with the same key at once', async () => {
     const engine = await makeEngine();
-    const started = await Promise.all(Array.from({ length: 20 }, () => engine.orchestrator.start({ ...request, requestKey: 'k' }, caller)));
+    const started = await Promise.all(
+      Array.from({ length: 20 }, () => engine.orchestrator.start({ ...request, requestKey: 'k' }, caller)),
+    );
     expect(new Set(started.map(({ session }) => session.id)).size).toBe(1);
     const later = await makeEngine({ events: engine.events, clock: engine.clock });
     const again = await later.orchestrator.start({ ...request, requestKey: 'k' }, caller);
     expect(again.session.id).toBe(started[0]?.session.id);
-    await expect(later.orchestrator.start({ ...request, taskId: 'other', requestKey: 'k' }, caller)).rejects.toMatchObject({ code: 'REQUEST_KEY_REUSED' });
+    await expect(later.orchestrator.start({ ...request, taskId: 'other', requestKey: 'k' }, caller)).rejects.toMatchObject({
+      code: 'REQUEST_KEY_REUSED',
+    });
     expect([...later.ledger.sessions()]).toHaveLength(1);
   });
 

@@ -5,7 +5,10 @@ import { caller, type Engine, makeEngine } from '../support/engine.ts';
 async function three(engine: Engine): Promise<string[]> {
   const ids: string[] = [];
   for (let n = 0; n < 3; n++) {
-    const { session } = await engine.orchestrator.start({ taskId: 'fix-login', type: 'autonomous', queue: true, concurrent: true }, caller);
+    const { session } = await engine.orchestrator.start(
+      { taskId: 'fix-login', type: 'autonomous', queue: true, concurrent: true },
+      caller,
+    );
     ids.push(session.id);
   }
   await engine.settle();
@@ -20,7 +23,11 @@ describe('waiting', () => {
     engine.run(b).end(0);
     const answer = await first;
     expect(answer.timedOut).toBe(false);
-    expect(answer.sessions.map(({ id, status }) => [id, status])).toEqual([[a, 'starting'], [b, 'completed'], [c, 'starting']]);
+    expect(answer.sessions.map(({ id, status }) => [id, status])).toEqual([
+      [a, 'starting'],
+      [b, 'completed'],
+      [c, 'starting'],
+    ]);
     const second = engine.orchestrator.wait({ sessionIds: [a, b, c], until: 'any', after: answer.seq, timeoutMs: 1000 });
     engine.run(c).end(0);
     expect((await second).sessions.map(({ id }) => id)).toEqual([c]);
@@ -53,7 +60,10 @@ describe('waiting', () => {
     const [a = ''] = await three(engine);
     engine.run(a).end(0);
     await engine.settle();
-    expect(await engine.orchestrator.wait({ sessionIds: [a], until: 'any', timeoutMs: 1000 })).toMatchObject({ timedOut: false, sessions: [{ status: 'completed' }] });
+    expect(await engine.orchestrator.wait({ sessionIds: [a], until: 'any', timeoutMs: 1000 })).toMatchObject({
+      timedOut: false,
+      sessions: [{ status: 'completed' }],
+    });
   });
 
   it('ends after its time with nothing lost', async () => {
@@ -73,11 +83,15 @@ describe('waiting', () => {
     caller.abort();
     await expect(waited).rejects.toMatchObject({ code: 'CANCELLED' });
     expect(engine.orchestrator.get(a).status).toBe('starting');
-    await expect(engine.orchestrator.wait({ sessionIds: [a], until: 'any', timeoutMs: 1000, signal: caller.signal })).rejects.toMatchObject({ code: 'CANCELLED' });
+    await expect(
+      engine.orchestrator.wait({ sessionIds: [a], until: 'any', timeoutMs: 1000, signal: caller.signal }),
+    ).rejects.toMatchObject({ code: 'CANCELLED' });
   });
 
   it('refuses a session that is not there', async () => {
     const engine = await makeEngine();
-    await expect(engine.orchestrator.wait({ sessionIds: ['nobody'], until: 'any', timeoutMs: 1 })).rejects.toMatchObject({ code: 'SESSION_NOT_FOUND' });
+    await expect(engine.orchestrator.wait({ sessionIds: ['nobody'], until: 'any', timeoutMs: 1 })).rejects.toMatchObject({
+      code: 'SESSION_NOT_FOUND',
+    });
   });
 });

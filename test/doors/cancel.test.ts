@@ -11,7 +11,10 @@ let client: TestClient;
 
 beforeAll(async () => {
   model = await startStubModel();
-  workspace = await makeWorkspace({ modelUrl: model.url, userConfig: { agents: { claude: { kind: 'claude', command: 'claude', tools: ['Bash'] } } } });
+  workspace = await makeWorkspace({
+    modelUrl: model.url,
+    userConfig: { agents: { claude: { kind: 'claude', command: 'claude', tools: ['Bash'] } } },
+  });
   client = await connect('modern', { env: workspace.env, cwd: workspace.path });
 });
 
@@ -41,7 +44,10 @@ describe('cancelling Claude Code that runs `sleep 600`', () => {
     const { id } = await client.call('session_start', { prompt, agent: 'claude' });
     await expect.poll(() => processesOf(String(id)), { timeout: 15_000 }).toContain('sleep 600');
     const asked = performance.now();
-    const cancelled = await sc(['session', 'cancel', String(id), '--reason', 'enough of it'], { env: workspace.env, cwd: workspace.path });
+    const cancelled = await sc(['session', 'cancel', String(id), '--reason', 'enough of it'], {
+      env: workspace.env,
+      cwd: workspace.path,
+    });
     expect(cancelled.stdout).toMatch(/is stopping: cancelled by sc: enough of it/);
     await expect.poll(() => processesOf(String(id)), { timeout: 10_000, interval: 50 }).toEqual([]);
     expect(performance.now() - asked).toBeLessThan(8000);

@@ -10,12 +10,25 @@ import { DOOR, PROJECT } from '../support/project.ts';
 import { type StubModel, startStubModel } from '../support/stub-model.ts';
 import { makeWorkspace, type Workspace } from '../support/workspace.ts';
 
-const TASK = (lines: string) => `# Write a file\n\n---\ntype: feature\nstatus: todo\narea: test\n---\n\n## Instruction\n\n${lines}\n\n## Log\n`;
-const CHILD = TASK('@@tool Bash {"command": "echo from the child > made-by-child.txt && cat made-by-child.txt"}\n@@say The child wrote: {{last}}');
-const DEMO = TASK('@@tool Bash {"command": "echo from the demo > made-by-demo.txt && cat made-by-demo.txt"}\n@@cost 0.25\n@@say The demo is done.');
+const TASK = (lines: string) =>
+  `# Write a file\n\n---\ntype: feature\nstatus: todo\narea: test\n---\n\n## Instruction\n\n${lines}\n\n## Log\n`;
+const CHILD = TASK(
+  '@@tool Bash {"command": "echo from the child > made-by-child.txt && cat made-by-child.txt"}\n@@say The child wrote: {{last}}',
+);
+const DEMO = TASK(
+  '@@tool Bash {"command": "echo from the demo > made-by-demo.txt && cat made-by-demo.txt"}\n@@cost 0.25\n@@say The demo is done.',
+);
 const McpConfig = z.object({ mcpServers: z.record(z.string(), z.unknown()) });
 const Answer = z.looseObject({
-  sessions: z.array(z.looseObject({ id: z.string(), status: z.string(), result: z.string(), costUsd: z.number(), cause: z.looseObject({ kind: z.string() }) })),
+  sessions: z.array(
+    z.looseObject({
+      id: z.string(),
+      status: z.string(),
+      result: z.string(),
+      costUsd: z.number(),
+      cause: z.looseObject({ kind: z.string() }),
+    }),
+  ),
 });
 const ToolResults = z.looseObject({
   type: z.literal('user'),
@@ -60,7 +73,9 @@ describe('real Claude Code as the client', () => {
     });
     expect(run.stderr).toBe('');
     expect(run.result).toMatchObject({ is_error: false, result: 'The client is done.' });
-    const results = run.records.flatMap((record) => ToolResults.safeParse(record).data?.message.content ?? []).map(({ content }) => textOf(content));
+    const results = run.records
+      .flatMap((record) => ToolResults.safeParse(record).data?.message.content ?? [])
+      .map(({ content }) => textOf(content));
     expect(results).toHaveLength(4);
 
     expect(await readFile(path.join(workspace.path, 'made-by-child.txt'), 'utf8')).toBe('from the child\n');
@@ -68,7 +83,9 @@ describe('real Claude Code as the client', () => {
     expect(session).toMatchObject({ status: 'completed', cause: { kind: 'done' }, result: 'The child wrote: from the child' });
     expect(session?.costUsd).toBeGreaterThan(0);
     expect(results[2]).toContain('made-by-child.txt');
-    await expect.poll(() => workspace.task('child')).toMatch(/- \d{4}-\d\d-\d\d \d\d:\d\d:\d\d: Session completed, \$0\.\d{4}, 2 turns: The child wrote: from the child/);
+    await expect
+      .poll(() => workspace.task('child'))
+      .toMatch(/- \d{4}-\d\d-\d\d \d\d:\d\d:\d\d: Session completed, \$0\.\d{4}, 2 turns: The child wrote: from the child/);
     expect(await workspace.task('child')).toContain(`- id: ${session?.id}\n    type: autonomous\n    status: completed`);
   });
 });
@@ -79,7 +96,9 @@ describe('the same line with the demo agent', () => {
     try {
       const started = await client.call('session_start', { taskId: 'demo-task', agent: 'demo' });
       const waited = Answer.parse(await client.call('session_wait', { sessionIds: [started.id], timeoutSeconds: 30 }));
-      expect(waited.sessions).toMatchObject([{ id: started.id, status: 'completed', result: 'The demo is done.', costUsd: 0.25 }]);
+      expect(waited.sessions).toMatchObject([
+        { id: started.id, status: 'completed', result: 'The demo is done.', costUsd: 0.25 },
+      ]);
       const { entries } = await client.call('session_logs', { sessionId: started.id });
       expect(entries).toEqual(expect.arrayContaining([expect.objectContaining({ kind: 'tool_result', text: 'from the demo' })]));
       expect(await readFile(path.join(workspace.path, 'made-by-demo.txt'), 'utf8')).toBe('from the demo\n');
@@ -98,7 +117,9 @@ describe('the same line with the demo agent', () => {
     expect(started.stderr).toBe('');
     const { id } = z.looseObject({ id: z.string() }).parse(JSON.parse(started.stdout));
     const waited = await sc(['session', 'wait', id, '--format=json'], at);
-    expect(Answer.parse(JSON.parse(waited.stdout)).sessions).toMatchObject([{ status: 'completed', result: 'The demo is done.', costUsd: 0.25 }]);
+    expect(Answer.parse(JSON.parse(waited.stdout)).sessions).toMatchObject([
+      { status: 'completed', result: 'The demo is done.', costUsd: 0.25 },
+    ]);
     const logs = await sc(['session', 'logs', id, '--follow'], at);
     expect(logs.stdout).toMatch(/tool_result Bash +from the demo/);
     expect((await sc(['session', 'list'], at)).stdout).toMatch(new RegExp(`${id} +completed +demo +medium`));

@@ -13,13 +13,19 @@ let workspace: Workspace;
 const at = () => ({ env: workspace.env, cwd: workspace.path });
 
 beforeAll(async () => {
-  workspace = await makeWorkspace({ tasks: { 'slow.task.md': SLOW }, userConfig: { defaultAgent: 'demo', resources: { maxConcurrentSessions: 1 }, server: { idleExitMs: 4000 } } });
+  workspace = await makeWorkspace({
+    tasks: { 'slow.task.md': SLOW },
+    userConfig: { defaultAgent: 'demo', resources: { maxConcurrentSessions: 1 }, server: { idleExitMs: 4000 } },
+  });
 });
 
 afterAll(() => workspace?.close());
 
 /** Runs sc and sends SIGINT as soon as it said `word`. */
-async function interrupted(args: readonly string[], word: string): Promise<{ code: number | null; stdout: string; stderr: string }> {
+async function interrupted(
+  args: readonly string[],
+  word: string,
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const child = spawn(process.execPath, [CLI, ...args], { ...at(), stdio: ['ignore', 'pipe', 'pipe'] });
   let stdout = '';
   let stderr = '';
@@ -41,7 +47,18 @@ describe('sc', () => {
     const { code, stdout, stderr } = await sc(['demo'], { env: { ...workspace.env, TMPDIR: tmp }, cwd: workspace.path });
     expect(stderr).toBe('');
     expect(code).toBe(0);
-    const parts = ['# Write a greeting', 'sc session start greeting', 'is starting', 'tool_use Write', 'tool_result Bash', 'completed', '$0.0042', '## Session History', 'Session completed', 'Go on from here'];
+    const parts = [
+      '# Write a greeting',
+      'sc session start greeting',
+      'is starting',
+      'tool_use Write',
+      'tool_result Bash',
+      'completed',
+      '$0.0042',
+      '## Session History',
+      'Session completed',
+      'Go on from here',
+    ];
     const places = parts.map((part) => stdout.indexOf(part));
     expect(places).not.toContain(-1);
     expect(places).toEqual(places.toSorted((a, b) => a - b));
@@ -66,7 +83,9 @@ describe('sc', () => {
     const second = await sc(['session', 'start', 'slow', '--priority=low', '--concurrent'], at());
     expect(second.stdout).toMatch(/is queued: waits for a slot: 1 of 1 taken/);
     const { stdout } = await sc(['queue', 'status'], at());
-    expect(stdout).toMatch(/PLACE +SESSION +PRIORITY +QUEUED +EXPECTED +WAITS\n1 +slow-\w{4} +low +\d\d:\d\d:\d\d +\d\d:\d\d:\d\d +waits for a slot: 1 of 1 taken/);
+    expect(stdout).toMatch(
+      /PLACE +SESSION +PRIORITY +QUEUED +EXPECTED +WAITS\n1 +slow-\w{4} +low +\d\d:\d\d:\d\d +\d\d:\d\d:\d\d +waits for a slot: 1 of 1 taken/,
+    );
     expect(stdout).toContain('1 of 1 slots taken, 1 waiting.');
     const listed = JSON.parse((await sc(['session', 'list', '--format=json', '--limit=1'], at())).stdout);
     expect(listed).toMatchObject({ sessions: [{ status: 'queued', position: 1 }], nextCursor: expect.any(String) });
@@ -78,7 +97,10 @@ describe('sc', () => {
   });
 
   it('reads a prompt from standard input', async () => {
-    const { stdout } = await sc(['session', 'start', '--prompt', '-', '--follow'], { ...at(), input: 'Say it.\n@@say from a pipe\n' });
+    const { stdout } = await sc(['session', 'start', '--prompt', '-', '--follow'], {
+      ...at(),
+      input: 'Say it.\n@@say from a pipe\n',
+    });
     expect(stdout).toMatch(/result +from a pipe/);
   });
 

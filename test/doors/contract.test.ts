@@ -45,9 +45,16 @@ async function settled(taskId: string): Promise<string> {
   return id;
 }
 
-/** An example with the session that was started for it. */
-function filled(example: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return z.record(z.string(), z.unknown()).parse(JSON.parse(JSON.stringify(example).replaceAll('{{session}}', sessionId)));
+/** A session that waits for a later time. */
+async function waitingSession(): Promise<string> {
+  const notBefore = new Date(Date.now() + 3_600_000).toISOString();
+  return idOf(await client.call('session_start', { taskId: 'hang', notBefore }));
+}
+
+/** An example with the sessions it speaks of: one that has settled, and one that waits in the line. */
+function filled(example: Readonly<Record<string, unknown>>, queued = ''): Record<string, unknown> {
+  const text = JSON.stringify(example).replaceAll('{{session}}', sessionId).replaceAll('{{queued}}', queued);
+  return z.record(z.string(), z.unknown()).parse(JSON.parse(text));
 }
 
 const EXAMPLES = TOOLS.flatMap((tool) =>
@@ -56,7 +63,10 @@ const EXAMPLES = TOOLS.flatMap((tool) =>
 
 describe('an example', () => {
   it.each(EXAMPLES)('of %s works and gives what was promised: %s', async (name, _text, tool, example) => {
-    const answer = await client.call(name, filled(example));
+    const queued = JSON.stringify(example).includes('{{queued}}') ? await waitingSession() : '';
+    const answer = await client.call(name, filled(example, queued));
+    if (queued !== '') await client.call('session_cancel', { sessionId: queued });
+
     expect(tool.output.safeParse(answer).error).toBeUndefined();
     expect(answer.summary).toMatch(/\S\.$/);
     expect(JSON.stringify(answer).length).toBeLessThanOrEqual(MOST_CHARACTERS);

@@ -6,10 +6,18 @@ import { makeWorkspace, type Workspace } from '../support/workspace.ts';
 
 const LINES = 25;
 const script = (name: string) =>
-  [...Array.from({ length: LINES }, (_, n) => `@@say ${name} line ${n + 1}\n@@sleep 80`), '@@cost 0.125', `@@say ${name} is done`].join('\n');
-const task = (name: string) => `# ${name}\n\n---\ntype: test\nstatus: todo\narea: test\n---\n\n## Instruction\n\n${script(name)}\n`;
+  [
+    ...Array.from({ length: LINES }, (_, n) => `@@say ${name} line ${n + 1}\n@@sleep 80`),
+    '@@cost 0.125',
+    `@@say ${name} is done`,
+  ].join('\n');
+const task = (name: string) =>
+  `# ${name}\n\n---\ntype: test\nstatus: todo\narea: test\n---\n\n## Instruction\n\n${script(name)}\n`;
 const NAMES = ['one', 'two', 'three', 'four'] as const;
-const Entries = z.looseObject({ entries: z.array(z.looseObject({ seq: z.string(), kind: z.string(), text: z.string() })), more: z.boolean() });
+const Entries = z.looseObject({
+  entries: z.array(z.looseObject({ seq: z.string(), kind: z.string(), text: z.string() })),
+  more: z.boolean(),
+});
 const Waited = z.looseObject({ sessions: z.array(z.looseObject({ id: z.string(), status: z.string() })), timedOut: z.boolean() });
 
 const open: { workspace?: Workspace; clients: TestClient[] } = { clients: [] };
@@ -47,7 +55,9 @@ async function killHub(workspace: Workspace): Promise<number> {
 
 async function waitForAll(client: TestClient, ids: readonly string[]): Promise<void> {
   for (;;) {
-    const { timedOut } = Waited.parse(await client.call('session_wait', { sessionIds: ids, until: 'all', timeoutSeconds: 20 }, { timeoutMs: 60_000 }));
+    const { timedOut } = Waited.parse(
+      await client.call('session_wait', { sessionIds: ids, until: 'all', timeoutSeconds: 20 }, { timeoutMs: 60_000 }),
+    );
     if (!timedOut) return;
   }
 }
@@ -64,11 +74,19 @@ async function wholeLog(client: TestClient, sessionId: string): Promise<string[]
 }
 
 async function expectWhole(client: TestClient, id: string, name: string): Promise<void> {
-  expect(await client.call('session_get', { sessionId: id })).toMatchObject({ status: 'completed', cause: { kind: 'done' }, result: `${name} is done`, costUsd: 0.125 });
+  expect(await client.call('session_get', { sessionId: id })).toMatchObject({
+    status: 'completed',
+    cause: { kind: 'done' },
+    result: `${name} is done`,
+    costUsd: 0.125,
+  });
   const lines = (await wholeLog(client, id)).filter((text) => text.includes(' line '));
   expect(lines).toEqual(Array.from({ length: LINES }, (_, n) => `${name} line ${n + 1}`));
   const { events } = await client.call('event_list', { sessionId: id, after: '0', limit: 200 });
-  const names = z.array(z.looseObject({ name: z.string() })).parse(events).map(({ name }) => name);
+  const names = z
+    .array(z.looseObject({ name: z.string() }))
+    .parse(events)
+    .map(({ name }) => name);
   // a kill between the intent and the start: that run is fenced, and the next one begins in its place
   const once = names.filter((name, at) => name !== 'session.starting' || names[at - 1] !== 'session.starting');
   expect(once).toEqual(['session.queued', 'session.starting', 'session.started', 'session.completed']);
@@ -140,7 +158,8 @@ describe('a hub that is killed', () => {
     open.clients.length = 0;
     await workspace.endHub();
     expect(await workspace.hub()).toBeUndefined();
-    for (const name of ['one', 'two']) await expect.poll(() => workspace.task(name), { timeout: 20_000 }).toContain('status: completed');
+    for (const name of ['one', 'two'])
+      await expect.poll(() => workspace.task(name), { timeout: 20_000 }).toContain('status: completed');
     const later = await clientOf(workspace);
     for (const [at, id] of ids.entries()) await expectWhole(later, id, NAMES[at] ?? '');
   });

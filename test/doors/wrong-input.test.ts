@@ -38,8 +38,20 @@ const WRONG: readonly [string, string, object, string, RegExp][] = [
   ['an unknown session to wait for', 'session_wait', { sessionIds: ['nobody-aaaa'] }, 'SESSION_NOT_FOUND', /nobody-aaaa/],
   ['an unknown session to cancel', 'session_cancel', { sessionId: 'nobody-aaaa' }, 'SESSION_NOT_FOUND', /nobody-aaaa/],
   ['an unknown session to read', 'session_logs', { sessionId: 'nobody-aaaa' }, 'SESSION_NOT_FOUND', /nobody-aaaa/],
-  ['an unknown agent', 'session_start', { taskId: 'real', agent: 'cluade' }, 'AGENT_UNKNOWN', /"cluade"\. Did you mean "claude"\?/],
-  ['an agent that is not installed', 'session_start', { taskId: 'real', agent: 'gone' }, 'AGENT_MISSING', /"no-such-program" of agent "gone"/],
+  [
+    'an unknown agent',
+    'session_start',
+    { taskId: 'real', agent: 'cluade' },
+    'AGENT_UNKNOWN',
+    /"cluade"\. Did you mean "claude"\?/,
+  ],
+  [
+    'an agent that is not installed',
+    'session_start',
+    { taskId: 'real', agent: 'gone' },
+    'AGENT_MISSING',
+    /"no-such-program" of agent "gone"/,
+  ],
   ['an empty prompt', 'session_start', { prompt: '   ' }, 'PROMPT_EMPTY', /empty/],
   ['neither task nor prompt', 'session_start', {}, 'PROMPT_EMPTY', /Neither/],
   ['a path that climbs', 'session_start', { taskId: '../secret' }, 'PATH_OUTSIDE', /\.\.\/secret/],
@@ -50,9 +62,27 @@ const WRONG: readonly [string, string, object, string, RegExp][] = [
   ['a folder that is not there', 'session_start', { taskId: 'real', cwd: 'nowhere' }, 'INVALID_INPUT', /"nowhere" is no folder/],
   ['a task file that cannot be parsed', 'session_start', { taskId: 'broken' }, 'TASK_UNREADABLE', /broken/],
   ['a prompt of 2 MB', 'session_start', { prompt: 'x'.repeat(2 << 20) }, 'PROMPT_TOO_LARGE', /2097152 bytes; at most 262144/],
-  ['an unknown argument', 'session_start', { taskId: 'real', priorty: 'high' }, 'INVALID_INPUT', /"priorty"\. Did you mean "priority"\?/],
-  ['a wrong value, with all problems at once', 'session_start', { taskId: 7, priority: 'hgih', foo: 1 }, 'INVALID_INPUT', /"taskId".*"priority" must be one of: lowest.*"foo"/s],
-  ['an option where a model belongs', 'session_start', { taskId: 'real', model: '--dangerously-skip-permissions' }, 'INVALID_INPUT', /"model"/],
+  [
+    'an unknown argument',
+    'session_start',
+    { taskId: 'real', priorty: 'high' },
+    'INVALID_INPUT',
+    /"priorty"\. Did you mean "priority"\?/,
+  ],
+  [
+    'a wrong value, with all problems at once',
+    'session_start',
+    { taskId: 7, priority: 'hgih', foo: 1 },
+    'INVALID_INPUT',
+    /"taskId".*"priority" must be one of: lowest.*"foo"/s,
+  ],
+  [
+    'an option where a model belongs',
+    'session_start',
+    { taskId: 'real', model: '--dangerously-skip-permissions' },
+    'INVALID_INPUT',
+    /"model"/,
+  ],
   ['a cursor of somebody else', 'session_list', { cursor: 'rubbish' }, 'CURSOR_INVALID', /"rubbish"/],
   ['a place that is none', 'event_list', { after: 'rubbish' }, 'CURSOR_INVALID', /"rubbish"/],
   ['a time that is none', 'session_list', { since: 'yesterday' }, 'INVALID_INPUT', /"yesterday" is not a time/],
@@ -61,7 +91,12 @@ const WRONG: readonly [string, string, object, string, RegExp][] = [
 describe('a wrong call', () => {
   it.each(WRONG)('with %s', async (_what, tool, args, code, message) => {
     const failure = await failureOf(client.call(tool, { ...args }));
-    expect(failure.body).toMatchObject({ code, message: expect.stringMatching(message), hint: expect.stringMatching(/\.$/), retry: expect.any(Boolean) });
+    expect(failure.body).toMatchObject({
+      code,
+      message: expect.stringMatching(message),
+      hint: expect.stringMatching(/\.$/),
+      retry: expect.any(Boolean),
+    });
     expect(await client.call('session_list')).toMatchObject({ total: 0 });
     expect((await client.call('task_list')).total).toBe(1);
   });
@@ -72,20 +107,41 @@ describe('a wrong call', () => {
 
   it('on the command line has an exit code and says what to do', async () => {
     const at = { env: workspace.env, cwd: workspace.path };
-    expect(await sc(['session', 'strat'], at)).toMatchObject({ code: 1, stderr: expect.stringContaining('Did you mean "sc session start"?') });
-    expect(await sc(['session', 'start', 'real', '--priorty=high'], at)).toMatchObject({ code: 1, stderr: expect.stringContaining('Did you mean "--priority"?') });
-    expect(await sc(['session', 'start', 'reel'], at)).toMatchObject({ code: 1, stderr: expect.stringMatching(/TASK_NOT_FOUND.*Did you mean "real"/s) });
-    expect(await sc(['session', 'get', 'a', 'b'], at)).toMatchObject({ code: 1, stderr: expect.stringContaining('"b" is one argument too many') });
-    expect(await sc(['session', 'wait', 'x', '--timeout-seconds=soon'], at)).toMatchObject({ code: 1, stderr: expect.stringContaining('must be a number') });
+    expect(await sc(['session', 'strat'], at)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('Did you mean "sc session start"?'),
+    });
+    expect(await sc(['session', 'start', 'real', '--priorty=high'], at)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('Did you mean "--priority"?'),
+    });
+    expect(await sc(['session', 'start', 'reel'], at)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/TASK_NOT_FOUND.*Did you mean "real"/s),
+    });
+    expect(await sc(['session', 'get', 'a', 'b'], at)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('"b" is one argument too many'),
+    });
+    expect(await sc(['session', 'wait', 'x', '--timeout-seconds=soon'], at)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('must be a number'),
+    });
     const asJson = await sc(['session', 'get', 'nobody', '--format=json'], at);
     expect(JSON.parse(asJson.stderr)).toMatchObject({ code: 'SESSION_NOT_FOUND', retry: false });
-    expect(await sc(['session', 'list', '--status=running'], { ...at, cwd: '/' })).toMatchObject({ code: 1, stderr: expect.stringContaining('WORKSPACE_MISSING') });
+    expect(await sc(['session', 'list', '--status=running'], { ...at, cwd: '/' })).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('WORKSPACE_MISSING'),
+    });
   });
 });
 
 describe('a config', () => {
   it('with mistakes is told whole, and works as soon as it is mended', async () => {
-    const broken = await makeWorkspace({ tasks: { 'real.task.md': TASK }, userConfig: { resources: { maxConcurentSessions: 2, maxQueueSize: 'many' }, defaultAgnt: 'demo' } });
+    const broken = await makeWorkspace({
+      tasks: { 'real.task.md': TASK },
+      userConfig: { resources: { maxConcurentSessions: 2, maxQueueSize: 'many' }, defaultAgnt: 'demo' },
+    });
     const door = await connect('modern', { env: broken.env, cwd: broken.path });
     try {
       const { body } = await failureOf(door.call('session_start', { taskId: 'real', agent: 'demo' }));
@@ -129,7 +185,10 @@ describe('a config', () => {
       expect(await sc(['trust'], at)).toMatchObject({ code: 0, stdout: expect.stringContaining('Trusted') });
       const { id } = await door.call('session_start', { taskId: 'real', agent: 'evil' });
       expect(await door.call('session_wait', { sessionIds: [id] })).toMatchObject({ sessions: [{ status: 'completed' }] });
-      await writeFile(path.join(cloned.path, '.scopecraft', 'config.json'), JSON.stringify({ agents: { evil: { ...evil, args: [] } } }));
+      await writeFile(
+        path.join(cloned.path, '.scopecraft', 'config.json'),
+        JSON.stringify({ agents: { evil: { ...evil, args: [] } } }),
+      );
       expect((await failureOf(door.call('session_start', { taskId: 'real', agent: 'evil' }))).code).toBe('CONFIG_UNTRUSTED');
     } finally {
       await door.close();

@@ -16,8 +16,15 @@ const SEED = Number(process.env.SCOPECRAFT_SEED ?? Date.now() % 1_000_000);
 const CLIENTS = 3;
 const MOST_OPEN = 40;
 
-const Rows = z.looseObject({ sessions: z.array(z.looseObject({ id: z.string(), status: z.string(), label: z.string().optional() })), nextCursor: z.string().optional(), total: z.number() });
-const Events = z.looseObject({ events: z.array(z.looseObject({ seq: z.number(), name: z.string(), sessionId: z.string().optional() })), nextCursor: z.string().optional() });
+const Rows = z.looseObject({
+  sessions: z.array(z.looseObject({ id: z.string(), status: z.string(), label: z.string().optional() })),
+  nextCursor: z.string().optional(),
+  total: z.number(),
+});
+const Events = z.looseObject({
+  events: z.array(z.looseObject({ seq: z.number(), name: z.string(), sessionId: z.string().optional() })),
+  nextCursor: z.string().optional(),
+});
 const SETTLED = ['session.completed', 'session.failed', 'session.cancelled', 'session.lost'];
 
 interface Story {
@@ -30,7 +37,13 @@ interface Story {
 }
 
 /** One client's random deeds until it is told to end. */
-async function act(client: TestClient, name: string, story: Story, random: ReturnType<typeof randomFrom>, isOver: () => boolean): Promise<void> {
+async function act(
+  client: TestClient,
+  name: string,
+  story: Story,
+  random: ReturnType<typeof randomFrom>,
+  isOver: () => boolean,
+): Promise<void> {
   for (let n = 0; !isOver(); n++) {
     const known = [...story.acknowledged.values()];
     const roll = random.below(100);
@@ -40,7 +53,8 @@ async function act(client: TestClient, name: string, story: Story, random: Retur
         const id = random.pick(known);
         await client.call('session_cancel', { sessionId: id });
         story.cancelled.add(id);
-      } else if (roll < 80 && known.length > 0) await client.call('queue_move', { sessionId: random.pick(known), priority: random.pick(['low', 'high', 'highest']) });
+      } else if (roll < 80 && known.length > 0)
+        await client.call('queue_move', { sessionId: random.pick(known), priority: random.pick(['low', 'high', 'highest']) });
       else await client.call('queue_status');
     } catch (error) {
       // moved too late, or the hub died too often under one call; anything else is a fault
@@ -53,7 +67,14 @@ async function act(client: TestClient, name: string, story: Story, random: Retur
 
 async function startOne(client: TestClient, key: string, story: Story, random: ReturnType<typeof randomFrom>): Promise<void> {
   const prompt = `@@tool Bash {"command": "echo begun >> marks/${key}"}\n@@sleep ${random.below(400)}\n@@say done ${key}`;
-  const args = { taskId: `t${random.below(5)}`, concurrent: true, prompt, requestKey: key, label: key, priority: random.pick(['low', 'medium', 'high']) };
+  const args = {
+    taskId: `t${random.below(5)}`,
+    concurrent: true,
+    prompt,
+    requestKey: key,
+    label: key,
+    priority: random.pick(['low', 'medium', 'high']),
+  };
   try {
     const { id } = await client.call('session_start', args);
     story.acknowledged.set(key, String(id));
@@ -105,7 +126,9 @@ describe('the crash loop', () => {
     });
     try {
       await mkdir(path.join(workspace.path, 'marks'));
-      const clients = await Promise.all(Array.from({ length: CLIENTS }, () => connect('modern', { env: workspace.env, cwd: workspace.path })));
+      const clients = await Promise.all(
+        Array.from({ length: CLIENTS }, () => connect('modern', { env: workspace.env, cwd: workspace.path })),
+      );
       const story: Story = { acknowledged: new Map(), unsure: new Set(), cancelled: new Set(), refusals: 0 };
       let isOver = false;
       const acting = Promise.all(clients.map((client, n) => act(client, `c${n}`, story, randomFrom(SEED + n + 1), () => isOver)));
@@ -115,7 +138,13 @@ describe('the crash loop', () => {
 
       const [client] = clients;
       if (!client) throw new Error('There is no client.');
-      await expect.poll(async () => (await allSessions(client)).filter(({ status }) => !['completed', 'cancelled', 'failed', 'lost'].includes(status)), { timeout: 90_000, interval: 500 }).toEqual([]);
+      await expect
+        .poll(
+          async () =>
+            (await allSessions(client)).filter(({ status }) => !['completed', 'cancelled', 'failed', 'lost'].includes(status)),
+          { timeout: 90_000, interval: 500 },
+        )
+        .toEqual([]);
       const sessions = await allSessions(client);
       const events = await allEvents(client);
       for (const one of clients) await one.close();
@@ -131,7 +160,8 @@ describe('the crash loop', () => {
 
       // no agent ran twice; what completed ran
       const marks = new Map<string, number>();
-      for (const name of await readdir(path.join(workspace.path, 'marks'))) marks.set(name, (await readFile(path.join(workspace.path, 'marks', name), 'utf8')).split('\n').length - 1);
+      for (const name of await readdir(path.join(workspace.path, 'marks')))
+        marks.set(name, (await readFile(path.join(workspace.path, 'marks', name), 'utf8')).split('\n').length - 1);
       for (const { label = '', status } of sessions) {
         expect(marks.get(label) ?? 0, `${label} (${status})`).toBeLessThanOrEqual(1);
         if (status === 'completed') expect(marks.get(label), label).toBe(1);
@@ -143,7 +173,10 @@ describe('the crash loop', () => {
       for (const { id } of sessions) {
         const names = events.filter(({ sessionId }) => sessionId === id).map(({ name }) => name);
         expect(names[0], id).toBe('session.queued');
-        expect(names.filter((name) => SETTLED.includes(name)), id).toHaveLength(1);
+        expect(
+          names.filter((name) => SETTLED.includes(name)),
+          id,
+        ).toHaveLength(1);
         expect(SETTLED, id).toContain(names.at(-1));
       }
       expect(events.filter(({ name }) => name === 'hub.started').length).toBeGreaterThanOrEqual(KILLS);
@@ -151,7 +184,9 @@ describe('the crash loop', () => {
       // nothing is left but keepers and the hub
       const left = (await processesMarked(workspace.root)).filter(({ command }) => !/keeper\.sh|hub\.mjs|^sleep /.test(command));
       expect(left).toEqual([]);
-      console.log(`crash loop: ${kills} kills, ${sessions.length} sessions, ${events.length} events, ${story.cancelled.size} cancels, ${story.refusals} refusals, seed ${SEED}`);
+      console.log(
+        `crash loop: ${kills} kills, ${sessions.length} sessions, ${events.length} events, ${story.cancelled.size} cancels, ${story.refusals} refusals, seed ${SEED}`,
+      );
     } finally {
       await workspace.close({ leftovers: 'end' });
     }

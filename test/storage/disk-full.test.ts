@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { StoredEvent } from '../../core/events.ts';
 import { openLedger } from '../../core/ledger.ts';
 import { openJournal } from '../../storage/embedded/journal.ts';
-import { BALLAST_BYTES, openRoom, type OpenRoom } from '../../storage/embedded/room.ts';
+import { BALLAST_BYTES, type OpenRoom, openRoom } from '../../storage/embedded/room.ts';
 import { openSnapshot } from '../../storage/embedded/snapshot.ts';
 import { readAll, stored } from '../conformance/journal.ts';
 import { fakeClock } from '../support/fake-clock.ts';
@@ -47,7 +47,8 @@ describe('a journal whose disk takes no more', () => {
       const first = await Promise.allSettled([journal.append(stored(1)), journal.append(stored(2))]);
       const acknowledged = first.filter(({ status }) => status === 'fulfilled').length;
       const second = await Promise.allSettled([acknowledged + 1, acknowledged + 2].map((seq) => journal.append(stored(seq))));
-      for (const result of [...first, ...second]) if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'STORAGE_FULL' });
+      for (const result of [...first, ...second])
+        if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'STORAGE_FULL' });
       const kept = acknowledged + second.filter(({ status }) => status === 'fulfilled').length;
       expect(seqs(await readAll(journal)), `with ${left} bytes`).toEqual(Array.from({ length: kept }, (_, at) => at + 1));
       limited.left = Number.POSITIVE_INFINITY;
@@ -118,7 +119,10 @@ describe('a journal whose disk takes no more', () => {
     const journal = await openJournal(folder());
     await journal.append(stored(1));
     await rm(folder(), { recursive: true });
-    await expect(journal.append(stored(2))).rejects.toMatchObject({ code: 'STORAGE_FAILED', message: expect.stringContaining('was removed while the hub ran') });
+    await expect(journal.append(stored(2))).rejects.toMatchObject({
+      code: 'STORAGE_FAILED',
+      message: expect.stringContaining('was removed while the hub ran'),
+    });
     await expect(journal.append(stored(2))).rejects.toMatchObject({ code: 'STORAGE_FAILED' });
     await journal.close();
   });
@@ -133,12 +137,20 @@ describe('the room on the disk', () => {
   it('is a problem below the asked space and none above it; the ballast lies ready', async () => {
     let free = 300 * 1024 * 1024;
     const told: unknown[] = [];
-    room = await openRoom({ file: path.join(root, 'ballast'), minFreeBytes: () => 200 * 1024 * 1024, clock, onChange: (problem) => told.push(problem), freeBytes: async () => free });
+    room = await openRoom({
+      file: path.join(root, 'ballast'),
+      minFreeBytes: () => 200 * 1024 * 1024,
+      clock,
+      onChange: (problem) => told.push(problem),
+      freeBytes: async () => free,
+    });
     expect(room.problem()).toBeUndefined();
     expect((await stat(path.join(root, 'ballast'))).size).toBe(BALLAST_BYTES);
     free = 100 * 1024 * 1024;
     clock.advance(2_000);
-    await expect.poll(() => room?.problem()).toBe('The disk of the state folder has only 100 MB free; at least 200 MB must be (storage.minFreeDisk).');
+    await expect
+      .poll(() => room?.problem())
+      .toBe('The disk of the state folder has only 100 MB free; at least 200 MB must be (storage.minFreeDisk).');
     free = 201 * 1024 * 1024;
     await turn();
     clock.advance(1_000);
@@ -179,14 +191,32 @@ describe.runIf(CAN_MOUNT)('a real disk of 4 MB that is filled to the last byte',
     const open = async () => {
       const journal = await openJournal(path.join(small.folder, 'journal'));
       const snapshot = openSnapshot(path.join(small.folder, 'snapshot.json'));
-      const ledger = await openLedger({ journal, clock, node: 'n/1', onListenerError: () => {}, snapshot, ...(room && { room }) });
+      const ledger = await openLedger({
+        journal,
+        clock,
+        node: 'n/1',
+        onListenerError: () => {},
+        snapshot,
+        ...(room && { room }),
+      });
       return { journal, ledger };
     };
     const { journal, ledger } = await open();
     const queued = (sessionId: string) =>
       ({
         name: 'session.queued',
-        data: { sessionId, type: 'autonomous', taskId: 't', taskTitle: 'T', agent: 'demo', cwd: '/w', priority: 'medium', prompt: 'x'.repeat(5000), by: 'test', position: 1 },
+        data: {
+          sessionId,
+          type: 'autonomous',
+          taskId: 't',
+          taskTitle: 'T',
+          agent: 'demo',
+          cwd: '/w',
+          priority: 'medium',
+          prompt: 'x'.repeat(5000),
+          by: 'test',
+          position: 1,
+        },
       }) as const;
     for (const id of ['runs', 'waits']) await ledger.record(queued(id));
     await ledger.record({ name: 'session.starting', data: { sessionId: 'runs', run: 1, resume: false } });
@@ -194,11 +224,17 @@ describe.runIf(CAN_MOUNT)('a real disk of 4 MB that is filled to the last byte',
     await small.fill();
     // whatever fits into the last page of the file still fits
     let refused = 0;
-    for (let n = 0; n < 3; n++) await ledger.record(queued(`new-${n}`)).catch((error: { code: string }) => ++refused && expect(error.code).toBe('STORAGE_FULL'));
+    for (let n = 0; n < 3; n++)
+      await ledger
+        .record(queued(`new-${n}`))
+        .catch((error: { code: string }) => ++refused && expect(error.code).toBe('STORAGE_FULL'));
     expect(refused).toBeGreaterThanOrEqual(2);
     expect(ledger.roomProblem()).toContain('full');
     const before = ledger.seq;
-    await ledger.record({ name: 'session.cancelled', data: { sessionId: 'waits', run: 0, cause: { kind: 'cancelled', by: 'me' } } });
+    await ledger.record({
+      name: 'session.cancelled',
+      data: { sessionId: 'waits', run: 0, cause: { kind: 'cancelled', by: 'me' } },
+    });
     await ledger.record({ name: 'session.completed', data: { sessionId: 'runs', run: 1, cause: { kind: 'done' } } });
     expect(ledger.seq).toBe(before + 2);
     await ledger.close();

@@ -29,7 +29,13 @@ describe.each(await readdir(JOURNALS))('the journal of version %s', (version) =>
     const expected: unknown = JSON.parse(await readFile(path.join(folder, 'state.json'), 'utf8'));
     const keys = Array.from(ledger.keys(), ([key, used]) => ({ key, ...used }));
     // what this version knows besides was not there then
-    expect({ seq: ledger.seq, at: ledger.newest, isPaused: ledger.isPaused, sessions: [...ledger.sessions()], keys }).toMatchObject(Object(expected));
+    expect({
+      seq: ledger.seq,
+      at: ledger.newest,
+      isPaused: ledger.isPaused,
+      sessions: [...ledger.sessions()],
+      keys,
+    }).toMatchObject(Object(expected));
     await journal.close();
   });
 

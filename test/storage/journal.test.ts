@@ -83,7 +83,11 @@ describe('a journal on disk', () => {
       await written(0);
       await writeFile(file, damaged);
       const read = opened();
-      if (at < lastLine) await expect(read, `byte ${at}`).rejects.toMatchObject({ code: 'STORAGE_CORRUPT', message: expect.stringMatching(/line \d, byte \d+/) });
+      if (at < lastLine)
+        await expect(read, `byte ${at}`).rejects.toMatchObject({
+          code: 'STORAGE_CORRUPT',
+          message: expect.stringMatching(/line \d, byte \d+/),
+        });
       else expect(await read, `byte ${at}`).toEqual([stored(1), stored(2)]);
     }
   });
@@ -98,7 +102,10 @@ describe('a journal on disk', () => {
   it('that lacks a segment is an error, and which events are gone is said', async () => {
     await segmented(20, 5);
     await rm(path.join(folder(), '000000000006.ndjson'));
-    await expect(opened()).rejects.toMatchObject({ code: 'STORAGE_CORRUPT', message: expect.stringContaining('lacks the events 6 to 10') });
+    await expect(opened()).rejects.toMatchObject({
+      code: 'STORAGE_CORRUPT',
+      message: expect.stringContaining('lacks the events 6 to 10'),
+    });
     expect((await opened(10)).map(({ seq }) => seq)).toEqual([11, 12, 13, 14, 15, 16, 17, 18, 19, 20]);
   });
 
@@ -141,13 +148,20 @@ describe('a journal on disk', () => {
   });
 
   it('tells an event of a newer version from damage, in a sentence', async () => {
-    const lines = [{ ...stored(1), name: 'session.danced' }, { ...stored(1), data: { reason: 7 } }].map((event) => {
+    const lines = [
+      { ...stored(1), name: 'session.danced' },
+      { ...stored(1), data: { reason: 7 } },
+    ].map((event) => {
       const json = JSON.stringify(event);
       return `${crc32(json).toString(16).padStart(8, '0')} ${json}\n`;
     });
     const file = await written(1);
     for (const [line, code, says] of [
-      [lines[0], 'HUB_VERSION', 'Event 1 of the journal is a "session.danced", which this version does not know: a newer version wrote it.'],
+      [
+        lines[0],
+        'HUB_VERSION',
+        'Event 1 of the journal is a "session.danced", which this version does not know: a newer version wrote it.',
+      ],
       [lines[1], 'STORAGE_CORRUPT', 'Event 1 of the journal, a hub.stopped, has not the form this version knows.'],
     ] as const) {
       await writeFile(file, line ?? '');

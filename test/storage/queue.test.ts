@@ -31,13 +31,23 @@ function rig(cap: number) {
     ends.get(id)?.resolve(again);
     await turn();
   };
-  return { queue, begun, errors, conditions, work, end, ends, waiting: () => queue.line().waiting.map(({ sessionId }) => sessionId) };
+  return {
+    queue,
+    begun,
+    errors,
+    conditions,
+    work,
+    end,
+    ends,
+    waiting: () => queue.line().waiting.map(({ sessionId }) => sessionId),
+  };
 }
 
 describe('the line in memory', () => {
   it('takes the best first: by priority, then by age, whenever it was added', async () => {
     const { queue, begun, work, end, waiting } = rig(1);
-    for (const one of [job('low', 1, 'low'), job('b', 3), job('urgent', 5, 'urgent'), job('a', 2), job('high', 4, 'high')]) queue.add(one);
+    for (const one of [job('low', 1, 'low'), job('b', 3), job('urgent', 5, 'urgent'), job('a', 2), job('high', 4, 'high')])
+      queue.add(one);
     expect(waiting()).toEqual(['urgent', 'high', 'a', 'b', 'low']);
     work();
     for (let n = 0; n < 5; n++) await end(begun.at(-1) ?? '');

@@ -14,7 +14,11 @@ beforeEach(async () => {
   root = await mkdtemp(path.join(tmpdir(), 'sc-logs-'));
   for (const run of [1, 2]) await mkdir(path.dirname(out(run)), { recursive: true });
   // a line is one entry, `a|b` is two, an empty one is none
-  const read = (line: string) => line.split('|').filter(Boolean).map((text) => ({ kind: text.startsWith('!') ? ('error' as const) : ('text' as const), text }));
+  const read = (line: string) =>
+    line
+      .split('|')
+      .filter(Boolean)
+      .map((text) => ({ kind: text.startsWith('!') ? ('error' as const) : ('text' as const), text }));
   logs = createSessionLogs({ stateDir: root, reader: () => read });
 });
 

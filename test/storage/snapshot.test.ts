@@ -26,7 +26,19 @@ afterEach(() => rm(root, { recursive: true, force: true }));
 function stateOf(count: number, length = 20): SavedState {
   const state = emptyState();
   for (let seq = 1; seq <= count; seq++) {
-    const data = { sessionId: `s-${seq}`, type: 'autonomous', taskId: `t-${seq}`, taskTitle: 'T “1”', agent: 'demo', cwd: '/w', priority: 'medium', prompt: 'ü'.repeat(length), by: 'test', position: 1, requestKey: `k-${seq}` } as const;
+    const data = {
+      sessionId: `s-${seq}`,
+      type: 'autonomous',
+      taskId: `t-${seq}`,
+      taskTitle: 'T “1”',
+      agent: 'demo',
+      cwd: '/w',
+      priority: 'medium',
+      prompt: 'ü'.repeat(length),
+      by: 'test',
+      position: 1,
+      requestKey: `k-${seq}`,
+    } as const;
     take(state, changeOf(state, { seq, at: 1000 + seq, node: 'n/1', name: 'session.queued', data }));
   }
   return savedState(state);
@@ -98,7 +110,10 @@ describe('a snapshot', () => {
     const body = text.slice(0, text.indexOf(',"check"'));
     const { crc32 } = await import('node:zlib');
     await writeFile(file(), `${body},"check":"${crc32(body).toString(16).padStart(8, '0')}"}\n`);
-    await expect(openSnapshot(file()).load()).rejects.toMatchObject({ code: 'HUB_VERSION', message: expect.stringContaining('newer version') });
+    await expect(openSnapshot(file()).load()).rejects.toMatchObject({
+      code: 'HUB_VERSION',
+      message: expect.stringContaining('newer version'),
+    });
     expect(await names()).toEqual(['snapshot.json']);
   });
 
@@ -140,12 +155,36 @@ describe('a ledger on disk with its snapshot', () => {
   const stopped = { name: 'hub.stopped', data: { reason: 'x'.repeat(200) } } as const;
   const open = async () => {
     const journal = await openJournal(path.join(root, 'journal'), { segmentEvents: 500 });
-    const ledger = await openLedger({ journal, clock: fakeClock(), node: 'n/1', onListenerError: () => {}, snapshot: openSnapshot(file()), historyLimit: () => 1_000, onSnapshotError: (error) => expect(error).toBeUndefined() });
+    const ledger = await openLedger({
+      journal,
+      clock: fakeClock(),
+      node: 'n/1',
+      onListenerError: () => {},
+      snapshot: openSnapshot(file()),
+      historyLimit: () => 1_000,
+      onSnapshotError: (error) => expect(error).toBeUndefined(),
+    });
     return { ledger, journal, close: () => ledger.close().then(() => journal.close()) };
   };
   const recorded = async (count: number) => {
     const { ledger, close } = await open();
-    await ledger.record({ name: 'session.queued', data: { sessionId: 'kept', type: 'autonomous', taskId: 't', taskTitle: 'T', agent: 'demo', cwd: '/w', priority: 'medium', prompt: 'p', by: 'test', position: 1 } }).catch(() => undefined);
+    await ledger
+      .record({
+        name: 'session.queued',
+        data: {
+          sessionId: 'kept',
+          type: 'autonomous',
+          taskId: 't',
+          taskTitle: 'T',
+          agent: 'demo',
+          cwd: '/w',
+          priority: 'medium',
+          prompt: 'p',
+          by: 'test',
+          position: 1,
+        },
+      })
+      .catch(() => undefined);
     for (let n = 0; n < count; n += 100) await Promise.all(Array.from({ length: 100 }, () => ledger.record(stopped)));
     await close();
     return ledger.seq;
@@ -177,7 +216,10 @@ describe('a ledger on disk with its snapshot', () => {
     await recorded(6_000);
     await truncate(file(), 100);
     await truncate(`${file()}.bak`, 100);
-    await expect(open()).rejects.toMatchObject({ code: 'STORAGE_CORRUPT', message: expect.stringMatching(/cannot be read and the journal begins with event \d+/) });
+    await expect(open()).rejects.toMatchObject({
+      code: 'STORAGE_CORRUPT',
+      message: expect.stringMatching(/cannot be read and the journal begins with event \d+/),
+    });
   });
 
   it('replays everything when both are cut and the journal is whole', async () => {

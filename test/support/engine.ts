@@ -1,7 +1,9 @@
 // The whole core on memory: real ledger, queue, supervisor and orchestrator over a journal in memory and a runner that plays what a test says.
 import { createHash } from 'node:crypto';
 import type { z } from 'zod';
+import { budgetHold } from '../../core/budget.ts';
 import { AgentEntry, BUILT_IN_AGENTS, Config } from '../../core/config.ts';
+import { fail } from '../../core/errors.ts';
 import type { StoredEvent } from '../../core/events.ts';
 import { type Ledger, openLedger } from '../../core/ledger.ts';
 import { watchLine } from '../../core/line-watch.ts';
@@ -10,9 +12,9 @@ import type { JobQueue, Journal, LogEntry, Run, RunEvent, Runner, RunSpec, Setti
 import { recover } from '../../core/recovery.ts';
 import type { EndCause } from '../../core/session.ts';
 import { createSupervisor } from '../../core/supervisor.ts';
-import { createWatchdog } from '../../core/watchdog.ts';
 import type { Task } from '../../core/task.ts';
-import { fail } from '../../core/errors.ts';
+import { tuned } from '../../core/tuning.ts';
+import { createWatchdog } from '../../core/watchdog.ts';
 import { prompts } from '../../prompts/render.ts';
 import { createEmbeddedQueue } from '../../storage/embedded/queue.ts';
 import { type FakeClock, fakeClock } from './fake-clock.ts';
@@ -53,18 +55,63 @@ export interface EngineOptions {
   readonly mayStart?: boolean;
 }
 
-const TASKS = ['fix-login', 'other'].map((id): Task => ({ id, file: `/w/.tasks/${id}.task.md`, title: `Title of ${id}`, fields: { status: '🟡 To Do', type: 'bug', area: 'auth', tags: ['a', 'B'] }, body: `Do ${id}.` }));
+const TASKS = ['fix-login', 'other'].map(
+  (id): Task => ({
+    id,
+    file: `/w/.tasks/${id}.task.md`,
+    title: `Title of ${id}`,
+    fields: { status: '🟡 To Do', type: 'bug', area: 'auth', tags: ['a', 'B'] },
+    body: `Do ${id}.`,
+  }),
+);
 
 export const caller = { by: 'a test', environment: { PATH: '/bin', SECRET: 'no', ANTHROPIC_API_KEY: 'key' } };
 
-export async function makeEngine({ config = {}, events = [], found = () => true, start, log = [], clock = fakeClock(), mayStart = true }: EngineOptions = {}): Promise<Engine> {
+export async function makeEngine({
+  config = {},
+  events = [],
+  found = () => true,
+  start,
+  log = [],
+  clock = fakeClock(),
+  mayStart = true,
+}: EngineOptions = {}): Promise<Engine> {
   const errors: unknown[] = [];
   const runs = new Map<string, PlayedRun>();
-  const settings = { config: Config.parse({ defaultAgent: 'demo', ...config }), problems: [] as string[], untrusted: [] as string[], notes: [] as string[], guard: undefined as string | undefined };
-  settings.config = { ...settings.config, agents: { ...BUILT_IN_AGENTS, plain: AgentEntry.parse({ kind: 'command', command: 'cat', env: ['WANTED'] }), ...settings.config.agents } };
-  const ledger = await openLedger({ journal: memoryJournal(events), clock, node: 'test/1', onListenerError: (error) => errors.push(error) });
+  const settings = {
+    config: Config.parse({ defaultAgent: 'demo', ...config }),
+    problems: [] as string[],
+    untrusted: [] as string[],
+    notes: [] as string[],
+    guard: undefined as string | undefined,
+  };
+  settings.config = {
+    ...settings.config,
+    agents: {
+      ...BUILT_IN_AGENTS,
+      plain: AgentEntry.parse({ kind: 'command', command: 'cat', env: ['WANTED'] }),
+      ...settings.config.agents,
+    },
+  };
+  const ledger = await openLedger({
+    journal: memoryJournal(events),
+    clock,
+    node: 'test/1',
+    onListenerError: (error) => errors.push(error),
+  });
+  const hold = ({ sessionId }: { readonly sessionId: string }) => {
+    const session = ledger.session(sessionId);
+    return session && budgetHold(ledger, session, settings.config.budget, clock.now());
+  };
   const queue = createEmbeddedQueue({
-    conditions: () => ({ cap: settings.config.resources.maxConcurrentSessions, now: clock.now(), isPaused: ledger.isPaused, guard: settings.guard, isShort: settings.guard !== undefined }),
+    conditions: () => ({
+      cap: settings.config.resources.maxConcurrentSessions,
+      now: clock.now(),
+      isPaused: ledger.isPaused,
+      guard: settings.guard,
+      isShort: settings.guard !== undefined,
+      hold,
+    }),
     onError: (error) => errors.push(error),
   });
   const runner = playedRunner(runs, found, start);
@@ -78,15 +125,24 @@ export async function makeEngine({ config = {}, events = [], found = () => true,
     clock,
     tasks: memoryTasks(),
     logs: { page: async () => ({ entries: log, cursor: log.at(-1)?.seq, more: false }) },
-    environments: { keep: async (id: string, env: Readonly<Record<string, string>>) => void kept.set(id, env), find: async (id: string) => kept.get(id) },
+    environments: {
+      keep: async (id: string, env: Readonly<Record<string, string>>) => void kept.set(id, env),
+      find: async (id: string) => kept.get(id),
+    },
     ids: { base32: () => `x${(ids++).toString(36).padStart(3, '0')}`, uuid: () => `uuid-${ids++}`, random: () => 0.5 },
     settings: settingsOf(settings),
     workspace: '/w',
-    folder: async (path: string) => (path.startsWith('/w') ? path : fail('PATH_OUTSIDE', `"${path}" is not inside the workspace.`)),
+    folder: async (path: string) =>
+      path.startsWith('/w') ? path : fail('PATH_OUTSIDE', `"${path}" is not inside the workspace.`),
     digest: (text: string) => createHash('sha256').update(text).digest('hex'),
   };
   const supervisor = createSupervisor({ ...parts, mayStart: async () => mayStart, watchdog: () => watchdog });
-  const watchdog = createWatchdog({ clock, settings: parts.settings, stop: supervisor.stop, onError: (error) => errors.push(error) });
+  const watchdog = createWatchdog({
+    clock,
+    settings: parts.settings,
+    stop: supervisor.stop,
+    onError: (error) => errors.push(error),
+  });
   const orchestrator = createOrchestrator({ ...parts, supervisor });
   queue.work((job) => supervisor.run(job));
   recover(ledger, queue);
@@ -129,6 +185,9 @@ function settingsOf(state: Engine['settings']): Settings {
     problems: () => state.problems,
     untrustedAgents: () => state.untrusted,
     notes: () => state.notes,
+    override(overrides) {
+      state.config = tuned(state.config, overrides);
+    },
   };
 }
 
@@ -145,7 +204,11 @@ function memoryTasks(): TaskStore {
   };
 }
 
-function playedRunner(runs: Map<string, PlayedRun>, found: (id: string) => boolean, onStart: ((spec: RunSpec) => void) | undefined): Runner {
+function playedRunner(
+  runs: Map<string, PlayedRun>,
+  found: (id: string) => boolean,
+  onStart: ((spec: RunSpec) => void) | undefined,
+): Runner {
   const play = (sessionId: string, spec: RunSpec | undefined): Run => {
     const told: RunEvent[] = [];
     const stops: EndCause[] = [];
@@ -155,7 +218,12 @@ function playedRunner(runs: Map<string, PlayedRun>, found: (id: string) => boole
       wake();
     };
     const result = { text: 'done', isError: false, costUsd: 0.01, turns: 2 };
-    runs.set(sessionId, { spec, stops, say, end: (code, more) => say({ kind: 'ended', exit: { code }, result, stderr: '', ...more }) });
+    runs.set(sessionId, {
+      spec,
+      stops,
+      say,
+      end: (code, more) => say({ kind: 'ended', exit: { code }, result, stderr: '', ...more }),
+    });
     return {
       async stop(cause) {
         stops.push(cause);

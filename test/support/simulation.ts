@@ -81,8 +81,28 @@ export function simulate(steps: readonly Step[], cap: number, rules: Rules): voi
   const start = (plan: Plan, parent?: Modelled) => {
     const id = `s${++seq}`;
     const ancestors = parent ? [parent.id, ...parent.ancestors] : [];
-    const job = { sessionId: id, priority: plan.priority, key: orderKeyOf(CONFIG, plan.priority, now), seq, taskId: id, concurrent: false, ancestors };
-    all.set(id, { id, plan, ancestors, job, queuedAt: now, state: 'queued', begun: 0, gaveUp: false, settled: 0, todo: [...plan.children], children: [] });
+    const job = {
+      sessionId: id,
+      priority: plan.priority,
+      key: orderKeyOf(CONFIG, plan.priority, now),
+      seq,
+      taskId: id,
+      concurrent: false,
+      ancestors,
+    };
+    all.set(id, {
+      id,
+      plan,
+      ancestors,
+      job,
+      queuedAt: now,
+      state: 'queued',
+      begun: 0,
+      gaveUp: false,
+      settled: 0,
+      todo: [...plan.children],
+      children: [],
+    });
     parent?.children.push(id);
     put(job);
     admit();
@@ -175,7 +195,8 @@ export function simulate(steps: readonly Step[], cap: number, rules: Rules): voi
     if (step.kind === 'pause') isPaused = true;
     if (step.kind === 'go on') isPaused = false;
     if (step.kind === 'crash') crash();
-    const subject = step.kind === 'work' ? picked(active, step.pick) : step.kind === 'cancel' ? picked([...all.keys()], step.pick) : undefined;
+    const subject =
+      step.kind === 'work' ? picked(active, step.pick) : step.kind === 'cancel' ? picked([...all.keys()], step.pick) : undefined;
     if (subject && step.kind === 'work') work(subject);
     if (subject && step.kind === 'cancel') cancel(subject);
     if (step.kind !== 'work') admit();
@@ -190,7 +211,11 @@ export function simulate(steps: readonly Step[], cap: number, rules: Rules): voi
     const before = JSON.stringify([...all.values()].map(({ state, todo }) => [state, todo.length]));
     for (const id of [...active]) if (get(id).state !== 'settled') work(get(id));
     admit();
-    if (turns > 10_000 || (before === JSON.stringify([...all.values()].map(({ state, todo }) => [state, todo.length])) && waiting.length + active.length > 0)) {
+    if (
+      turns > 10_000 ||
+      (before === JSON.stringify([...all.values()].map(({ state, todo }) => [state, todo.length])) &&
+        waiting.length + active.length > 0)
+    ) {
       broken(`deadlock: ${active.length} active, ${waiting.length} waiting, cap ${cap}`);
     }
   }

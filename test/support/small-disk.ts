@@ -89,7 +89,9 @@ export function mountSmallDisk(folder: string, bytes: number): SmallDisk {
       const { bavail, bsize } = await statfs(folder);
       const size = Math.max(0, bavail * bsize - leave);
       // others write to it at the same time: then it is full before
-      await writeFile(filler, Buffer.alloc(size), { flag: 'a' }).catch((error: { readonly code?: string }) => (error.code === 'ENOSPC' ? undefined : Promise.reject(error)));
+      await writeFile(filler, Buffer.alloc(size), { flag: 'a' }).catch((error: { readonly code?: string }) =>
+        error.code === 'ENOSPC' ? undefined : Promise.reject(error),
+      );
     },
     empty: () => rm(filler, { force: true }),
     unmount: () => execFileSync('umount', ['-l', folder]),
