@@ -147,9 +147,11 @@ const Head = z.object({
   name: z.enum(Object.keys(EVENTS) as [EventName, ...EventName[]]),
 });
 
+const Raw = z.looseObject({ data: z.unknown() });
+
 /** An event as it was stored, checked. Throws a ZodError on anything else. */
 export function parseEvent(value: unknown): StoredEvent {
-  const raw = z.looseObject({ data: z.unknown() }).parse(value);
+  const raw = Raw.parse(value);
   const head = Head.parse(raw);
   return { ...head, data: EVENTS[head.name].data.parse(raw.data) } as StoredEvent;
 }

@@ -63,11 +63,15 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   const { workspace, stateDir, programs, settings, epoch, log, giveUp } = options;
   const config = settings.current();
   const journal = await openJournal(path.join(stateDir, 'journal'));
+  let roomChanged = () => {};
   const room = await openRoom({
     file: path.join(stateDir, 'ballast'),
     minFreeBytes: () => bytesOf(settings.current().storage.minFreeDisk),
     clock: systemClock,
-    onChange: (problem) => log(problem === undefined ? 'There is space on the disk again.' : `${problem} Nothing new is taken.`),
+    onChange(problem) {
+      log(problem === undefined ? 'There is space on the disk again.' : `${problem} Nothing new is taken.`);
+      roomChanged();
+    },
   });
   const ledger = await openLedger({
     journal,
@@ -115,7 +119,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
         const session = ledger.session(job.sessionId);
         return session && budgetHold(ledger, session, settings.current().budget, systemClock.now());
       },
-      guard: guard.holdReason(),
+      guard: ledger.roomProblem() ?? guard.holdReason(),
       isShort: guard.shortOf().length > 0,
       startAfter: (job) => guard.staggeredUntil(kindOf(job.sessionId)),
     }),
@@ -181,6 +185,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     digest: (text) => createHash('sha256').update(text).digest('hex').slice(0, 32),
   });
 
+  roomChanged = () => queue.admit();
   queue.work((job) => supervisor.run(job));
   const { adopted, queued } = recover(ledger, queue);
   const endWatch = watchLine({ queue, ledger, clock: systemClock, settings });

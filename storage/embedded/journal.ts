@@ -49,7 +49,9 @@ export async function openJournal(folder: string, options: JournalOptions = {}):
     throw storageError(error, folder);
   });
   const segments = await segmentsIn(folder);
-  const end = await mendedEnd(segments);
+  const end = await mendedEnd(segments).catch((error: unknown) => {
+    throw storageError(error, folder);
+  });
   /** Number of the newest event on disk, and of the newest one that was taken; undefined while there never was one. */
   let last = end.last;
   let taken = last;

@@ -253,21 +253,28 @@ describe('a disk with little space', () => {
   it.runIf(CAN_MOUNT)(
     'that is full to the last byte: a start is refused, the running session goes on and can be cancelled, and starts are taken again when there is space',
     async () => {
-      const workspace = await workspaceWith({ storage: { minFreeDisk: '0' } });
+      const workspace = await workspaceWith({ storage: { minFreeDisk: '0' }, resources: { maxConcurrentSessions: 2 } });
       const disk = mountSmallDisk(stateOf(workspace), 8 * 1024 * 1024);
       try {
         const client = await clientOf(workspace);
         const runs = String((await client.call('session_start', { taskId: 'long' })).id);
         const ends = String((await client.call('session_start', { taskId: 'slow' })).id);
         await expect.poll(async () => (await client.call('session_list', { status: 'running' })).total).toBe(2);
+        const waits = String((await client.call('session_start', { taskId: 'quick' })).id);
         await disk.fill();
         expect(await failureOf(client.call('session_start', { taskId: 'quick' }))).toMatchObject({ code: 'STORAGE_FULL' });
-        expect(await listed(client)).toEqual({ [runs]: 'running', [ends]: 'running' });
+        expect(await listed(client)).toEqual({ [runs]: 'running', [ends]: 'running', [waits]: 'queued' });
         await client.call('session_cancel', { sessionId: runs });
         await client.call('session_wait', { sessionIds: [runs], timeoutSeconds: 20 });
         expect(await client.call('session_get', { sessionId: runs })).toMatchObject({ status: 'cancelled' });
+        // its slot is free, but nothing new is begun
+        expect(await client.call('session_get', { sessionId: waits })).toMatchObject({
+          status: 'queued',
+          reason: expect.stringContaining('full'),
+        });
         await disk.empty();
-        await client.call('session_wait', { sessionIds: [ends], timeoutSeconds: 20 });
+        await client.call('session_wait', { sessionIds: [ends, waits], until: 'all', timeoutSeconds: 20 });
+        expect(await client.call('session_get', { sessionId: waits })).toMatchObject({ status: 'completed' });
         await expect
           .poll(() => client.call('session_start', { taskId: 'quick' }).then(({ status }) => status, String), { timeout: 10_000 })
           .toMatch(/queued|starting|running/);

@@ -86,7 +86,7 @@ export async function startStubModel(): Promise<StubModel> {
     const mustSearch = turn.tool !== undefined && needsSearch(asked, turn.tool.name, conversation.searches);
     await pause(response, mustSearch ? conversation.searches * SEARCH_PAUSE_MS : turn.waitMs);
     if (status !== undefined) return sendJson(response, status, errorBody('api_error', `stub error ${status}`));
-    send(response, asked, mustSearch ? [searchFor(turn.tool?.name ?? '')] : contentOf(turn));
+    send(response, asked, mustSearch ? [searchFor(asked, turn.tool?.name ?? '')] : contentOf(turn));
   }
 
   /** The status to fail with, or undefined. A retry sends the same body, so that the body counts the failures. */
@@ -122,13 +122,19 @@ export async function startStubModel(): Promise<StubModel> {
   };
 }
 
-/** Newer versions of Claude Code list MCP tools only after a search. */
+/** Claude Code begins its first turn while MCP servers still connect, and newer versions list their tools only after a search. */
 function needsSearch(asked: ModelRequest, name: string, searches: number): boolean {
-  return searches < MAX_SEARCHES && asked.tools.some((tool) => tool.name === 'ToolSearch') && !isLoaded(asked, name);
+  return searches < MAX_SEARCHES && searchToolOf(asked) !== undefined && !isLoaded(asked, name);
 }
 
-function searchFor(name: string): Content {
-  return { type: 'tool_use', id: newId(SEARCH_ID), name: 'ToolSearch', input: { query: `select:${name}`, max_results: 5 } };
+function searchToolOf({ tools }: ModelRequest): 'WaitForMcpServers' | 'ToolSearch' | undefined {
+  return (['WaitForMcpServers', 'ToolSearch'] as const).find((name) => tools.some((tool) => tool.name === name));
+}
+
+function searchFor(asked: ModelRequest, name: string): Content {
+  const tool = searchToolOf(asked) ?? 'ToolSearch';
+  const input = tool === 'ToolSearch' ? { query: `select:${name}`, max_results: 5 } : {};
+  return { type: 'tool_use', id: newId(SEARCH_ID), name: tool, input };
 }
 
 function contentOf({ texts, tool }: Turn): readonly Content[] {

@@ -1,7 +1,7 @@
 // MCP clients of both SDKs, and workspaces that end what was started in them.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { CLIENT_KINDS, connect, ToolFailure } from './clients.ts';
@@ -52,7 +52,7 @@ describe('a workspace', () => {
     expect(await workspace.task('one')).toBe('# One\n');
     expect(await workspace.task('two')).toBe('# Two\n');
     expect(await readFile(path.join(workspace.path, '.scopecraft', 'config.json'), 'utf8')).toBe('{"a":1}');
-    expect(await readFile(path.join(String(workspace.env.XDG_CONFIG_HOME), 'scopecraft', 'config.json'), 'utf8')).toBe('{"b":2}');
+    expect(await readFile(path.join(String(workspace.env.XDG_CONFIG_HOME), 'scopecraft', 'config.json'), 'utf8')).toMatch(/^{"b":2,/);
     const { stdout } = await runProgram('git', ['status', '--porcelain'], { env: workspace.env, cwd: workspace.path });
     expect(stdout).toBe('');
     await workspace.close();
@@ -62,8 +62,9 @@ describe('a workspace', () => {
   test('ends the keeper before the hub, and both before it goes', async () => {
     const workspace = await makeWorkspace();
     const keep = `mkdir -p .scopecraft/state; echo "{\\"pid\\":$$}" > .scopecraft/state/hub.json; exec sleep 300`;
-    const keeper = `while :; do sh -c '${keep}' & wait $!; done`;
-    spawn('sh', ['-c', keeper, 'keeper.sh'], {
+    const keeper = path.join(workspace.home, 'keeper.sh');
+    await writeFile(keeper, `while :; do sh -c '${keep}' & wait $!; done`);
+    spawn('sh', [keeper, 'node', 'hub.mjs'], {
       cwd: workspace.path,
       env: workspace.env,
       stdio: 'ignore',
