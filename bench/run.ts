@@ -1,4 +1,4 @@
-// Runs the benchmarks, all or those named, and prints what they measured: `npm run bench -- [NAME…] [--json FILE] [--dist FOLDER]`.
+// Runs the benchmarks, all or those named, and prints what they measured: `npm run bench -- [NAME…] [--long] [--json FILE] [--dist FOLDER]`.
 // It measures and is no test: a missed target is said and the exit code stays 0.
 import { writeFile } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
@@ -10,6 +10,7 @@ import { claudeSession } from './claude-session.ts';
 import { coldStart } from './cold-start.ts';
 import { dispatch } from './dispatch.ts';
 import { guard } from './guard.ts';
+import { journal } from './journal.ts';
 import { latency } from './latency.ts';
 import type { Row } from './measure.ts';
 import { memory } from './memory.ts';
@@ -17,24 +18,36 @@ import { copyPrograms } from './programs.ts';
 import { sessionStart } from './session-start.ts';
 import { tableOf } from './table.ts';
 
-const BENCHES: readonly Bench[] = [latency, sessionStart, dispatch, claudeSession, coldStart, memory, guard];
-
 await main();
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { json: { type: 'string' }, dist: { type: 'string', default: path.join(PROJECT, 'dist') } },
+    options: {
+      json: { type: 'string' },
+      long: { type: 'boolean', default: false },
+      dist: { type: 'string', default: path.join(PROJECT, 'dist') },
+    },
   });
-  const unknown = positionals.filter((name) => !BENCHES.some((bench) => bench.name === name));
+  const benches: readonly Bench[] = [
+    latency,
+    sessionStart,
+    dispatch,
+    claudeSession,
+    coldStart,
+    memory,
+    journal({ long: values.long }),
+    guard,
+  ];
+  const unknown = positionals.filter((name) => !benches.some((bench) => bench.name === name));
   if (unknown.length > 0) {
-    console.error(`There is no benchmark "${unknown.join('", "')}". There are: ${BENCHES.map(({ name }) => name).join(', ')}.`);
+    console.error(`There is no benchmark "${unknown.join('", "')}". There are: ${benches.map(({ name }) => name).join(', ')}.`);
     process.exit(1);
   }
   const rows: Row[] = [];
   const programs = await copyPrograms(values.dist);
   try {
-    for (const bench of BENCHES.filter(({ name }) => positionals.length === 0 || positionals.includes(name))) {
+    for (const bench of benches.filter(({ name }) => positionals.length === 0 || positionals.includes(name))) {
       const from = performance.now();
       rows.push(...(await bench.run(programs)));
       console.error(`${bench.name}: measured in ${((performance.now() - from) / 1000).toFixed(1)} s`);

@@ -33,7 +33,7 @@ export const COMMON_FLAGS = {
   help: { type: 'boolean', says: 'Explains the command.' },
   follow: {
     type: 'boolean',
-    says: 'With session start, wait and logs: show what happens until it settles. Ctrl-C ends the following, not the session.',
+    says: 'With session start, session logs and event list: show what happens as it happens. Ctrl-C ends the following, not the session.',
   },
 } as const;
 

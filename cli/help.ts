@@ -4,7 +4,8 @@ import { COMMANDS, COMMON_FLAGS, type Command, type Flag } from './command.ts';
 /** Commands that are not tools. */
 export const LOCAL_COMMANDS = {
   status: 'The hub of this workspace: version, sessions, slots.',
-  doctor: 'What is missing on this machine, and how to get it.',
+  doctor:
+    'What is missing on this machine, and how to get it. --repair shows how a damaged journal can be mended, --repair --yes mends it.',
   trust: 'Trust the workspace config (.scopecraft/config.json) as it is now.',
   demo: 'Watch the built-in demo agent do a task, in a folder of its own.',
 } as const;

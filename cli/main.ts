@@ -6,6 +6,7 @@ import { COMMANDS, type Command, type Parsed, parseCommand } from './command.ts'
 import { demo } from './demo.ts';
 import { doctor } from './doctor.ts';
 import { type Entry, entryLine, followLog, waitUntilSettled } from './follow.ts';
+import { eventLine, followEvents } from './follow-events.ts';
 import { commandHelp, LOCAL_COMMANDS, overview } from './help.ts';
 import { linesOf, tableOf } from './render.ts';
 import { status } from './status.ts';
@@ -62,6 +63,9 @@ async function run({ tool }: Command, { input, workspace, format, follow }: Pars
         tail === undefined && after === undefined ? { kinds, after: '0:0.0' } : { kinds, tail, after },
       );
       return 0;
+    }
+    if (tool.name === 'event_list' && follow) {
+      await followEvents(client, given, (event) => print(isJson ? JSON.stringify(event) : eventLine(event)));
     }
     if (tool.name === 'session_wait' && given.timeoutSeconds === undefined) {
       show(await waitUntilSettled(client, given, note));

@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { ancestorsOf, descendantsOf } from './delegation.ts';
 import { fail } from './errors.ts';
 import { estimatedStart } from './estimate.ts';
-import { matchesName, type StoredEvent, sessionOf } from './events.ts';
 import type { Guard } from './guard.ts';
 import type { Reading } from './headroom.ts';
 import type { Ledger } from './ledger.ts';
@@ -38,15 +37,6 @@ export interface SessionFilter {
   readonly label?: string | undefined;
   /** Milliseconds since the epoch: queued at or after it. */
   readonly since?: number | undefined;
-}
-
-export interface EventFilter {
-  readonly types?: readonly string[] | undefined;
-  readonly sessionId?: string | undefined;
-  readonly taskId?: string | undefined;
-  readonly since?: number | undefined;
-  /** Only with a number above it. */
-  readonly after?: number | undefined;
 }
 
 export interface TaskFilter {
@@ -96,8 +86,6 @@ export interface Orchestrator {
   machine(): readonly Reading[];
   /** When a waiting session may start, in milliseconds since the epoch, as far as that can be told. */
   estimatedStart(sessionId: string): number | undefined;
-  /** Events that match, oldest first, as far as they are kept. */
-  events(filter: EventFilter): readonly StoredEvent[];
   /** Tasks that match with their newest session, in order of id. */
   tasks(filter: TaskFilter): Promise<readonly { readonly task: Task; readonly last: Session | undefined }[]>;
   task(taskId: string): Promise<Task>;
@@ -179,14 +167,6 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
     usage: (sessionId) => parts.guard?.usage(sessionId),
     machine: () => parts.guard?.machine() ?? [],
     estimatedStart: (sessionId) => estimatedStart(ledger, queue.line(), sessionId),
-    events: ({ types, sessionId, taskId, since, after = 0 }) =>
-      ledger.recent().filter((event) => {
-        const about = sessionOf(event);
-        if (event.seq <= after || (since !== undefined && event.at < since)) return false;
-        if (sessionId !== undefined && about !== sessionId) return false;
-        if (taskId !== undefined && (about === undefined || ledger.session(about)?.taskId !== taskId)) return false;
-        return types === undefined || types.some((filter) => matchesName(event.name, filter));
-      }),
     async tasks(filter) {
       const last = new Map<string, Session>();
       for (const session of all())

@@ -180,7 +180,10 @@ async function startNew(parts: StartParts, request: StartRequest, caller: Caller
   const queued = ledger.session(sessionId) ?? fail('INTERNAL', `Session ${sessionId} was not kept.`);
   // added before the fact is on disk: what the queue does with it is recorded behind it, in order
   queue.add(jobOf(ledger, queued));
-  await recorded;
+  await recorded.catch((error: unknown) => {
+    queue.remove(sessionId);
+    throw error;
+  });
   const missing = agent.env.filter((name) => !(name in env));
   const unset =
     missing.length > 0 ? [`Not set where this call came from, so the agent does not get it: ${missing.join(', ')}.`] : [];
@@ -196,6 +199,7 @@ function checkPrompt({ taskId, prompt }: StartRequest): void {
 }
 
 function checkRoom({ queue, ledger, settings }: StartParts, request: StartRequest, by: string): void {
+  ledger.expectRoom();
   const { resources, queue: limits } = settings.current();
   const line = queue.line();
   const waiting = line.waiting.length;

@@ -130,7 +130,8 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
   async function stop(sessionId: string, cause: EndCause): Promise<void> {
     const session = current(sessionId);
     if (isSettled(session)) return;
-    if (!session.stop) await ledger.record({ name: 'session.stopping', data: { sessionId, cause } });
+    // on a full disk the run is stopped all the same; how it ended is recorded when there is space again
+    if (!session.stop) await ledger.record({ name: 'session.stopping', data: { sessionId, cause } }).catch(unlessFull);
     await live.get(sessionId)?.stop(cause);
   }
 
@@ -143,7 +144,9 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
     if (!session.stop) {
       const begun = await begin(parts, session);
       if (begun) return follow(sessionId, begun, false);
-      session = current(sessionId);
+      const left = ledger.session(sessionId);
+      if (!left) return;
+      session = left;
     }
     // stopped before anything was started: there is nothing to take down
     if (session.stop) await settle(session, { kind: 'ended', exit: { code: 0 }, result: undefined, stderr: '' });
@@ -151,10 +154,11 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
 
   return {
     async run({ sessionId }) {
-      const before = current(sessionId).queuedSeq;
+      // a start whose fact could not be written is taken back, and with it its session
+      if (!ledger.session(sessionId)) return undefined;
       await carry(sessionId);
-      const session = current(sessionId);
-      return session.status === 'queued' && session.queuedSeq !== before ? jobOf(ledger, session) : undefined;
+      const session = ledger.session(sessionId);
+      return session?.status === 'queued' ? jobOf(ledger, session) : undefined;
     },
     stop,
   };
@@ -171,9 +175,9 @@ async function begin(
   // a conversation that is not gone on with begins anew: the agent refuses an id it has seen
   const conversationId = known !== undefined && (resumes === true || before === 0) ? known : ids.uuid();
   const resume = known !== undefined && resumes === true;
-  await ledger.record({ name: 'session.starting', data: { sessionId: id, run, conversationId, resume } });
+  await ledger.record({ name: 'session.starting', data: { sessionId: id, run, conversationId, resume } }).catch(unlessFull);
   const session = ledger.session(id);
-  if (!session || session.stop) return undefined;
+  if (session?.status !== 'starting' || session.stop) return undefined;
   try {
     const agent =
       agentNamed(settings.current(), session.agent) ??
@@ -203,4 +207,9 @@ async function begin(
     });
     return undefined;
   }
+}
+
+/** Passes over a full disk: what could not be written is as it was. */
+function unlessFull(error: unknown): void {
+  if (!(error instanceof ScopecraftError && error.code === 'STORAGE_FULL')) throw error;
 }

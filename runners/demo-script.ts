@@ -39,12 +39,12 @@ export function directivesIn(prompt: string): readonly Directive[] {
 
 /**
  * The rest of a directive with `{{last}}` replaced by what the last tool answered, and `{{last.a.0.b}}` by a field of it where it is JSON.
- * In JSON a string is escaped between quotes, and any value may stand where none are. `{{!last}}` becomes `{{last}}`, for a nested script.
+ * In JSON a string is escaped between quotes, and any value may stand where none are. `{{!last}}` becomes `{{last}}`, for a nested script, and `{{!!last}}` becomes `{{!last}}`.
  */
 export function filled({ verb, rest }: Directive, last: string): string {
   const isJson = verb === 'tool' || verb === 'mcp';
-  return rest.replace(/\{\{(!?)last((?:\.[\w-]+)*)\}\}/g, (_, later: string, path: string, offset: number) => {
-    if (later !== '') return `{{last${path}}}`;
+  return rest.replace(/\{\{(!*)last((?:\.[\w-]+)*)\}\}/g, (_, later: string, path: string, offset: number) => {
+    if (later !== '') return `{{${later.slice(1)}last${path}}}`;
     const value = path === '' ? last : fieldOf(last, path.slice(1).split('.'));
     const text = typeof value === 'string' ? value : JSON.stringify(value);
     if (!isJson) return text;

@@ -88,7 +88,7 @@ export async function startHub(options: HubOptions): Promise<number> {
     console.error(`${error.code}: ${error.message}`);
     await leaveFailure(options.stateDir, error);
     // a full disk may have room again; what stands in the way of the claim stays
-    return isOwner && error.code === 'STORAGE_FAILED' ? HUB_EXIT.again : HUB_EXIT.hopeless;
+    return isOwner && (error.code === 'STORAGE_FAILED' || error.code === 'STORAGE_FULL') ? HUB_EXIT.again : HUB_EXIT.hopeless;
   } finally {
     clearInterval(idleTimer);
     process.off('SIGTERM', onSignal).off('SIGINT', onSignal);

@@ -1,6 +1,7 @@
 // What can be asked of the orchestrator, and how errors, lists and words are made.
 import { describe, expect, it } from 'vitest';
 import { ERRORS, errorView, nearest, ScopecraftError } from '../../core/errors.ts';
+import { eventPage } from '../../core/event-page.ts';
 import { PRIORITIES } from '../../core/priority.ts';
 import { normalised, slugOf, TASK_ID } from '../../core/task.ts';
 import { timeOf } from '../../core/time.ts';
@@ -37,14 +38,15 @@ describe('lists', () => {
     engine.clock.advance(1000);
     await engine.orchestrator.start({ taskId: 'other', type: 'autonomous', queue: true, concurrent: true }, caller);
     await engine.settle();
-    const count = (filter: object) => engine.orchestrator.events(filter).length;
-    expect(count({})).toBe(4);
-    expect(count({ types: ['session.queued'] })).toBe(2);
-    expect(count({ sessionId: session.id })).toBe(2);
-    expect(count({ taskId: 'other' })).toBe(2);
-    expect(count({ since: engine.clock.now() })).toBe(2);
-    expect(count({ after: 3 })).toBe(1);
-    const [first] = engine.orchestrator.events({});
+    const page = (filter: object) => eventPage(engine.ledger, { limit: 100, ...filter });
+    const count = async (filter: object) => (await page({ after: 0, ...filter })).events.length;
+    expect(await count({})).toBe(4);
+    expect(await count({ types: ['session.queued'] })).toBe(2);
+    expect(await count({ sessionId: session.id })).toBe(2);
+    expect(await count({ taskId: 'other' })).toBe(2);
+    expect(await count({ since: engine.clock.now() })).toBe(2);
+    expect(await count({ after: 3 })).toBe(1);
+    const [first] = (await page({ after: 0 })).events;
     expect(first && eventView(first).data.prompt).toMatch(/… \(500 characters, whole in the log\)$/);
   });
 

@@ -4,7 +4,9 @@ import { z } from 'zod';
 import { connect, type TestClient } from '../support/clients.ts';
 import { makeWorkspace, type Workspace } from '../support/workspace.ts';
 
-const Rows = z.looseObject({ sessions: z.array(z.looseObject({ id: z.string(), status: z.string(), label: z.string().optional() })) });
+const Rows = z.looseObject({
+  sessions: z.array(z.looseObject({ id: z.string(), status: z.string(), label: z.string().optional() })),
+});
 
 const open: { workspace?: Workspace; client?: TestClient } = {};
 
@@ -17,7 +19,7 @@ afterEach(async () => {
 function delegating(name: string, prompt: string): string {
   const start = JSON.stringify({ prompt, agent: 'demo', label: name });
   // what the child's own script refers to is for the child
-  const call = start.replaceAll('{{last', '{{!last');
+  const call = start.replaceAll(/\{\{(!*)last/g, '{{!$1last');
   return `@@mcp session_start ${call}\n@@mcp session_wait {"sessionIds": ["{{last.id}}"], "timeoutSeconds": 40}\n@@say ${name} said: {{last.sessions.0.result}}`;
 }
 

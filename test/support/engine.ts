@@ -136,7 +136,14 @@ export async function makeEngine({
       path.startsWith('/w') ? path : fail('PATH_OUTSIDE', `"${path}" is not inside the workspace.`),
     digest: (text: string) => createHash('sha256').update(text).digest('hex'),
   };
-  const supervisor = createSupervisor({ ...parts, mayStart: async () => mayStart, watchdog: () => watchdog });
+  const supervisor = createSupervisor({
+    ...parts,
+    mayStart: async () => {
+      if (!mayStart) queue.close();
+      return mayStart;
+    },
+    watchdog: () => watchdog,
+  });
   const watchdog = createWatchdog({
     clock,
     settings: parts.settings,

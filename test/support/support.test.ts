@@ -52,7 +52,9 @@ describe('a workspace', () => {
     expect(await workspace.task('one')).toBe('# One\n');
     expect(await workspace.task('two')).toBe('# Two\n');
     expect(await readFile(path.join(workspace.path, '.scopecraft', 'config.json'), 'utf8')).toBe('{"a":1}');
-    expect(await readFile(path.join(String(workspace.env.XDG_CONFIG_HOME), 'scopecraft', 'config.json'), 'utf8')).toMatch(/^{"b":2,/);
+    expect(await readFile(path.join(String(workspace.env.XDG_CONFIG_HOME), 'scopecraft', 'config.json'), 'utf8')).toMatch(
+      /^{"b":2,/,
+    );
     const { stdout } = await runProgram('git', ['status', '--porcelain'], { env: workspace.env, cwd: workspace.path });
     expect(stdout).toBe('');
     await workspace.close();
