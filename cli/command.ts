@@ -138,11 +138,11 @@ function valueIn({ flag, kind }: Flag, value: string | boolean): unknown {
   return value === '' || Number.isNaN(number) ? fail('INVALID_INPUT', `"--${flag}" must be a number, not "${value}".`) : number;
 }
 
+/** Words may be joined by commas; anything else, such as `path=["a","b"]`, is one value. */
 function listOf(flag: Flag, value: string | boolean): unknown[] {
-  return String(value)
-    .split(',')
-    .filter(Boolean)
-    .map((one) => valueIn(flag, one));
+  const text = String(value);
+  const parts = /^[\w.*:-]+(,[\w.*:-]+)*$/.test(text) ? text.split(',') : [text];
+  return parts.map((one) => valueIn(flag, one));
 }
 
 function textOf(value: unknown): string | undefined {

@@ -10,13 +10,14 @@ const DAY_MS = 86_400_000;
 export function treeCost(ledger: Ledger, session: Pick<Session, 'id' | 'parentId'>): number {
   const root = ancestorsOf(ledger, session).at(-1) ?? ledger.session(session.id);
   if (!root) return 0;
-  return [root, ...descendantsOf(ledger, root.id)].reduce((sum, one) => sum + (one.result?.costUsd ?? 0), 0);
+  return [root, ...descendantsOf(ledger, root.id)].reduce((sum, one) => sum + (one.spentUsd ?? 0), 0);
 }
 
-/** What all sessions that settled in the last 24 hours have cost. */
+/** What all sessions whose last run began or ended in the last 24 hours have cost. */
 export function dayCost(ledger: Ledger, now: number): number {
   let sum = 0;
-  for (const { settledAt, result } of ledger.sessions()) if ((settledAt ?? 0) > now - DAY_MS) sum += result?.costUsd ?? 0;
+  for (const { settledAt, spentUsd, runStartedAt } of ledger.sessions())
+    if ((settledAt ?? runStartedAt ?? 0) > now - DAY_MS) sum += spentUsd ?? 0;
   return sum;
 }
 

@@ -11,7 +11,7 @@ import type { Priority } from './priority.ts';
 import { jobOf } from './recovery.ts';
 import { type Line, orderKeyOf } from './scheduler.ts';
 import { isSettled, type Session, type SessionStatus, type SessionType } from './session.ts';
-import { type Caller, createStart, type Started, type StartParts, type StartRequest } from './start.ts';
+import { type Caller, checkPriority, createStart, type Started, type StartParts, type StartRequest } from './start.ts';
 import type { Supervisor } from './supervisor.ts';
 import { normalised, type Task } from './task.ts';
 import type { Overrides } from './tuning.ts';
@@ -139,6 +139,7 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
     },
     async move(sessionId, { priority, place }, by) {
       const session = get(sessionId);
+      if (priority !== undefined) checkPriority(priority, settings.current());
       if (!queue.remove(sessionId))
         fail('NOT_QUEUED', `Session ${sessionId} is ${session.status} and does not wait in the line.`);
       const wanted = priority ?? session.priority;

@@ -121,6 +121,8 @@ export interface Session {
   readonly stop?: EndCause | undefined;
   readonly cause?: EndCause | undefined;
   readonly result?: AgentResult | undefined;
+  /** What all runs have cost that are over, in US dollars. */
+  readonly spentUsd?: number | undefined;
   /** Times in milliseconds since the epoch. */
   readonly queuedAt: number;
   readonly startedAt?: number | undefined;
@@ -193,6 +195,7 @@ function moved(session: Session | undefined, event: StoredEvent): Session {
         queuedSeq: event.seq,
         orderSeq: event.seq,
         process: undefined,
+        spentUsd: spent(session, result),
       };
     }
     case 'queue.moved':
@@ -231,10 +234,15 @@ function moved(session: Session | undefined, event: StoredEvent): Session {
         settledAt: event.at,
         process: undefined,
         stop: undefined,
+        spentUsd: spent(session, event.data.result),
       };
     default:
       return fail('INTERNAL', `Event ${event.seq} ${event.name} is not about a session.`);
   }
+}
+
+function spent({ spentUsd }: Session, result: AgentResult | undefined): number | undefined {
+  return result?.costUsd === undefined ? spentUsd : (spentUsd ?? 0) + result.costUsd;
 }
 
 function opened({ seq, at, data }: EventOf<'session.queued'>): Session {

@@ -109,8 +109,7 @@ async function startNew(parts: StartParts, request: StartRequest, caller: Caller
       : (ledger.session(parentId) ?? fail('SESSION_NOT_FOUND', `There is no session "${parentId}" to be the parent.`));
   if (parent) checkDelegation(ledger, { parent, taskId: request.taskId }, config.delegation);
   const priority = request.priority ?? config.queue.defaultPriority;
-  if (priority === 'urgent' && !config.queue.allowUrgent)
-    fail('INVALID_INPUT', 'The priority "urgent" is kept for system operations; `queue.allowUrgent` in the config opens it.');
+  checkPriority(priority, config);
   const notBefore = request.notBefore === undefined ? undefined : timeOf(request.notBefore);
   const by = parent && caller.sessionId ? `session ${parent.id}` : caller.by;
   checkRoom(parts, request, by);
@@ -188,6 +187,12 @@ async function startNew(parts: StartParts, request: StartRequest, caller: Caller
   const unset =
     missing.length > 0 ? [`Not set where this call came from, so the agent does not get it: ${missing.join(', ')}.`] : [];
   return { session: ledger.session(sessionId) ?? queued, notes: [...settings.notes(), ...unset] };
+}
+
+/** Fails with INVALID_INPUT on the priority that callers may not use. */
+export function checkPriority(priority: Priority, { queue }: Config): void {
+  if (priority !== 'urgent' || queue.allowUrgent) return;
+  fail('INVALID_INPUT', 'The priority "urgent" is kept for system operations; `queue.allowUrgent` in the config opens it.');
 }
 
 function checkPrompt({ taskId, prompt }: StartRequest): void {

@@ -8,7 +8,7 @@ import { outcomeOf } from './outcome.ts';
 import type { Clock, Environments, Ids, Logs, Prompts, Run, RunEvent, Runner, Settings, TaskStore } from './ports.ts';
 import { jobOf } from './recovery.ts';
 import { retryAt } from './retry.ts';
-import { orderKeyOf, type WaitingJob } from './scheduler.ts';
+import type { WaitingJob } from './scheduler.ts';
 import { type AgentResult, type EndCause, isSettled, type Session } from './session.ts';
 import type { Watchdog } from './watchdog.ts';
 
@@ -90,14 +90,14 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
         : retryAt(failure, retryPolicy, clock.now(), parts.ids.random());
     if (again !== undefined) {
       const resume = retryPolicy.resume && (await hasBegun(session));
-      const orderKey = orderKeyOf(settings.current(), session.priority, session.queuedAt);
       const data = {
         sessionId: session.id,
         run: session.run,
         cause: outcome.cause,
         ...(result && { result }),
         notBefore: again,
-        orderKey,
+        // its age in the line counts on
+        orderKey: session.orderKey,
         resume,
       };
       await ledger.record({ name: 'session.requeued', data });

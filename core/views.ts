@@ -88,7 +88,7 @@ export function sessionView(session: Session, line: Line, estimatedStart?: numbe
     run: session.run > 1 ? session.run : undefined,
     cause: session.cause,
     result: result?.text,
-    costUsd: result?.costUsd,
+    costUsd: session.spentUsd ?? result?.costUsd,
     turns: result?.turns,
     permissionDenials: result?.permissionDenials?.length ? result.permissionDenials : undefined,
     next: isSettled(session) ? undefined : `session_wait { "sessionIds": ["${session.id}"] }`,

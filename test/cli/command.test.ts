@@ -39,6 +39,12 @@ describe('a command line', () => {
     });
   });
 
+  it('takes a value with commas of its own as one', () => {
+    expect(input('session config', '--settings=queue.retryPolicy.retryOn=["lost","timeout"]')).toEqual({
+      settings: ['queue.retryPolicy.retryOn=["lost","timeout"]'],
+    });
+  });
+
   it('takes the flags that all commands have', () => {
     expect(parseCommand(command('session list'), ['--format=json', '--workspace=/w', '--follow'])).toMatchObject({
       format: 'json',

