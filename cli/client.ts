@@ -45,9 +45,18 @@ export async function connectClient({ workspace: flag, start = true }: ClientOpt
   const watched = new Set<string>();
   let link = await openLink(workspace, start, listeners);
 
-  const relink = async (broken: Link) => {
-    if (link !== broken) return;
-    link = await openLink(workspace, true, listeners);
+  let relinking: Promise<void> | undefined;
+  const relink = (broken: Link): Promise<void> => {
+    if (link !== broken) return Promise.resolve();
+    relinking ??= open().finally(() => {
+      relinking = undefined;
+    });
+    return relinking;
+  };
+  const open = async () => {
+    const fresh = await openLink(workspace, true, listeners);
+    link = fresh;
+    if (watched.size > 0) fresh.onClose(() => void relink(fresh).catch(() => undefined));
     if (watched.size > 0) await link.client.listen({ resourceSubscriptions: [...watched] });
     // what changed while nobody listened is not known: everything may have
     for (const listener of listeners) for (const uri of watched) listener(uri);
@@ -77,8 +86,9 @@ export async function connectClient({ workspace: flag, start = true }: ClientOpt
     async listen(uris, onChange) {
       listeners.add(onChange);
       for (const uri of uris) watched.add(uri);
-      await link.client.listen({ resourceSubscriptions: [...uris] });
-      link.onClose(() => void relink(link).catch(() => undefined));
+      const listened = link;
+      await listened.client.listen({ resourceSubscriptions: [...uris] });
+      listened.onClose(() => void relink(listened).catch(() => undefined));
     },
     close: () => link.client.close(),
   };

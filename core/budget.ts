@@ -5,6 +5,8 @@ import type { Ledger } from './ledger.ts';
 import type { Session } from './session.ts';
 
 const DAY_MS = 86_400_000;
+/** What a run may cost at least: nothing at all is no limit to agents. */
+const LEAST_USD = 0.01;
 
 /** What the session's whole tree, from its root down, has cost. */
 export function treeCost(ledger: Ledger, session: Pick<Session, 'id' | 'parentId'>): number {
@@ -27,29 +29,49 @@ export interface BudgetHold {
   readonly isFinal: boolean;
 }
 
-/** Why a session may not start for want of money; undefined when it may. */
-export function budgetHold(ledger: Ledger, session: Session, budget: Config['budget'], now: number): BudgetHold | undefined {
-  const { maxCostPerTree, maxCostPerDay } = budget;
-  if (maxCostPerTree > 0 && session.parentId !== undefined) {
-    const spent = treeCost(ledger, session);
-    if (spent >= maxCostPerTree)
-      return { reason: `its tree of sessions has cost $${spent.toFixed(2)} of $${maxCostPerTree.toFixed(2)}`, isFinal: true };
+/** Why sessions may not start for want of money, as of now: to be made once per look at the line. Undefined when nothing is limited. */
+export function budgetHolds(
+  ledger: Ledger,
+  { maxCostPerTree, maxCostPerDay }: Config['budget'],
+  now: number,
+): ((job: { readonly sessionId: string; readonly ancestors: readonly string[] }) => BudgetHold | undefined) | undefined {
+  if (maxCostPerTree === 0 && maxCostPerDay === 0) return undefined;
+  let day: number | undefined;
+  let trees: ReadonlyMap<string, number> | undefined;
+  return ({ ancestors }) => {
+    const root = ancestors.at(-1);
+    if (maxCostPerTree > 0 && root !== undefined) {
+      trees ??= costsByRoot(ledger);
+      const spent = trees.get(root) ?? 0;
+      if (spent >= maxCostPerTree)
+        return { reason: `its tree of sessions has cost $${spent.toFixed(2)} of $${maxCostPerTree.toFixed(2)}`, isFinal: true };
+    }
+    if (maxCostPerDay === 0) return undefined;
+    day ??= dayCost(ledger, now);
+    if (day < maxCostPerDay) return undefined;
+    return { reason: `$${day.toFixed(2)} of $${maxCostPerDay.toFixed(2)} were spent in the last 24 hours`, isFinal: false };
+  };
+}
+
+/** Root session → what its tree has cost; one pass, whatever the number of trees. */
+function costsByRoot(ledger: Ledger): ReadonlyMap<string, number> {
+  const costs = new Map<string, number>();
+  for (const session of ledger.sessions()) {
+    if (session.spentUsd === undefined) continue;
+    const root = ancestorsOf(ledger, session).at(-1)?.id ?? session.id;
+    costs.set(root, (costs.get(root) ?? 0) + session.spentUsd);
   }
-  if (maxCostPerDay === 0) return undefined;
-  const spent = dayCost(ledger, now);
-  return spent >= maxCostPerDay
-    ? { reason: `$${spent.toFixed(2)} of $${maxCostPerDay.toFixed(2)} were spent in the last 24 hours`, isFinal: false }
-    : undefined;
+  return costs;
 }
 
 /** The most one run may cost: what was asked for, the session's limit, and what its tree has left; undefined when nothing limits it. */
 export function costLimit(ledger: Ledger, session: Session, budget: Config['budget']): number | undefined {
   const limits = [
-    session.maxCostUsd,
+    session.maxCostUsd === undefined ? undefined : Math.max(LEAST_USD, session.maxCostUsd - (session.spentUsd ?? 0)),
     budget.maxCostPerSession > 0 ? budget.maxCostPerSession : undefined,
-    budget.maxCostPerTree > 0 ? Math.max(0.01, budget.maxCostPerTree - treeCost(ledger, session)) : undefined,
+    budget.maxCostPerTree > 0 ? Math.max(LEAST_USD, budget.maxCostPerTree - treeCost(ledger, session)) : undefined,
     ...ancestorsOf(ledger, session).map((one) =>
-      one.maxCostUsd === undefined ? undefined : Math.max(0.01, one.maxCostUsd - treeCost(ledger, session)),
+      one.maxCostUsd === undefined ? undefined : Math.max(LEAST_USD, one.maxCostUsd - treeCost(ledger, session)),
     ),
   ].filter((limit) => limit !== undefined);
   return limits.length > 0 ? Math.min(...limits) : undefined;

@@ -105,8 +105,19 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
     ledger.session(sessionId) ?? fail('SESSION_NOT_FOUND', `There is no session "${sessionId}".`);
   const all = () => [...ledger.sessions()];
 
+  /** Puts a session into the line at the place that the ledger says. */
+  const replace = (sessionId: string) => {
+    queue.remove(sessionId);
+    const session = ledger.session(sessionId);
+    if (session?.status === 'queued') queue.add(jobOf(ledger, session));
+  };
   const recordCancelled = (sessionId: string, { by, reason }: Why) =>
-    ledger.record({ name: 'session.cancelled', data: { sessionId, run: get(sessionId).run, cause: cancelledBy(by, reason) } });
+    ledger
+      .record({ name: 'session.cancelled', data: { sessionId, run: get(sessionId).run, cause: cancelledBy(by, reason) } })
+      .catch((error: unknown) => {
+        replace(sessionId);
+        throw error;
+      });
   const cancelOne = async (sessionId: string, why: Why) => {
     if (get(sessionId).status === 'queued' && queue.remove(sessionId)) await recordCancelled(sessionId, why);
     else await supervisor.stop(sessionId, cancelledBy(why.by, why.reason));
@@ -135,6 +146,8 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
       }
       if (children) for (const { id } of descendantsOf(ledger, sessionId).toReversed()) await cancelOne(id, { by, reason });
       await cancelOne(session.id, { by, reason });
+      // what it started in the moment before
+      if (children) for (const { id } of descendantsOf(ledger, sessionId)) await cancelOne(id, { by, reason });
       return get(sessionId);
     },
     async move(sessionId, { priority, place }, by) {
@@ -147,14 +160,21 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
       const order = place === undefined ? ownOrder : orderAt(place, queue.line().waiting, ownOrder);
       const recorded = ledger.record({ name: 'queue.moved', data: { sessionId, priority: wanted, ...order, by } });
       queue.add(jobOf(ledger, get(sessionId)));
-      await recorded;
+      await recorded.catch((error: unknown) => {
+        replace(sessionId);
+        throw error;
+      });
       return get(sessionId);
     },
     async clear(type, { by, reason }) {
       const ids = queue.line().waiting.map((job) => job.sessionId);
       const cleared = ids.filter((id) => (type === undefined || get(id).type === type) && queue.remove(id));
       const recorded = cleared.map((sessionId) => recordCancelled(sessionId, { by, reason }));
-      await Promise.all([...recorded, ledger.record({ name: 'queue.cleared', data: { count: cleared.length, by, reason } })]);
+      const outcomes = await Promise.allSettled([
+        ...recorded,
+        ledger.record({ name: 'queue.cleared', data: { count: cleared.length, by, reason } }),
+      ]);
+      for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
       return cleared;
     },
     async pause({ by, reason }) {
@@ -183,9 +203,10 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
         ...set,
       };
       settings.override(overrides);
-      await ledger.record({
-        name: 'config.changed',
-        data: { set: z.record(z.string(), z.json()).parse(set), reset: [...reset], by },
+      const data = { set: z.record(z.string(), z.json()).parse(set), reset: [...reset], by };
+      await ledger.record({ name: 'config.changed', data }).catch((error: unknown) => {
+        settings.override(ledger.overrides);
+        throw error;
       });
       queue.admit();
     },

@@ -149,7 +149,8 @@ const MOVES = {
   'session.stopping': { from: ['starting', 'running', 'waiting'], to: 'stopping' },
   'session.completed': { from: ['starting', 'running', 'waiting'], to: 'completed' },
   'session.failed': { from: ['queued', 'starting', 'running', 'waiting', 'stopping'], to: 'failed' },
-  'session.cancelled': { from: ['queued', 'stopping'], to: 'cancelled' },
+  // from active ones: where the disk was too full to record that it was being stopped
+  'session.cancelled': { from: ['queued', 'starting', 'running', 'waiting', 'stopping'], to: 'cancelled' },
   'session.lost': { from: ['starting', 'running', 'waiting', 'stopping'], to: 'lost' },
 } as const satisfies Record<SessionEventName, { from: readonly SessionStatus[]; to: SessionStatus | undefined }>;
 
@@ -207,6 +208,8 @@ function moved(session: Session | undefined, event: StoredEvent): Session {
         run: event.data.run,
         conversationId: event.data.conversationId ?? session.conversationId,
         notBefore: undefined,
+        // of the run before
+        runStartedAt: undefined,
       };
     case 'session.started':
       return {

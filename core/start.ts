@@ -7,7 +7,7 @@ import type { Clock, Environments, Ids, JobQueue, Prompts, Runner, Settings, Tas
 import type { Priority } from './priority.ts';
 import { jobOf } from './recovery.ts';
 import { activeCount, compareWaiting, holdOf, holdText, orderKeyOf } from './scheduler.ts';
-import type { Session, SessionType } from './session.ts';
+import { isSettled, type Session, type SessionType } from './session.ts';
 import { slugOf, type Task } from './task.ts';
 import { timeOf } from './time.ts';
 
@@ -107,7 +107,7 @@ async function startNew(parts: StartParts, request: StartRequest, caller: Caller
     parentId === undefined
       ? undefined
       : (ledger.session(parentId) ?? fail('SESSION_NOT_FOUND', `There is no session "${parentId}" to be the parent.`));
-  if (parent) checkDelegation(ledger, { parent, taskId: request.taskId }, config.delegation);
+  if (parent) checkParent(parts, parent.id, caller, request.taskId);
   const priority = request.priority ?? config.queue.defaultPriority;
   checkPriority(priority, config);
   const notBefore = request.notBefore === undefined ? undefined : timeOf(request.notBefore);
@@ -127,7 +127,9 @@ async function startNew(parts: StartParts, request: StartRequest, caller: Caller
   const sessionId = freeId(ledger, ids, task.id);
   // all that came with the call: its own sessions may be of other agents and need other values
   await environments.keep(sessionId, caller.environment);
+  // from here to the record nothing is waited for: what is checked now still holds then
   checkRoom(parts, request, by);
+  if (parent) checkParent(parts, parent.id, caller, task.id);
   const line = queue.line();
   const at = Math.max(parts.clock.now(), ledger.newest);
   const orderKey = orderKeyOf(config, priority, at);
@@ -187,6 +189,14 @@ async function startNew(parts: StartParts, request: StartRequest, caller: Caller
   const unset =
     missing.length > 0 ? [`Not set where this call came from, so the agent does not get it: ${missing.join(', ')}.`] : [];
   return { session: ledger.session(sessionId) ?? queued, notes: [...settings.notes(), ...unset] };
+}
+
+/** Fails with DEPTH_EXCEEDED or TASK_BUSY when this session may not start one on the task. */
+function checkParent({ ledger, settings }: StartParts, parentId: string, caller: Caller, taskId: string | undefined): void {
+  const parent = ledger.session(parentId) ?? fail('SESSION_NOT_FOUND', `There is no session "${parentId}" to be the parent.`);
+  if (caller.sessionId !== undefined && (parent.stop || isSettled(parent)))
+    fail('DEPTH_EXCEEDED', `Session ${parentId} is ${parent.status}; it may start nothing more.`);
+  checkDelegation(ledger, { parent, taskId }, settings.current().delegation);
 }
 
 /** Fails with INVALID_INPUT on the priority that callers may not use. */

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import path from 'node:path';
-import { budgetHold } from '../core/budget.ts';
+import { budgetHolds } from '../core/budget.ts';
 import { agentNamed } from '../core/config.ts';
 import { createGuard } from '../core/guard.ts';
 import { openLedger } from '../core/ledger.ts';
@@ -62,6 +62,8 @@ export interface Composed {
 export async function compose(options: ComposeOptions): Promise<Composed> {
   const { workspace, stateDir, programs, settings, epoch, log, giveUp } = options;
   const config = settings.current();
+  const complain = (what: string) => (error: unknown) => log(`${what}: ${error instanceof Error ? error.stack : String(error)}`);
+  let isClosing = false;
   const journal = await openJournal(path.join(stateDir, 'journal'));
   let roomChanged = () => {};
   const room = await openRoom({
@@ -115,16 +117,13 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
       cap: settings.current().resources.maxConcurrentSessions,
       now: systemClock.now(),
       isPaused: ledger.isPaused,
-      hold(job) {
-        const session = ledger.session(job.sessionId);
-        return session && budgetHold(ledger, session, settings.current().budget, systemClock.now());
-      },
+      hold: budgetHolds(ledger, settings.current().budget, systemClock.now()),
       guard: ledger.roomProblem() ?? guard.holdReason(),
       isShort: guard.shortOf().length > 0,
       startAfter: (job) => guard.staggeredUntil(kindOf(job.sessionId)),
     }),
     onAdmitted: ({ sessionId }) => guard.admitted(sessionId, kindOf(sessionId)),
-    onError: giveUp,
+    onError: (error) => (isClosing ? complain('leaving')(error) : giveUp(error)),
   });
   const mayStart = async () => {
     const isOwner = await options.stillOwner();
@@ -143,8 +142,8 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     settings,
     mayStart,
     watchdog: () => watchdog,
+    onError: complain('session'),
   });
-  const complain = (what: string) => (error: unknown) => log(`${what}: ${error instanceof Error ? error.stack : String(error)}`);
   const memoryLimit = () => bytesOf(settings.current().resources.maxMemoryPerSession) || Number.POSITIVE_INFINITY;
   const guard = createGuard({
     clock: systemClock,
@@ -188,7 +187,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   roomChanged = () => queue.admit();
   queue.work((job) => supervisor.run(job));
   const { adopted, queued } = recover(ledger, queue);
-  const endWatch = watchLine({ queue, ledger, clock: systemClock, settings });
+  const endWatch = watchLine({ queue, ledger, clock: systemClock, settings, onError: complain('line') });
   await ledger.record({ name: 'hub.started', data: { epoch, pid: process.pid, version: options.version, adopted, queued } });
   for (const session of ledger.sessions()) void projector.project(session);
   const retention = startRetention({
@@ -203,6 +202,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     orchestrator,
     isBusy: () => ledger.counts().queued + ledger.counts().active > 0,
     async close(reason) {
+      isClosing = true;
       endWatch();
       queue.close();
       retention.close();

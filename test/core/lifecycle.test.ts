@@ -118,14 +118,16 @@ describe('a session', () => {
     expect(engine.runs.size).toBe(0);
   });
 
-  it('hands a fault of the hub itself to whoever watches the queue', async () => {
+  it('fails, and the fault is told, when the hub itself has one', async () => {
     const engine = await makeEngine({
       start: () => {
         throw new Error('a bug');
       },
     });
-    await startedSession(engine);
+    const id = await startedSession(engine);
     expect(engine.errors).toEqual([new Error('a bug')]);
+    expect(engine.orchestrator.get(id)).toMatchObject({ status: 'failed', cause: { kind: 'spawn_failed' } });
+    expect(taken(engine)).toBe(0);
   });
 
   it('carries the output of a plain program as its result', async () => {

@@ -68,6 +68,7 @@ const ALLOWED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     stopping: 'stopping',
     completed: 'completed',
     failed: 'failed',
+    cancelled: 'cancelled',
     lost: 'lost',
   },
   running: {
@@ -76,6 +77,7 @@ const ALLOWED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     stopping: 'stopping',
     completed: 'completed',
     failed: 'failed',
+    cancelled: 'cancelled',
     lost: 'lost',
   },
   stopping: { prompted: 'stopping', failed: 'failed', cancelled: 'cancelled', lost: 'lost' },

@@ -1,7 +1,7 @@
 // The whole core on memory: real ledger, queue, supervisor and orchestrator over a journal in memory and a runner that plays what a test says.
 import { createHash } from 'node:crypto';
 import type { z } from 'zod';
-import { budgetHold } from '../../core/budget.ts';
+import { budgetHolds } from '../../core/budget.ts';
 import { AgentEntry, BUILT_IN_AGENTS, Config } from '../../core/config.ts';
 import { fail } from '../../core/errors.ts';
 import type { StoredEvent } from '../../core/events.ts';
@@ -53,6 +53,10 @@ export interface EngineOptions {
   readonly clock?: FakeClock;
   /** False: this hub lost the workspace. */
   readonly mayStart?: boolean;
+  /** Awaited before each start, to make the moment longer. */
+  readonly beforeStart?: () => Promise<void>;
+  /** Throws where the journal is to refuse an event. */
+  readonly refuse?: (event: StoredEvent) => void;
 }
 
 const TASKS = ['fix-login', 'other'].map(
@@ -75,6 +79,8 @@ export async function makeEngine({
   log = [],
   clock = fakeClock(),
   mayStart = true,
+  beforeStart,
+  refuse,
 }: EngineOptions = {}): Promise<Engine> {
   const errors: unknown[] = [];
   const runs = new Map<string, PlayedRun>();
@@ -94,15 +100,11 @@ export async function makeEngine({
     },
   };
   const ledger = await openLedger({
-    journal: memoryJournal(events),
+    journal: memoryJournal(events, refuse),
     clock,
     node: 'test/1',
     onListenerError: (error) => errors.push(error),
   });
-  const hold = ({ sessionId }: { readonly sessionId: string }) => {
-    const session = ledger.session(sessionId);
-    return session && budgetHold(ledger, session, settings.config.budget, clock.now());
-  };
   const queue = createEmbeddedQueue({
     conditions: () => ({
       cap: settings.config.resources.maxConcurrentSessions,
@@ -110,7 +112,7 @@ export async function makeEngine({
       isPaused: ledger.isPaused,
       guard: settings.guard,
       isShort: settings.guard !== undefined,
-      hold,
+      hold: budgetHolds(ledger, settings.config.budget, clock.now()),
     }),
     onError: (error) => errors.push(error),
   });
@@ -139,10 +141,12 @@ export async function makeEngine({
   const supervisor = createSupervisor({
     ...parts,
     mayStart: async () => {
+      await beforeStart?.();
       if (!mayStart) queue.close();
       return mayStart;
     },
     watchdog: () => watchdog,
+    onError: (error: unknown) => errors.push(error),
   });
   const watchdog = createWatchdog({
     clock,
@@ -153,7 +157,7 @@ export async function makeEngine({
   const orchestrator = createOrchestrator({ ...parts, supervisor });
   queue.work((job) => supervisor.run(job));
   recover(ledger, queue);
-  watchLine({ queue, ledger, clock, settings: parts.settings });
+  watchLine({ queue, ledger, clock, settings: parts.settings, onError: (error) => errors.push(error) });
   return {
     orchestrator,
     ledger,
@@ -170,10 +174,11 @@ export async function makeEngine({
   };
 }
 
-function memoryJournal(events: StoredEvent[]): Journal {
+function memoryJournal(events: StoredEvent[], refuse?: (event: StoredEvent) => void): Journal {
   return {
     async append(event) {
       await Promise.resolve();
+      refuse?.(event);
       events.push(structuredClone(event));
     },
     async *read(after = 0) {
