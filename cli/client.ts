@@ -87,8 +87,13 @@ export async function connectClient({ workspace: flag, start = true }: ClientOpt
       listeners.add(onChange);
       for (const uri of uris) watched.add(uri);
       const listened = link;
-      await listened.client.listen({ resourceSubscriptions: [...uris] });
-      listened.onClose(() => void relink(listened).catch(() => undefined));
+      try {
+        await listened.client.listen({ resourceSubscriptions: [...uris] });
+        listened.onClose(() => void relink(listened).catch(() => undefined));
+      } catch (error) {
+        if (listened.isOpen()) throw error;
+        await relink(listened);
+      }
     },
     close: () => link.client.close(),
   };

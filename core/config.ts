@@ -116,7 +116,7 @@ export const Config = z.strictObject({
         .number()
         .min(0)
         .max(1000)
-        .default(4)
+        .default(10)
         .describe('No session is started while the load of the last minute is above so many per core. 0 means no limit.'),
       maxMemoryPressure: z
         .number()

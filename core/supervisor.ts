@@ -185,6 +185,9 @@ async function begin(parts: SupervisorParts, id: string, isStopAsked: () => bool
   // a conversation that is not gone on with begins anew: the agent refuses an id it has seen
   const conversationId = known !== undefined && (resumes === true || before.run === 0) ? known : ids.uuid();
   const resume = known !== undefined && resumes === true;
+  // read while the intent goes to disk
+  const reading = Promise.all([environments.find(id), tasks.get(before.taskId).catch(() => undefined)]);
+  reading.catch(() => undefined);
   const isKept = await ledger.record({ name: 'session.starting', data: { sessionId: id, run, conversationId, resume } }).then(
     () => true,
     (error: unknown) => unlessFull(error) ?? false,
@@ -196,8 +199,7 @@ async function begin(parts: SupervisorParts, id: string, isStopAsked: () => bool
       agentNamed(settings.current(), session.agent) ??
       fail('AGENT_UNKNOWN', `Agent "${session.agent}" is not declared any more.`);
     const names = new Set(environmentOf(agent));
-    const kept = Object.entries((await environments.find(id)) ?? {});
-    const task = await tasks.get(session.taskId).catch(() => undefined);
+    const [values = {}, task] = await reading;
     return await runner.start({
       sessionId: id,
       run,
@@ -205,7 +207,7 @@ async function begin(parts: SupervisorParts, id: string, isStopAsked: () => bool
       prompt: resume ? prompts.again(session) : session.prompt,
       briefing: prompts.briefing(session, task?.file),
       cwd: session.cwd,
-      env: Object.fromEntries(kept.filter(([name]) => names.has(name))),
+      env: Object.fromEntries(Object.entries(values).filter(([name]) => names.has(name))),
       conversationId,
       resume,
       model: session.model ?? agent.model,

@@ -73,7 +73,9 @@ async function serveWorkspace(workspace: string): Promise<number> {
         giveUp,
       });
       // loaded when the first doors have been served, so that neither they nor the first session wait for it
-      setTimeout(() => void warm(), WARM_AFTER_MS).unref();
+      setTimeout(() => {
+        warm().catch((error: unknown) => log(`the Claude Code runner could not be prepared: ${String(error)}`));
+      }, WARM_AFTER_MS).unref();
       const { toolsets, legacyTools } = settings.current().server;
       const updates = createUpdates(composed.orchestrator, RESOURCES);
       serve = createMcpFactory({

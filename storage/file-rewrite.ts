@@ -37,6 +37,8 @@ export interface RewriteOptions {
   readonly change: (bytes: Buffer) => Buffer | undefined;
   /** Pauses in milliseconds after which the replaced file is looked at again. */
   readonly lateLooksMs: readonly number[];
+  /** Does the deed that waits for the disk, when its turn has come. */
+  readonly onDisk: <Result>(deed: () => Promise<Result>) => Promise<Result>;
 }
 
 interface Source {
@@ -51,7 +53,7 @@ const EMPTY_REST_MS = 200;
 
 /** One try. `again` means that somebody else was faster. Throws PATH_OUTSIDE, TASK_UNREADABLE or the system's error. */
 export async function rewriteFile(options: RewriteOptions): Promise<RewriteOutcome> {
-  const { root, file, change } = options;
+  const { root, file, change, onDisk } = options;
   if ((await lstat(file)).isSymbolicLink()) return { kind: 'protected', why: 'symlink' };
   const handle = await openInside(root, file, 'refuse');
   try {
@@ -64,7 +66,7 @@ export async function rewriteFile(options: RewriteOptions): Promise<RewriteOutco
     const why = protection(stats);
     if (why) return { kind: 'protected', why };
     const source = { handle, stats, bytes };
-    if (!(await swap(file, source, next)) || (await wasMoved(file, source, next))) return { kind: 'again' };
+    if (!(await onDisk(() => swap(file, source, next))) || (await wasMoved(file, source, next))) return { kind: 'again' };
     return await followUp(options, source, next);
   } finally {
     await handle.close();
@@ -170,12 +172,13 @@ async function append(file: string, bytes: Uint8Array): Promise<void> {
 
 /** Makes the new content anew from what the old file became, unless the new file was changed too. */
 async function takeOver(options: RewriteOptions, stats: Stats, late: Buffer, written: Buffer): Promise<RewriteOutcome> {
-  const { root, file, change } = options;
+  const { root, file, change, onDisk } = options;
   const handle = await openInside(root, file, 'refuse');
   try {
     const source = { handle, stats: await handle.stat(), bytes: await readWhole(handle) };
     const merged = change(late) ?? late;
-    if (!source.bytes.equals(written) || !(await swap(file, source, merged))) return await conflict(options, stats, late);
+    if (!source.bytes.equals(written) || !(await onDisk(() => swap(file, source, merged))))
+      return await conflict(options, stats, late);
     return await followUp(options, source, merged);
   } finally {
     await handle.close();

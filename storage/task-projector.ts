@@ -8,7 +8,7 @@ import PQueue from 'p-queue';
 import type { Ledger } from '../core/ledger.ts';
 import type { Session } from '../core/session.ts';
 import { errnoOf } from './errno.ts';
-import { type RewriteOutcome, rewriteFile } from './file-rewrite.ts';
+import { type RewriteOptions, type RewriteOutcome, rewriteFile } from './file-rewrite.ts';
 import { isText } from './inside.ts';
 import { asProjectionError, ProjectionError, type ProjectionProblem } from './projection-problem.ts';
 import type { TaskFiles } from './task-files.ts';
@@ -79,7 +79,9 @@ export function createTaskProjector({
         if (!place) throw new ProjectionError('missing');
         file = relative(root, place.file);
         const current = [...sessions.values()].map((session) => ledger.session(session.id) ?? session);
-        const outcome = await inTurn(turns, place.file, () => rewriteOnce(root, place.file, current, lateLooksMs));
+        const outcome = await inTurn(turns, place.file, () =>
+          rewriteOnce({ root, file: place.file, sessions: current, lateLooksMs, onDisk }),
+        );
         if (outcome.kind === 'protected') throw new ProjectionError(outcome.why);
         if (outcome.kind === 'conflict') throw new ProjectionError('conflict', basename(outcome.copy));
         if (outcome.kind !== 'again') return forget(file);
@@ -90,6 +92,10 @@ export function createTaskProjector({
       report(taskId, file, asProjectionError(error));
     }
   };
+
+  // one file at a time goes to disk: more of them would make the ledger wait for its own syncs
+  const disk = new PQueue({ concurrency: 1 });
+  const onDisk = <Result>(deed: () => Promise<Result>): Promise<Result> => disk.add(deed);
 
   const report = (taskId: string, file: string | undefined, { code, message }: ProjectionError): void => {
     const key = keyOf(file ?? taskId, code);
@@ -123,12 +129,11 @@ export function createTaskProjector({
   };
 }
 
-async function rewriteOnce(
-  root: string,
-  file: string,
-  sessions: readonly Session[],
-  lateLooksMs: readonly number[],
-): Promise<RewriteOutcome> {
+interface Rewrite extends Omit<RewriteOptions, 'change'> {
+  readonly sessions: readonly Session[];
+}
+
+async function rewriteOnce({ sessions, ...options }: Rewrite): Promise<RewriteOutcome> {
   const change = (bytes: Buffer): Buffer => {
     if (!isText(bytes)) throw new ProjectionError('not_text');
     const result = spliceBytes(bytes, sessions);
@@ -136,7 +141,7 @@ async function rewriteOnce(
     return result.text;
   };
   try {
-    return await rewriteFile({ root, file, change, lateLooksMs });
+    return await rewriteFile({ ...options, change });
   } catch (error) {
     // gone between looking it up and opening it: the next look-up finds it elsewhere or missing
     if (errnoOf(error) === 'ENOENT') return { kind: 'again' };

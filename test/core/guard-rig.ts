@@ -32,7 +32,7 @@ export function open(resources: z.input<typeof Config>['resources'] = {}) {
       };
     },
   };
-  const settings = { config: Config.parse({ resources }) };
+  const settings = { config: Config.parse({ resources: { maxCpuLoad: 4, ...resources } }) };
   const make = (): Guard =>
     createGuard({
       clock,

@@ -20,6 +20,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { rewriteFile } from '../../storage/file-rewrite.ts';
 
+const onDisk = <Result>(deed: () => Promise<Result>): Promise<Result> => deed();
+
 let root = '';
 let file = '';
 beforeEach(async () => {
@@ -33,7 +35,7 @@ afterEach(() => rm(root, { recursive: true, force: true }));
 const withOurs = (bytes: Buffer) =>
   bytes.toString().startsWith('ours\n') ? bytes : Buffer.concat([Buffer.from('ours\n'), bytes]);
 const rewrite = (change: (bytes: Buffer) => Buffer | undefined = withOurs) =>
-  rewriteFile({ root, file, change, lateLooksMs: [0, 30, 30] });
+  rewriteFile({ root, file, change, lateLooksMs: [0, 30, 30], onDisk });
 const text = () => readFile(file, 'utf8');
 
 describe('a rewrite', () => {
@@ -92,7 +94,7 @@ describe('a rewrite', () => {
     const change = (bytes: Buffer) => withOurs(bytes);
     await rm(file);
     await writeFile(taken, 'a file where a folder was');
-    await expect(rewriteFile({ root, file: join(taken, 'a.md'), change, lateLooksMs: [] })).rejects.toMatchObject({
+    await expect(rewriteFile({ root, file: join(taken, 'a.md'), change, lateLooksMs: [], onDisk })).rejects.toMatchObject({
       code: 'ENOTDIR',
     });
     expect(await readFile(taken, 'utf8')).toBe('a file where a folder was');
