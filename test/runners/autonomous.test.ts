@@ -108,7 +108,7 @@ describe('a run of the autonomous runner', () => {
   it('has ended only when what it left in the background is gone too', async () => {
     const run = await rig.runner.start(rig.spec('leftover', '@@fork 600\n@@say bye'));
     expect(await ending(run)).toMatchObject({ exit: { code: 0 }, result: { isError: false } });
-    expect(await processesMarked(rig.root)).toEqual([]);
+    expect(await processesLeft(rig.root, 2000)).toEqual([]);
   });
 });
 
@@ -190,7 +190,7 @@ describe('stopping a run', () => {
     await eventually(async () => (await readFile(out, 'utf8')).includes('I stay') || undefined);
     await run.stop({ kind: 'timeout' });
     expect((await ending(run)).exit).toEqual({ code: 137 });
-    expect(await processesMarked(rig.root)).toEqual([]);
+    expect(await processesLeft(rig.root, 2000)).toEqual([]);
   });
 
   it('asks claude with INT first, and with TERM only when that did not help', async () => {
@@ -246,7 +246,7 @@ describe('stopping a run', () => {
     await ending(run);
     await run.stop({ kind: 'cancelled' });
     expect(await readExit(rig.folder('early'))).toBeGreaterThan(125);
-    expect(await processesMarked(rig.root)).toEqual([]);
+    expect(await processesLeft(rig.root, 2000)).toEqual([]);
   });
 
   it('survives that the run folder was removed', async () => {
