@@ -7,8 +7,6 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
-    // a second try keeps a busy machine from stopping everything; what needed it is named at the end, and is a fault to be found
-    retry: process.env.CI === undefined ? 0 : 1,
     reporters: ['default', './test/support/closing-line.ts'],
     coverage: {
       provider: 'v8',

@@ -3,13 +3,10 @@ import type { Reporter, TestModule } from 'vitest/node';
 
 export default class ClosingLine implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
-    const tests = modules.flatMap((module) => [...module.children.allTests()]);
-    const states = tests.map((test) => test.result().state);
+    const states = modules.flatMap((module) => [...module.children.allTests()].map((test) => test.result().state));
     const count = (state: string) => states.filter((one) => one === state).length;
     // a file that could not be loaded has no tests to fail
     const broken = modules.filter((module) => module.state() === 'failed' && module.errors().length > 0).length;
-    for (const test of tests.filter((one) => one.diagnostic()?.flaky))
-      process.stdout.write(`\nFLAKY, passed at the second try: ${test.fullName}`);
     process.stdout.write(`\n${count('passed')} passed, ${count('failed') + broken} failed, ${count('skipped')} skipped\n`);
   }
 }
