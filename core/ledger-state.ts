@@ -1,7 +1,8 @@
 // What the facts add up to: sessions and used request keys, as of one fact.
 import { type StoredEvent, sessionOf } from './events.ts';
 import type { SavedState } from './ports.ts';
-import { apply, type Session } from './session.ts';
+import type { Session } from './session.ts';
+import { apply } from './session-fold.ts';
 import type { Overrides } from './tuning.ts';
 
 /** What `requestKey` was used for, and when. */

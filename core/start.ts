@@ -1,5 +1,6 @@
 // Starting a session: everything that can be wrong is found before the first fact is recorded, and the same request makes one session.
-import { agentNamed, agentNames, type Config, environmentOf, MAX_PROMPT_BYTES } from './config.ts';
+import { agentNamed, agentNames, environmentOf } from './agent.ts';
+import { type Config, MAX_PROMPT_BYTES } from './config.ts';
 import { checkDelegation } from './delegation.ts';
 import { fail, nearest } from './errors.ts';
 import type { Ledger } from './ledger.ts';

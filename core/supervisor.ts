@@ -1,7 +1,9 @@
 // Carries one session through one slot: starts or finds its run, follows it to its end, and settles the session.
 // The promise of `run` is the lease of the slot: it resolves only when the run's whole process tree is gone.
+
+import { agentNamed, environmentOf } from './agent.ts';
 import { costLimit } from './budget.ts';
-import { agentNamed, environmentOf } from './config.ts';
+import type { EndCause } from './ending.ts';
 import { type ErrorCode, fail, ScopecraftError } from './errors.ts';
 import type { Ledger } from './ledger.ts';
 import { outcomeOf } from './outcome.ts';
@@ -9,7 +11,7 @@ import type { Clock, Environments, Ids, Logs, Prompts, Run, RunEvent, Runner, Se
 import { jobOf } from './recovery.ts';
 import { retryAt } from './retry.ts';
 import type { WaitingJob } from './scheduler.ts';
-import { type EndCause, isSettled, type Session } from './session.ts';
+import { isSettled, type Session } from './session.ts';
 import type { Watchdog } from './watchdog.ts';
 
 export interface SupervisorParts {
@@ -204,7 +206,8 @@ async function begin(parts: SupervisorParts, id: string, isStopAsked: () => bool
       sessionId: id,
       run,
       agent: { ...agent, name: session.agent },
-      prompt: resume ? prompts.again(session) : session.prompt,
+      type: session.type,
+      messages: [{ promptId: ids.uuid(), text: resume ? prompts.again(session) : session.prompt, mode: 'queue' }],
       briefing: prompts.briefing(session, task?.file),
       cwd: session.cwd,
       env: Object.fromEntries(Object.entries(values).filter(([name]) => names.has(name))),

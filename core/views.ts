@@ -1,11 +1,12 @@
 // What callers see: the shapes of answers about sessions, the line and events, and how they are made from the state.
 import { z } from 'zod';
+import { EndCause } from './ending.ts';
 import { type StoredEvent, sessionOf } from './events.ts';
 import { causeText, oneLine } from './history.ts';
 import type { Ledger } from './ledger.ts';
 import { Priority } from './priority.ts';
 import { holdOf, holdText, type Line } from './scheduler.ts';
-import { EndCause, isSettled, type Session, SessionStatus, SessionType } from './session.ts';
+import { isSettled, type Session, SessionStatus, SessionType } from './session.ts';
 import { iso } from './time.ts';
 
 const time = z.string().describe('ISO 8601.');

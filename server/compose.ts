@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import path from 'node:path';
+import { agentNamed } from '../core/agent.ts';
 import { budgetHolds } from '../core/budget.ts';
-import { agentNamed } from '../core/config.ts';
 import { createGuard } from '../core/guard.ts';
 import { openLedger } from '../core/ledger.ts';
 import { watchLine } from '../core/line-watch.ts';

@@ -288,7 +288,7 @@ describe('a retry', () => {
       run: 2,
       resume: true,
       conversationId: conversation,
-      prompt: expect.stringContaining('go on from there'),
+      messages: [{ text: expect.stringContaining('go on from there') }],
     });
     engine.run(id).end(0);
     await engine.settle();
@@ -309,7 +309,11 @@ describe('a retry', () => {
     await engine.settle();
     engine.clock.advance(10_000);
     await engine.settle();
-    expect(engine.run(id).spec).toMatchObject({ run: 2, resume: false, prompt: expect.stringContaining('Do fix-login') });
+    expect(engine.run(id).spec).toMatchObject({
+      run: 2,
+      resume: false,
+      messages: [{ text: expect.stringContaining('Do fix-login') }],
+    });
     expect(engine.run(id).spec?.conversationId).not.toBe(first);
   });
 

@@ -1,16 +1,28 @@
 // The whole core on memory: real ledger, queue, supervisor and orchestrator over a journal in memory and a runner that plays what a test says.
 import { createHash } from 'node:crypto';
 import type { z } from 'zod';
+import { AgentEntry, BUILT_IN_AGENTS } from '../../core/agent.ts';
 import { budgetHolds } from '../../core/budget.ts';
-import { AgentEntry, BUILT_IN_AGENTS, Config } from '../../core/config.ts';
+import { Config } from '../../core/config.ts';
+import type { EndCause } from '../../core/ending.ts';
 import { fail } from '../../core/errors.ts';
 import type { StoredEvent } from '../../core/events.ts';
 import { type Ledger, openLedger } from '../../core/ledger.ts';
 import { watchLine } from '../../core/line-watch.ts';
 import { createOrchestrator, type Orchestrator } from '../../core/orchestrator.ts';
-import type { JobQueue, Journal, LogEntry, Run, RunEvent, Runner, RunSpec, Settings, TaskStore } from '../../core/ports.ts';
+import type {
+  JobQueue,
+  Journal,
+  LogEntry,
+  Message,
+  Run,
+  RunEvent,
+  Runner,
+  RunSpec,
+  Settings,
+  TaskStore,
+} from '../../core/ports.ts';
 import { recover } from '../../core/recovery.ts';
-import type { EndCause } from '../../core/session.ts';
 import { createSupervisor } from '../../core/supervisor.ts';
 import type { Task } from '../../core/task.ts';
 import { tuned } from '../../core/tuning.ts';
@@ -23,6 +35,8 @@ import { type FakeClock, fakeClock } from './fake-clock.ts';
 export interface PlayedRun {
   readonly spec: RunSpec | undefined;
   readonly stops: readonly EndCause[];
+  /** What was said to it while it ran. */
+  readonly messages: readonly Message[];
   say(event: RunEvent): void;
   /** The process ends with this code, with a result unless told otherwise. */
   end(code: number, more?: Partial<Extract<RunEvent, { kind: 'ended' }>>): void;
@@ -224,6 +238,7 @@ function playedRunner(
   const play = (sessionId: string, spec: RunSpec | undefined): Run => {
     const told: RunEvent[] = [];
     const stops: EndCause[] = [];
+    const messages: Message[] = [];
     let wake = () => {};
     const say = (event: RunEvent) => {
       told.push(event);
@@ -233,12 +248,16 @@ function playedRunner(
     runs.set(sessionId, {
       spec,
       stops,
+      messages,
       say,
       end: (code, more) => say({ kind: 'ended', exit: { code }, result, stderr: '', ...more }),
     });
     return {
       async stop(cause) {
         stops.push(cause);
+      },
+      async tell(message) {
+        messages.push(message);
       },
       events: (async function* () {
         for (;;) {
