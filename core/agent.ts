@@ -74,6 +74,16 @@ export function environmentOf(agent: AgentEntry): readonly string[] {
   return [...BASE_ENVIRONMENT, ...(agent.kind === 'claude' ? CLAUDE_ENVIRONMENT : []), ...agent.env];
 }
 
+/** True for agents whose conversation can be gone on with in a further run. */
+export function canResume({ kind }: AgentEntry): boolean {
+  return kind !== 'command';
+}
+
+/** True for agents that can be spoken to while they run by themselves. */
+export function canBeTold({ kind }: AgentEntry): boolean {
+  return kind !== 'command';
+}
+
 /** The agent with this name, declared or built in. */
 export function agentNamed(config: Pick<Config, 'agents'>, name: string): AgentEntry | undefined {
   return Object.hasOwn(config.agents, name)

@@ -10,11 +10,11 @@ const sessionId = z.string();
 const run = z.number().int();
 const worktree = z.object({ path: z.string(), branch: z.string(), base: z.string() });
 const changes = z.object({
-  files: z.array(z.string()),
+  files: z.array(z.string()).readonly(),
   fileCount: z.number().int(),
   insertions: z.number().int(),
   deletions: z.number().int(),
-  commits: z.array(z.object({ id: z.string(), subject: z.string() })),
+  commits: z.array(z.object({ id: z.string(), subject: z.string() })).readonly(),
   commitCount: z.number().int(),
 });
 const settled = z.object({ sessionId, run, cause: EndCause, result: AgentResult.optional(), changes: changes.optional() });

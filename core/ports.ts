@@ -166,7 +166,7 @@ export interface Run {
 /** Starts, watches and stops runs of one kind. */
 export interface Runner {
   /** The agent's program as an absolute path, or undefined when it is not there. */
-  locate(agent: AgentEntry, env: Readonly<Record<string, string>>): Promise<string | undefined>;
+  locate(agent: AgentEntry, env: Readonly<Record<string, string>>, type?: SessionType): Promise<string | undefined>;
   /** Starts the run, at most once ever for this session and run number. Fails with AGENT_MISSING or STORAGE_FAILED. */
   start(spec: RunSpec): Promise<Run>;
   /** The run as it is found after a restart, alive or ended; undefined when it never started, and then it never will. */

@@ -84,6 +84,8 @@ export interface Session {
   readonly by: string;
   /** 0 before the first run. */
   readonly run: number;
+  /** Runs before somebody prompted it anew; they do not count as tries. */
+  readonly runsBefore?: number | undefined;
   /** True: the next run goes on with the conversation of the last. */
   readonly resumes?: boolean | undefined;
   /** The agent's own id of the conversation, chosen by us. */

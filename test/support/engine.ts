@@ -7,6 +7,7 @@ import { Config } from '../../core/config.ts';
 import type { EndCause } from '../../core/ending.ts';
 import { fail } from '../../core/errors.ts';
 import type { StoredEvent } from '../../core/events.ts';
+import { watchIdle } from '../../core/idle.ts';
 import { type Ledger, openLedger } from '../../core/ledger.ts';
 import { watchLine } from '../../core/line-watch.ts';
 import { createOrchestrator, type Orchestrator } from '../../core/orchestrator.ts';
@@ -21,8 +22,10 @@ import type {
   RunSpec,
   Settings,
   TaskStore,
+  Terminals,
 } from '../../core/ports.ts';
 import { recover } from '../../core/recovery.ts';
+import { createRequests } from '../../core/requests.ts';
 import { createSupervisor } from '../../core/supervisor.ts';
 import type { Task } from '../../core/task.ts';
 import { tuned } from '../../core/tuning.ts';
@@ -153,6 +156,7 @@ export async function makeEngine({
     digest: (text: string) => createHash('sha256').update(text).digest('hex'),
   };
   const supervisor = createSupervisor({
+    ...playedGit(),
     ...parts,
     mayStart: async () => {
       await beforeStart?.();
@@ -168,7 +172,10 @@ export async function makeEngine({
     stop: supervisor.stop,
     onError: (error) => errors.push(error),
   });
-  const orchestrator = createOrchestrator({ ...parts, supervisor });
+  const requests = createRequests({ ledger, clock, settings: parts.settings, onError: (error) => errors.push(error) });
+  const terminals: Terminals = { find: async () => undefined, detach: async () => 0 };
+  const orchestrator = createOrchestrator({ ...parts, supervisor, requests, terminals });
+  watchIdle({ ledger, clock, settings: parts.settings, stop: supervisor.stop, onError: (error) => errors.push(error) });
   queue.work((job) => supervisor.run(job));
   recover(ledger, queue);
   watchLine({ queue, ledger, clock, settings: parts.settings, onError: (error) => errors.push(error) });
@@ -213,6 +220,21 @@ function settingsOf(state: Engine['settings']): Settings {
     notes: () => state.notes,
     override(overrides) {
       state.config = tuned(state.config, overrides);
+    },
+  };
+}
+
+/** Folders that are no checkouts, and worktrees that are there at once. */
+function playedGit() {
+  return {
+    git: { mark: async () => undefined, since: async () => undefined },
+    worktrees: {
+      open: async ({ sessionId, branch }: { readonly sessionId: string; readonly branch?: string | undefined }) => ({
+        path: `/w/.scopecraft/worktrees/${sessionId}`,
+        branch: branch ?? `scopecraft/${sessionId}`,
+        base: 'abc',
+      }),
+      remove: async () => undefined,
     },
   };
 }
