@@ -90,7 +90,9 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
     const agent = agentNamed(settings.current(), before.agent);
     const reports = agent?.kind !== 'command' || agent.output === 'stream-json';
     const { retryPolicy } = settings.current().queue;
-    const begun = await hasBegun(before);
+    const looksDone = outcomeOf({ exit, result, stop: before.stop, reports, stderr }).name === 'session.completed';
+    // asked only for a next try, of which a stop can but make less
+    const begun = !looksDone && (await hasBegun(before));
     const plain = result || reports ? undefined : await plainText(before);
     // a stop may have come meanwhile; from here to the record nothing is waited for
     const session = current(id);
