@@ -185,11 +185,11 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   });
 
   roomChanged = () => queue.admit();
-  queue.work((job) => supervisor.run(job));
   const { adopted, queued } = recover(ledger, queue);
+  queue.work((job) => supervisor.run(job));
   const endWatch = watchLine({ queue, ledger, clock: systemClock, settings, onError: complain('line') });
   await ledger.record({ name: 'hub.started', data: { epoch, pid: process.pid, version: options.version, adopted, queued } });
-  for (const session of ledger.sessions()) void projector.project(session);
+  void projector.catchUp(ledger.sessions());
   const retention = startRetention({
     ledger,
     clock: systemClock,

@@ -155,8 +155,8 @@ export async function makeEngine({
     onError: (error) => errors.push(error),
   });
   const orchestrator = createOrchestrator({ ...parts, supervisor });
-  queue.work((job) => supervisor.run(job));
   recover(ledger, queue);
+  queue.work((job) => supervisor.run(job));
   watchLine({ queue, ledger, clock, settings: parts.settings, onError: (error) => errors.push(error) });
   return {
     orchestrator,
