@@ -12,6 +12,7 @@ import { dispatch } from './dispatch.ts';
 import { guard } from './guard.ts';
 import { journal } from './journal.ts';
 import { latency } from './latency.ts';
+import { line } from './line.ts';
 import type { Row } from './measure.ts';
 import { memory } from './memory.ts';
 import { copyPrograms } from './programs.ts';
@@ -38,6 +39,7 @@ async function main(): Promise<void> {
     memory,
     journal({ long: values.long }),
     guard,
+    line,
   ];
   const unknown = positionals.filter((name) => !benches.some((bench) => bench.name === name));
   if (unknown.length > 0) {

@@ -1,49 +1,63 @@
-// When a queued session may start: from how long sessions like those before it took.
+// When queued sessions may start: from how long sessions like those before them took.
 import type { Ledger } from './ledger.ts';
 import { activeCount, type Line } from './scheduler.ts';
 import type { Session } from './session.ts';
 
 const SAMPLES = 20;
 
-/** Median duration in milliseconds of the newest completed sessions by agent and task type, by agent alone, or of all; undefined without any. */
-export function typicalDuration(ledger: Ledger, { agent, taskType }: Pick<Session, 'agent' | 'taskType'>): number | undefined {
-  const done = [...ledger.sessions()]
-    .filter((session) => session.status === 'completed')
-    .sort((a, b) => (b.settledAt ?? 0) - (a.settledAt ?? 0));
-  const alike = [
-    done.filter((one) => one.agent === agent && one.taskType === taskType),
-    done.filter((one) => one.agent === agent),
-    done,
-  ];
-  const durations = (alike.find((some) => some.length > 0) ?? [])
-    .slice(0, SAMPLES)
-    .map(({ startedAt, settledAt }) => (settledAt ?? 0) - (startedAt ?? settledAt ?? 0));
-  return durations.sort((a, b) => a - b)[Math.floor(durations.length / 2)];
-}
-
-/** The estimated start of a waiting session in milliseconds since the epoch; undefined when there is nothing to tell it from, or the line is paused. */
-export function estimatedStart(ledger: Ledger, line: Line, sessionId: string): number | undefined {
-  const ahead = line.waiting.findIndex((job) => job.sessionId === sessionId);
-  if (ahead < 0 || line.isPaused) return undefined;
-  const known = new Map<string, number | undefined>();
+/** Estimated starts of the first `most` waiting sessions in their order, in milliseconds since the epoch; shorter where nothing tells the next one, empty while the line is paused. */
+export function estimatedStarts(ledger: Ledger, line: Line, most: number): readonly number[] {
+  if (line.isPaused || line.waiting.length === 0) return [];
+  const typical = typicalDurations(ledger);
   const duration = (id: string): number | undefined => {
     const session = ledger.session(id);
-    if (!session) return undefined;
-    const kind = `${session.agent}\0${session.taskType ?? ''}`;
-    if (!known.has(kind)) known.set(kind, typicalDuration(ledger, session));
-    return known.get(kind);
+    return session && typical(session);
   };
   const free: number[] = Array.from({ length: Math.max(0, line.cap - activeCount(line)) }, () => line.now);
   for (const run of line.active.filter(({ isLent }) => !isLent)) {
     const length = duration(run.sessionId);
-    if (length === undefined) return undefined;
+    if (length === undefined) return [];
     free.push(Math.max(line.now, (ledger.session(run.sessionId)?.runStartedAt ?? line.now) + length));
   }
-  for (const job of line.waiting.slice(0, ahead)) {
-    const length = duration(job.sessionId);
-    if (length === undefined) return undefined;
+  const starts: number[] = [];
+  for (const { sessionId, notBefore = 0 } of line.waiting.slice(0, most)) {
     free.sort((a, b) => a - b);
-    free.push(Math.max(free.shift() ?? line.now, job.notBefore ?? 0) + length);
+    const start = Math.max(free.shift() ?? line.now, notBefore);
+    starts.push(start);
+    const length = duration(sessionId);
+    if (length === undefined) break;
+    free.push(start + length);
   }
-  return Math.max(Math.min(...free), line.waiting[ahead]?.notBefore ?? 0);
+  return starts;
+}
+
+/** How long a session like this one takes, in milliseconds: median of the newest completed ones by agent and task type, by agent alone, or of all; undefined without any. */
+function typicalDurations(ledger: Ledger): (session: Pick<Session, 'agent' | 'taskType'>) => number | undefined {
+  const newest = new Map<string, Session[]>();
+  for (const session of ledger.sessions()) {
+    if (session.status !== 'completed') continue;
+    for (const kind of kindsOf(session)) keepNewest(newest, kind, session);
+  }
+  const medians = new Map([...newest].map(([kind, sessions]) => [kind, medianDuration(sessions)]));
+  return (session) => kindsOf(session).flatMap((kind) => medians.get(kind) ?? [])[0];
+}
+
+/** From what is most alike to what is least. */
+function kindsOf({ agent, taskType }: Pick<Session, 'agent' | 'taskType'>): readonly string[] {
+  return [`${agent}\0${taskType ?? ''}`, agent, ''];
+}
+
+/** Keeps the session with those of its kind that settled last, newest first. */
+function keepNewest(newest: Map<string, Session[]>, kind: string, session: Session): void {
+  const kept = newest.get(kind) ?? [];
+  newest.set(kind, kept);
+  const at = kept.findLastIndex((one) => (one.settledAt ?? 0) >= (session.settledAt ?? 0)) + 1;
+  if (at >= SAMPLES) return;
+  kept.splice(at, 0, session);
+  kept.length = Math.min(kept.length, SAMPLES);
+}
+
+function medianDuration(sessions: readonly Session[]): number {
+  const durations = sessions.map(({ startedAt, settledAt }) => (settledAt ?? 0) - (startedAt ?? settledAt ?? 0));
+  return durations.sort((a, b) => a - b)[Math.floor(durations.length / 2)] ?? 0;
 }

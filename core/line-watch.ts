@@ -28,7 +28,8 @@ export function watchLine({ queue, ledger, clock, settings, onError }: LineWatch
   const look = () => {
     const { timeoutMs, processingIntervalMs } = settings.current().queue;
     const line = queue.line();
-    for (const job of [...line.waiting]) {
+    const mayEnd = timeoutMs > 0 || line.isShort || line.hold !== undefined;
+    for (const job of mayEnd ? [...line.waiting] : []) {
       const waitedMs = line.now - Math.max(ledger.session(job.sessionId)?.queuedAt ?? line.now, job.notBefore ?? 0);
       const hold = holdOf(job, line);
       if (timeoutMs > 0 && waitedMs > timeoutMs && !line.isPaused)

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { ancestorsOf, descendantsOf } from './delegation.ts';
 import { fail } from './errors.ts';
-import { estimatedStart } from './estimate.ts';
+import { estimatedStarts } from './estimate.ts';
 import type { Guard } from './guard.ts';
 import type { Reading } from './headroom.ts';
 import type { Ledger } from './ledger.ts';
@@ -64,8 +64,8 @@ export interface Orchestrator extends LineDeeds, TalkDeeds {
   usage(sessionId: string): RunUsage | undefined;
   /** What was measured of the machine, each against its limit. */
   machine(): readonly Reading[];
-  /** When a waiting session may start, in milliseconds since the epoch, as far as that can be told. */
-  estimatedStart(sessionId: string): number | undefined;
+  /** When the first `most` waiting sessions may start, in their order, in milliseconds since the epoch, as far as that can be told. */
+  estimatedStarts(most: number): readonly number[];
   /** Tasks that match with their newest session, in order of id. */
   tasks(filter: TaskFilter): Promise<readonly { readonly task: Task; readonly last: Session | undefined }[]>;
   task(taskId: string): Promise<Task>;
@@ -119,7 +119,7 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
     line: () => queue.line(),
     usage: (sessionId) => parts.guard?.usage(sessionId),
     machine: () => parts.guard?.machine() ?? [],
-    estimatedStart: (sessionId) => estimatedStart(ledger, queue.line(), sessionId),
+    estimatedStarts: (most) => estimatedStarts(ledger, queue.line(), most),
     async tasks(filter) {
       const last = new Map<string, Session>();
       for (const session of all())
@@ -128,7 +128,11 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
     },
     task: async (taskId) => (await tasks.get(taskId)) ?? fail('TASK_NOT_FOUND', `There is no task "${taskId}".`),
     view: (session) => sessionView(session, queue.line()),
-    detailed: (session) => sessionView(session, queue.line(), estimatedStart(ledger, queue.line(), session.id)),
+    detailed(session) {
+      const line = queue.line();
+      const at = session.status === 'queued' ? line.waiting.findIndex((job) => job.sessionId === session.id) : -1;
+      return sessionView(session, line, at < 0 ? undefined : estimatedStarts(ledger, line, at + 1)[at]);
+    },
     async tune({ set, reset }, by) {
       const overrides = {
         ...Object.fromEntries(Object.entries(ledger.overrides).filter(([path]) => !reset.includes(path))),

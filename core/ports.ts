@@ -80,7 +80,7 @@ export interface Room {
 
 /** The line and what runs. While the promise of a job's handler is pending, its run is active: the promise is the lease of its slot. */
 export interface JobQueue {
-  /** Puts a job into the line, at its place. With `adopt` its handler is called at once, line or no line: for runs found alive. */
+  /** Puts a job into the line, at its place. With `adopt` it is active, and its handler is called at once or by `work`, line or no line: for runs found alive. */
   add(job: WaitingJob, adopt?: 'adopt'): void;
   /** Takes a waiting job out; false when it does not wait here. */
   remove(sessionId: string): boolean;

@@ -5,7 +5,7 @@ import type { JobQueue } from './ports.ts';
 import type { WaitingJob } from './scheduler.ts';
 import { isActive, type Session } from './session.ts';
 
-/** Fills the queue from the ledger. Answers how many sessions were taken up and how many stand in the line. */
+/** Fills the queue from the ledger, before it works: it would look at the line with each job. Answers how many sessions were taken up and how many stand in the line. */
 export function recover(ledger: Ledger, queue: JobQueue): { readonly adopted: number; readonly queued: number } {
   const sessions = [...ledger.sessions()];
   const active = sessions.filter(isActive);

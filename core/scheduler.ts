@@ -81,6 +81,18 @@ export function compareWaiting(a: WaitingJob, b: WaitingJob): number {
   return Number(b.priority === 'urgent') - Number(a.priority === 'urgent') || a.key - b.key || a.seq - b.seq;
 }
 
+/** How many waiting jobs go before a job, by halving: the line may be long. */
+export function placeOf(job: WaitingJob, waiting: readonly WaitingJob[]): number {
+  let [low, high] = [0, waiting.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const other = waiting[middle];
+    if (other && compareWaiting(other, job) <= 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /** The job to start now, or undefined when none may. The waiting jobs must stand in their order. */
 export function nextJob(line: Line): WaitingJob | undefined {
   if (line.isPaused || line.guard !== undefined || activeCount(line) >= line.cap) return undefined;

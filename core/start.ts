@@ -8,7 +8,7 @@ import type { Clock, Environments, Ids, JobQueue, Prompts, Runner, Settings, Tas
 import type { Priority } from './priority.ts';
 import { jobOf } from './recovery.ts';
 import { MAX_SCHEMA_LENGTH, schemaOf } from './result-schema.ts';
-import { activeCount, compareWaiting, holdOf, holdText, orderKeyOf } from './scheduler.ts';
+import { activeCount, holdOf, holdText, orderKeyOf, placeOf } from './scheduler.ts';
 import { isSettled, type Session, type SessionType } from './session.ts';
 import { slugOf, type Task } from './task.ts';
 import { timeOf } from './time.ts';
@@ -155,7 +155,7 @@ async function startNew(parts: StartParts, request: StartRequest, caller: Caller
       notBefore,
     }),
   };
-  const ahead = line.waiting.filter((other) => compareWaiting(other, job) < 0).length;
+  const ahead = placeOf(job, line.waiting);
   const hold = holdOf(job, line);
   if (!request.queue && hold?.kind === 'task') fail('TASK_BUSY', `Session ${hold.sessionId} works on task "${task.id}".`);
   // a machine that is only being measured has room in a moment

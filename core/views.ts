@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { EndCause } from './ending.ts';
 import { type StoredEvent, sessionOf } from './events.ts';
 import { causeText, oneLine } from './history.ts';
-import type { Ledger } from './ledger.ts';
 import { Priority } from './priority.ts';
 import { holdOf, holdText, type Line } from './scheduler.ts';
 import { isSettled, type Session, SessionStatus, SessionType, WAITS_FOR } from './session.ts';
@@ -208,12 +207,6 @@ export function eventView(event: StoredEvent): EventView {
     sessionId: sessionOf(event),
     data: { ...data, ...prompt, ...result },
   };
-}
-
-/** How many sessions stand how. */
-export function countsText(ledger: Ledger): string {
-  const { queued, active, settled } = ledger.counts();
-  return `${active} active, ${queued} queued, ${settled} settled`;
 }
 
 function summaryOf(session: Session, reason: string | undefined): string {

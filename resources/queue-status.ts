@@ -1,9 +1,6 @@
 // queue://status: the line and the slots.
-import { activeCount, holdOf, holdText } from '../core/scheduler.ts';
-import { countsText } from '../core/views.ts';
+import { lineText, lineView } from '../core/line-view.ts';
 import type { Resource } from './define.ts';
-
-const MOST_ROWS = 50;
 
 export const queueStatus: Resource = {
   name: 'queue-status',
@@ -12,22 +9,8 @@ export const queueStatus: Resource = {
   uriTemplate: 'queue://status',
   mimeType: 'application/json',
   async read(_variables, orchestrator) {
-    const line = orchestrator.line();
-    const of = (sessionId: string) => orchestrator.get(sessionId);
-    const status = {
-      summary: countsText(orchestrator.ledger),
-      slots: { total: line.cap, taken: activeCount(line), lent: line.active.length - activeCount(line) },
-      isPaused: line.isPaused,
-      heldBack: line.isShort ? line.guard : undefined,
-      active: line.active.map(({ sessionId }) => ({ id: sessionId, status: of(sessionId).status, taskId: of(sessionId).taskId })),
-      line: line.waiting.slice(0, MOST_ROWS).map((job, at) => ({
-        id: job.sessionId,
-        position: at + 1,
-        priority: job.priority,
-        reason: holdText(holdOf(job, line), at),
-      })),
-      waiting: line.waiting.length,
-    };
+    const view = lineView(orchestrator);
+    const status = { summary: lineText(view), ...view };
     return { text: JSON.stringify(status, null, 2), mimeType: 'application/json', final: false };
   },
   stale: (event) => (/^(session|queue|resource)\./.test(event.name) && event.name !== 'session.spoke' ? ['queue://status'] : []),

@@ -7,7 +7,7 @@ import { fail } from '../core/errors.ts';
 import type { Clock, Run, Runner, RunSpec } from '../core/ports.ts';
 import { agentArgv, locateAgent, programOf } from './agent-argv.ts';
 import { followRun, type Launch } from './follow-run.ts';
-import { codeOf, RUN_MARK } from './process.ts';
+import { errnoOf, RUN_MARK } from './process.ts';
 import { fence, prepareRunFolder, readClaim, readSpec, runFolder } from './run-folder.ts';
 
 export interface AutonomousRunnerOptions {
@@ -106,7 +106,7 @@ async function prepared(folder: string, file: object, { agent, messages, mcp }: 
       agent.kind === 'claude' ? mcp : undefined,
     );
   } catch (error) {
-    return fail('STORAGE_FAILED', `The run folder "${folder}" could not be written (${codeOf(error) ?? 'unknown error'}).`);
+    return fail('STORAGE_FAILED', `The run folder "${folder}" could not be written (${errnoOf(error) ?? 'unknown error'}).`);
   }
 }
 
@@ -116,7 +116,7 @@ async function launchSupervisor(words: readonly string[], cwd: string, env: Read
   const supervisor = spawn(SHELL, words, { cwd, env: { ...env }, detached: true, stdio: 'ignore' });
   if (supervisor.pid === undefined) {
     const [error]: unknown[] = await once(supervisor, 'error');
-    fail('STORAGE_FAILED', `The supervisor could not be started in "${cwd}" (${codeOf(error) ?? 'unknown error'}).`);
+    fail('STORAGE_FAILED', `The supervisor could not be started in "${cwd}" (${errnoOf(error) ?? 'unknown error'}).`);
   }
   supervisor.once('exit', () => {
     launch.hasExited = true;

@@ -66,7 +66,7 @@ export function signalProcess(ref: ProcessRef, signal: NodeJS.Signals): boolean 
   try {
     return process.kill(ref.pid, signal);
   } catch (error) {
-    if (codeOf(error) === 'ESRCH' || codeOf(error) === 'EPERM') return false;
+    if (errnoOf(error) === 'ESRCH' || errnoOf(error) === 'EPERM') return false;
     throw error;
   }
 }
@@ -90,7 +90,7 @@ export function parsePs(text: string): ProcessEntry[] {
 }
 
 /** The system's code of an error, such as `ENOENT`. */
-export function codeOf(error: unknown): string | undefined {
+export function errnoOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
@@ -99,7 +99,7 @@ function readOrNothing(file: string): Buffer | undefined {
     return readFileSync(file);
   } catch (error) {
     // gone while we looked, or another user's
-    if (['ENOENT', 'ESRCH', 'EACCES', 'EPERM'].includes(codeOf(error) ?? '')) return undefined;
+    if (['ENOENT', 'ESRCH', 'EACCES', 'EPERM'].includes(errnoOf(error) ?? '')) return undefined;
     throw error;
   }
 }

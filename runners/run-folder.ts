@@ -13,7 +13,7 @@ import { z } from 'zod';
 import { AgentEntry } from '../core/agent.ts';
 import type { RunSpec } from '../core/ports.ts';
 import type { ProcessRef } from '../core/session.ts';
-import { codeOf } from './process.ts';
+import { errnoOf } from './process.ts';
 
 /** After so long Claude Code gives up a call to the hub, which it would else wait for without end. None takes that long, also when it is sent again after a hub kill. */
 const CALL_TIMEOUT_MS = 120_000;
@@ -49,7 +49,7 @@ export async function prepareRunFolder(folder: string, spec: object, prompt: str
   try {
     await mkdir(folder, { mode: 0o700 });
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false;
+    if (errnoOf(error) === 'EEXIST') return false;
     throw error;
   }
   const writeOwn = (name: string, text: string) => writeFile(path.join(folder, name), text, OWN);
@@ -88,7 +88,7 @@ export async function fence(folder: string): Promise<boolean> {
     await link(own, path.join(folder, 'claim'));
     return true;
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false;
+    if (errnoOf(error) === 'EEXIST') return false;
     throw error;
   } finally {
     await unlink(own);
@@ -126,7 +126,7 @@ export async function readErrorEnd(folder: string, bytes: number): Promise<strin
       await file.close();
     }
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return '';
+    if (errnoOf(error) === 'ENOENT') return '';
     throw error;
   }
 }
@@ -151,7 +151,7 @@ async function readIfThere(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
+    if (errnoOf(error) === 'ENOENT') return undefined;
     throw error;
   }
 }

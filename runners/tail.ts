@@ -1,7 +1,7 @@
 // Reads a growing file line by line from a byte offset. Only `\n` ends a line: U+2028 and the like are text.
 import { type FileHandle, open } from 'node:fs/promises';
 import { StringDecoder } from 'node:string_decoder';
-import { codeOf } from './process.ts';
+import { errnoOf } from './process.ts';
 
 export interface Line {
   /** Without its line end; cut with a marker when longer than 1 MB. */
@@ -105,7 +105,7 @@ async function openIfThere(file: string): Promise<FileHandle | undefined> {
   try {
     return await open(file, 'r');
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
+    if (errnoOf(error) === 'ENOENT') return undefined;
     throw error;
   }
 }

@@ -196,12 +196,12 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   });
 
   roomChanged = () => queue.admit();
-  queue.work((job) => supervisor.run(job));
   const { adopted, queued } = recover(ledger, queue);
   const endIdle = watchIdle({ ledger, clock: systemClock, settings, stop: supervisor.stop, onError: complain('idle') });
+  queue.work((job) => supervisor.run(job));
   const endWatch = watchLine({ queue, ledger, clock: systemClock, settings, onError: complain('line') });
   await ledger.record({ name: 'hub.started', data: { epoch, pid: process.pid, version: options.version, adopted, queued } });
-  for (const session of ledger.sessions()) void projector.project(session);
+  void projector.catchUp(ledger.sessions());
   const retention = startRetention({
     ledger,
     clock: systemClock,

@@ -18,7 +18,8 @@ import {
   reach,
   remainsOf,
 } from '../storage/embedded/claim.ts';
-import { codeOf, prepareStateFolder } from '../storage/embedded/private-folder.ts';
+import { prepareStateFolder } from '../storage/embedded/private-folder.ts';
+import { errnoOf } from '../storage/errno.ts';
 import { readFailure } from './failure.ts';
 import { type Guest, greet } from './greet.ts';
 import type { Programs } from './programs.ts';
@@ -121,7 +122,7 @@ async function isOurTurn(stateDir: string, epoch: number): Promise<boolean> {
     await writeFile(ticket, '', { flag: 'wx', mode: 0o600 });
     return true;
   } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error;
+    if (errnoOf(error) !== 'EEXIST') throw error;
   }
   const taken = await stat(ticket).catch(() => undefined);
   if (!taken || Date.now() - taken.mtimeMs < START_MS) return false;

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { writeAtomic } from '../storage/atomic-write.ts';
-import { codeOf } from '../storage/embedded/private-folder.ts';
+import { errnoOf } from '../storage/errno.ts';
 
 export const HOST = '127.0.0.1';
 /** A port is tried so often: that of a hub that was just killed is free within moments. */
@@ -31,7 +31,7 @@ export async function listenAtKeptPort(server: Server, file: string, log: (line:
 function bound(server: Server, port: number): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const onError = (error: Error) =>
-      ['EADDRINUSE', 'EACCES'].includes(codeOf(error) ?? '') && port !== 0 ? resolve(false) : reject(error);
+      ['EADDRINUSE', 'EACCES'].includes(errnoOf(error) ?? '') && port !== 0 ? resolve(false) : reject(error);
     server.once('error', onError).listen(port, HOST, () => {
       server.off('error', onError);
       resolve(true);

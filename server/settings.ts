@@ -10,6 +10,7 @@ import { nearest } from '../core/errors.ts';
 import type { Settings } from '../core/ports.ts';
 import { type Overrides, tuned } from '../core/tuning.ts';
 import { writeAtomic } from '../storage/atomic-write.ts';
+import { sharedDeed } from '../storage/shared-deed.ts';
 
 export interface SettingsPlaces {
   /** Absolute path of the workspace; undefined when there is none. */
@@ -34,11 +35,11 @@ export async function openSettings(places: SettingsPlaces): Promise<Settings> {
     problems: () => state.problems,
     untrustedAgents: () => state.untrustedAgents,
     notes: () => state.notes,
-    async refresh() {
+    refresh: sharedDeed(async () => {
       if ((await stamps(places)) === state.stamp) return;
       state = await load(places);
       config = tuned(state.config, overrides);
-    },
+    }),
   };
 }
 

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { fail } from '../core/errors.ts';
 import { isSettled, type Session } from '../core/session.ts';
 import { createAtomic } from '../storage/atomic-write.ts';
-import { codeOf } from '../storage/embedded/private-folder.ts';
+import { errnoOf } from '../storage/errno.ts';
 
 /** One run of one session: who calls. */
 export interface RunIdentity {
@@ -60,9 +60,9 @@ async function makeSecret(file: string): Promise<string> {
 
 async function readSecret(file: string): Promise<string | undefined> {
   const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW).catch((error: unknown) => {
-    if (codeOf(error) === 'ENOENT') return undefined;
-    if (codeOf(error) === 'ELOOP') fail('STORAGE_FAILED', `${file} is a symbolic link; remove it, and a new secret is made.`);
-    return fail('STORAGE_FAILED', `${file} cannot be read (${codeOf(error) ?? 'unknown error'}).`);
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    if (errnoOf(error) === 'ELOOP') fail('STORAGE_FAILED', `${file} is a symbolic link; remove it, and a new secret is made.`);
+    return fail('STORAGE_FAILED', `${file} cannot be read (${errnoOf(error) ?? 'unknown error'}).`);
   });
   if (!handle) return undefined;
   try {

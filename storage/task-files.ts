@@ -7,6 +7,7 @@ import type { TaskStore } from '../core/ports.ts';
 import { TASK_ID, type Task } from '../core/task.ts';
 import { errnoOf } from './errno.ts';
 import { openInside, readWhole } from './inside.ts';
+import { sharedDeed } from './shared-deed.ts';
 import { createTaskFile } from './task-create.ts';
 import { indexTasks, type TaskIndex, type TaskProblem } from './task-index.ts';
 import { readTask } from './task-text.ts';
@@ -46,19 +47,35 @@ const OPEN_FILES = 32;
 const CLOCK_TICK_MS = 50;
 /** For how long a walk through the folders answers for a file that is still there: a hub start looks up thousands. */
 const WALK_HOLDS_MS = 1000;
+/** Where the walk took long, it answers for so many times as long while the next one is made, so that nobody waits for it. */
+const WALK_SHARE = 20;
+const WALK_HOLDS_AT_MOST_MS = 10_000;
 
 /** Opens the task files of a workspace. Fails with WORKSPACE_MISSING. */
 export async function createTaskFiles({ workspace, folders = ['.tasks'] }: TaskFilesOptions): Promise<TaskFiles> {
   const root = await realpath(workspace).catch(() => fail('WORKSPACE_MISSING', `There is no folder "${workspace}".`));
   const read = new Map<string, Remembered>();
   const opens = new PQueue({ concurrency: OPEN_FILES });
-  let walked: { readonly at: number; readonly index?: TaskIndex } = { at: 0 };
+  /** Not before `again` is a walk worth its time; at `until` it answers no more. */
+  let walked = { again: 0, until: 0, files: new Map<string, string>() };
 
-  const walk = async (): Promise<TaskIndex> => {
+  const walk = sharedDeed(async () => {
     const at = Date.now();
     const index = await indexTasks(root, folders);
-    walked = { at, index };
+    const tookMs = Date.now() - at;
+    const again = at + Math.min(Math.max(WALK_HOLDS_MS, WALK_SHARE * tookMs), WALK_HOLDS_AT_MOST_MS);
+    const until = tookMs * WALK_SHARE > WALK_HOLDS_MS ? Date.now() + WALK_HOLDS_AT_MOST_MS : again;
+    walked = { again, until, files: new Map(index.files) };
     return index;
+  });
+
+  /** The file of a task by the last walk, as far as that still answers. */
+  const remembered = async (id: string): Promise<string | undefined> => {
+    const { again, until, files } = walked;
+    const file = Date.now() < until ? files.get(id) : undefined;
+    if (file === undefined || !(await isThere(file))) return undefined;
+    if (Date.now() >= again) void walk();
+    return file;
   };
 
   const outcomeOf = async ({ id, file }: TaskPlace): Promise<Task | ScopecraftError> => {
@@ -85,9 +102,8 @@ export async function createTaskFiles({ workspace, folders = ['.tasks'] }: TaskF
     return { index, outcomes: outcomes.toSorted(([a], [b]) => (a.id < b.id ? -1 : 1)) };
   };
   const locate = async (id: string): Promise<TaskPlace | undefined> => {
-    const file = Date.now() - walked.at < WALK_HOLDS_MS ? walked.index?.files.get(checkedId(id)) : undefined;
-    if (file !== undefined && (await isThere(file))) return { id, file };
-    return findPlace(await walk(), checkedId(id));
+    const file = await remembered(checkedId(id));
+    return file === undefined ? findPlace(await walk(), id) : { id, file };
   };
 
   return {
@@ -115,9 +131,11 @@ export async function createTaskFiles({ workspace, folders = ['.tasks'] }: TaskF
     async create(draft) {
       const id = checkedId(draft.id);
       if (id.includes('/')) fail('INVALID_INPUT', `"${id}" names a subtask; a new task has an id without a slash.`);
-      const taken = (await walk()).files.get(id);
+      const isLong = walked.until > walked.again && Date.now() < walked.until;
+      const taken = (await remembered(id)) ?? (isLong ? undefined : (await walk()).files.get(id));
       if (taken !== undefined) fail('TASK_EXISTS', `The task "${id}" is there already, in ${relative(root, taken)}.`);
       const file = await createTaskFile(root, folders[0] ?? '.tasks', { ...draft, id });
+      walked.files.set(id, file);
       return taskOf(await readPlace(root, { id, file }));
     },
   };

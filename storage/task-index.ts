@@ -5,7 +5,7 @@
 // there twice, the file found first counts: current, the folder itself, backlog, archive from the newest month back.
 import type { Dirent } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import type { ErrorCode } from '../core/errors.ts';
 import { TASK_ID } from '../core/task.ts';
 import { errnoOf } from './errno.ts';
@@ -93,10 +93,10 @@ class Walk {
     return found.flat().toSorted((a, b) => Number(b.file.endsWith('.task.md')) - Number(a.file.endsWith('.task.md')));
   }
 
-  async #entry(folder: string, entry: Dirent): Promise<Found[]> {
-    const file = join(folder, entry.name);
-    if (TEMPORARY.test(entry.name) && (await isOld(file)))
-      this.report(file, 'STORAGE_FAILED', 'A temporary file left over by a crash; it can be removed.');
+  /** No promise for a plain file: there may be thousands of them. */
+  #entry(folder: string, entry: Dirent): Found[] | Promise<Found[]> {
+    const file = `${folder}${sep}${entry.name}`;
+    if (TEMPORARY.test(entry.name)) return this.#temporary(file);
     if (/^[._]/.test(entry.name)) return [];
     const stem = stemOf(entry.name);
     if (stem === undefined) return entry.isDirectory() || entry.isSymbolicLink() ? this.#parent(file, entry.name) : [];
@@ -107,6 +107,11 @@ class Walk {
       'INVALID_INPUT',
       'Its name is no task id: letters, digits, dots, dashes and underlines, beginning with a letter or digit.',
     );
+    return [];
+  }
+
+  async #temporary(file: string): Promise<Found[]> {
+    if (await isOld(file)) this.report(file, 'STORAGE_FAILED', 'A temporary file left over by a crash; it can be removed.');
     return [];
   }
 

@@ -1,7 +1,8 @@
 // Keeps task files true: after each durable event of a session, its state and history are written into the file of its task.
 //
-// The ledger leads, the file follows. Events that come while a file waits for its turn or is being written share the next write, which
-// takes the state as it is then. Nothing here ever fails a caller: what cannot be written is reported, once per file and reason.
+// The ledger leads, the file follows, a moment later: whoever waits for an answer goes first. Events that come while a file rests, waits for its
+// turn or is being written share the next write, which takes the state as it is then. Nothing here ever fails a caller: what cannot be written is
+// reported, once per file and reason.
 import { basename, relative } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import PQueue from 'p-queue';
@@ -19,6 +20,8 @@ export type { ProjectionCode, ProjectionProblem } from './projection-problem.ts'
 export interface TaskProjector {
   /** Writes a session into its task file if the file does not say so already; resolves when that is done or was reported. Never rejects. */
   project(session: Session): Promise<void>;
+  /** The same for what another hub may have left, one file after the other, those that changed last first. Ends early at `close`. */
+  catchUp(sessions: Iterable<Session>): Promise<void>;
   /** Resolves when nothing waits to be written. */
   settled(): Promise<void>;
   /** Listens no more, and resolves when what was heard is written. */
@@ -31,11 +34,15 @@ export interface TaskProjectorOptions {
   readonly onProblem: (problem: ProjectionProblem) => void;
   /** Pauses after which a replaced file is looked at again for edits that came too late, in milliseconds. */
   readonly lateLooksMs?: readonly number[];
+  /** How long a file rests after an event before it is written, in milliseconds. */
+  readonly restMs?: number;
 }
 
 /** How many files are written at once, and how often one is tried while somebody else keeps changing it. */
 const WRITERS = 8;
 const TRIES = 8;
+/** A hub that has just come has others to serve first. */
+const CATCH_UP_AFTER_MS = 1000;
 
 interface Waiting {
   readonly sessions: Map<string, Session>;
@@ -48,14 +55,28 @@ export function createTaskProjector({
   taskFiles,
   onProblem,
   lateLooksMs = [0, 20, 100],
+  restMs = 100,
 }: TaskProjectorOptions): TaskProjector {
   const { root } = taskFiles;
   const writers = new PQueue({ concurrency: WRITERS });
   const waiting = new Map<string, Waiting>();
   const turns = new Map<string, Promise<unknown>>();
   const reported = new Set<string>();
+  const resting = new Set<() => void>();
+  let isClosing = false;
 
-  const project = (session: Session): Promise<void> => {
+  const rest = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      const end = () => {
+        clearTimeout(timer);
+        resting.delete(end);
+        resolve();
+      };
+      const timer = setTimeout(end, isClosing ? 0 : ms);
+      resting.add(end);
+    });
+
+  const project = (session: Session, rested = () => Promise.resolve()): Promise<void> => {
     const { taskId } = session;
     const known = waiting.get(taskId);
     if (known) {
@@ -63,7 +84,7 @@ export function createTaskProjector({
       return known.done;
     }
     const sessions = new Map([[session.id, session]]);
-    const done = inTurn(turns, taskId, () => writers.add(() => write(taskId, sessions)));
+    const done = inTurn(turns, taskId, () => rested().then(() => writers.add(() => write(taskId, sessions))));
     waiting.set(taskId, { sessions, done });
     return done;
   };
@@ -116,14 +137,29 @@ export function createTaskProjector({
   const unsubscribe = ledger.subscribe((event) => {
     if (event.name === 'session.spoke' || event.name === 'session.starting' || !('sessionId' in event.data)) return;
     const session = ledger.session(event.data.sessionId);
-    if (session) void project(session);
+    if (session) void project(session, () => rest(restMs));
   });
 
   return {
-    project,
+    project: (session) => project(session),
+    async catchUp(sessions) {
+      await rest(CATCH_UP_AFTER_MS);
+      const ofTask = new Map<string, Session[]>();
+      for (const session of [...sessions].sort((a, b) => b.seq - a.seq)) {
+        const others = ofTask.get(session.taskId);
+        if (others) others.push(session);
+        else ofTask.set(session.taskId, [session]);
+      }
+      for (const alike of ofTask.values()) {
+        if (isClosing) return;
+        await Promise.all(alike.map((session) => project(session)));
+      }
+    },
     settled,
     close() {
       unsubscribe();
+      isClosing = true;
+      for (const end of [...resting]) end();
       return settled();
     },
   };

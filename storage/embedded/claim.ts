@@ -4,7 +4,8 @@ import { readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { hostname } from 'node:os';
 import path from 'node:path';
-import { codeOf, orNothing } from './private-folder.ts';
+import { errnoOf } from '../errno.ts';
+import { orNothing } from './private-folder.ts';
 
 /** What a hub says of itself in `hub.<epoch>.json`. */
 export interface Claim {
@@ -67,7 +68,7 @@ export async function highestClaim(stateDir: string): Promise<FoundClaim | undef
   for (;;) {
     const epoch = Math.max(0, ...(await numbersOf(stateDir, 'json')));
     if (epoch === 0) return undefined;
-    const text = await readFile(claimFile(stateDir, epoch), 'utf8').catch((error: unknown) => codeOf(error) ?? '');
+    const text = await readFile(claimFile(stateDir, epoch), 'utf8').catch((error: unknown) => errnoOf(error) ?? '');
     // it was pruned meanwhile, so there is a higher one
     if (text === 'ENOENT') continue;
     const claim = parsed(text);
@@ -124,7 +125,7 @@ export async function isStopped(claim: Claim, here: Place): Promise<boolean> {
 export function reach(socketPath: string): Promise<Socket | string> {
   return new Promise((resolve) => {
     const socket = connect(socketPath);
-    socket.once('error', (error) => resolve(codeOf(error) ?? 'EUNKNOWN'));
+    socket.once('error', (error) => resolve(errnoOf(error) ?? 'EUNKNOWN'));
     socket.once('connect', () => {
       socket.removeAllListeners('error');
       socket.on('error', () => socket.destroy());
@@ -147,7 +148,7 @@ function isPidTaken(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {
-    return codeOf(error) === 'EPERM';
+    return errnoOf(error) === 'EPERM';
   }
 }
 

@@ -11,6 +11,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fail, ScopecraftError } from '../../core/errors.ts';
+import { errnoOf } from '../errno.ts';
 import {
   type Claim,
   claimFile,
@@ -26,7 +27,7 @@ import {
   reach,
   remainsOf,
 } from './claim.ts';
-import { codeOf, orNothing, prepareRuntimeFolder, prepareStateFolder } from './private-folder.ts';
+import { orNothing, prepareRuntimeFolder, prepareStateFolder } from './private-folder.ts';
 
 /** Longest path of a unix socket that every system takes. */
 const SOCKET_PATH_BYTES = 103;
@@ -123,7 +124,7 @@ async function linked(stateDir: string, claim: Claim): Promise<boolean> {
   try {
     await link(temp, claimFile(stateDir, claim.epoch));
   } catch (error) {
-    const code = codeOf(error) ?? '';
+    const code = errnoOf(error) ?? '';
     // ENOENT: an owner cleared the record away
     if (code === 'EEXIST' || code === 'ENOENT') return false;
     if (['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP'].includes(code)) {
@@ -222,7 +223,7 @@ function listen(socketPath: string, onConnection: (socket: Socket) => void): Pro
 }
 
 function translated(error: Error, socketPath: string): unknown {
-  const code = codeOf(error);
+  const code = errnoOf(error);
   return code === 'EPERM' || code === 'EACCES'
     ? new ScopecraftError('HUB_UNREACHABLE', forbiddenSocket(socketPath, code))
     : error;

@@ -2,6 +2,7 @@
 import { chmod, lstat, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fail } from '../../core/errors.ts';
+import { errnoOf } from '../errno.ts';
 
 /** Makes `<workspace>/.scopecraft/state` ready: a real folder of this user, closed to others, unseen by git. Fails with STORAGE_FAILED. */
 export async function prepareStateFolder(stateDir: string): Promise<void> {
@@ -21,21 +22,16 @@ export async function prepareRuntimeFolder(runtimeDir: string): Promise<void> {
 /** For `catch`: swallows the one error code, throws any other error on. */
 export function unless(code: string): (error: unknown) => void {
   return (error) => {
-    if (codeOf(error) !== code) throw error;
+    if (errnoOf(error) !== code) throw error;
   };
 }
 
 /** For `catch`: answers `nothing` where a file or folder is not there, throws any other error on. */
 export function orNothing<Nothing>(nothing: Nothing): (error: unknown) => Nothing {
   return (error) => {
-    if (codeOf(error) !== 'ENOENT') throw error;
+    if (errnoOf(error) !== 'ENOENT') throw error;
     return nothing;
   };
-}
-
-/** The system's code of an error, such as ENOENT. */
-export function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
 async function privateFolder(folder: string, whenOpen: 'close' | 'refuse'): Promise<void> {

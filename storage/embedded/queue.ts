@@ -3,7 +3,7 @@
 import PQueue, { type Queue, type QueueAddOptions } from 'p-queue';
 import { fail } from '../../core/errors.ts';
 import type { JobQueue } from '../../core/ports.ts';
-import { type Conditions, compareWaiting, type Line, nextJob, type WaitingJob } from '../../core/scheduler.ts';
+import { type Conditions, type Line, nextJob, placeOf, type WaitingJob } from '../../core/scheduler.ts';
 
 type Start = () => Promise<unknown>;
 interface LineOptions extends QueueAddOptions {
@@ -27,6 +27,8 @@ export function createEmbeddedQueue({ conditions, onAdmitted, onError }: Embedde
   /** Jobs of sessions whose run is just being let go: one and the same session is never both in the line and active. */
   const afterwards = new Map<string, WaitingJob>();
   let handler: ((job: WaitingJob) => Promise<WaitingJob | undefined>) | undefined;
+  /** Runs that were taken up before it was said what is done with them. */
+  let early: WaitingJob[] = [];
 
   const line = (): Line => ({
     ...conditions(),
@@ -99,7 +101,8 @@ export function createEmbeddedQueue({ conditions, onAdmitted, onError }: Embedde
     add(job, adopt) {
       if (!adopt) return active.has(job.sessionId) ? void afterwards.set(job.sessionId, job) : add(job);
       active.set(job.sessionId, job);
-      void deed(job).finally(admit);
+      if (handler) void deed(job).finally(admit);
+      else early.push(job);
     },
     remove: (sessionId) => afterwards.delete(sessionId) || take(sessionId) !== undefined,
     line,
@@ -117,6 +120,8 @@ export function createEmbeddedQueue({ conditions, onAdmitted, onError }: Embedde
     },
     work(deedOf) {
       handler = deedOf;
+      for (const job of early) void deed(job).finally(admit);
+      early = [];
       admit();
     },
     admit,
@@ -124,16 +129,4 @@ export function createEmbeddedQueue({ conditions, onAdmitted, onError }: Embedde
       handler = undefined;
     },
   };
-}
-
-/** Where a job belongs, by halving: the line may be long. */
-function placeOf(job: WaitingJob, waiting: readonly WaitingJob[]): number {
-  let [low, high] = [0, waiting.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const other = waiting[middle];
-    if (other && compareWaiting(other, job) <= 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

@@ -21,14 +21,6 @@ const VERSION = 1;
 const PIECE_BYTES = 128 * 1024;
 const CHECK = /,"check":"([0-9a-f]{8})"\}\n$/;
 
-const Essentials = z.looseObject({
-  id: z.string(),
-  status: SessionStatus,
-  taskId: z.string(),
-  createdSeq: z.number(),
-  seq: z.number(),
-  history: z.array(z.unknown()),
-});
 const Document = z.object({
   version: z.literal(VERSION),
   seq: z.number().int().nonnegative(),
@@ -37,7 +29,7 @@ const Document = z.object({
   overrides: z.record(z.string(), z.unknown()).optional(),
   keys: z.array(z.object({ key: z.string(), sessionId: z.string(), digest: z.string(), at: z.number() })),
   // whole as they were written: the checksum vouches for the rest
-  sessions: z.array(z.custom<Session>((value) => Essentials.safeParse(value).success)),
+  sessions: z.array(z.custom<Session>(isSession)),
 });
 
 /** The snapshot in this file, such as `<state>/snapshot.json`. Its calls fail with STORAGE_FAILED, STORAGE_FULL or HUB_VERSION. */
@@ -128,6 +120,14 @@ async function readDocument(
 
 function aside(file: string): Promise<void> {
   return rename(file, `${file}.unreadable-${Date.now()}`);
+}
+
+/** By hand: there may be many thousands, and a hub that starts is waited for. */
+function isSession(value: unknown): value is Session {
+  if (typeof value !== 'object' || value === null) return false;
+  const { id, status, taskId, createdSeq, seq, history }: Readonly<Record<string, unknown>> = { ...value };
+  const isWord = typeof id === 'string' && typeof taskId === 'string' && SessionStatus.options.some((one) => one === status);
+  return isWord && typeof createdSeq === 'number' && typeof seq === 'number' && Array.isArray(history);
 }
 
 /** The value of a document whose checksum is right. */

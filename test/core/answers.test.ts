@@ -5,7 +5,7 @@ import { eventPage } from '../../core/event-page.ts';
 import { PRIORITIES } from '../../core/priority.ts';
 import { normalised, slugOf, TASK_ID } from '../../core/task.ts';
 import { timeOf } from '../../core/time.ts';
-import { countsText, eventView } from '../../core/views.ts';
+import { eventView } from '../../core/views.ts';
 import { caller, makeEngine } from '../support/engine.ts';
 
 describe('lists', () => {
@@ -25,7 +25,7 @@ describe('lists', () => {
     expect(ids({ status: 'completed' })).toEqual([]);
     expect(ids({ type: 'interactive' })).toEqual([]);
     expect(ids({ since: engine.clock.now() })).toEqual([b]);
-    expect(countsText(engine.ledger)).toBe('2 active, 0 queued, 0 settled');
+    expect(engine.ledger.counts()).toEqual({ active: 2, queued: 0, settled: 0 });
     await expect((async () => engine.orchestrator.get('nobody'))()).rejects.toMatchObject({ code: 'SESSION_NOT_FOUND' });
   });
 

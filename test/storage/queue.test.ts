@@ -54,6 +54,18 @@ describe('the line in memory', () => {
     expect(begun).toEqual(['urgent', 'high', 'a', 'b', 'low']);
   });
 
+  it('counts what was taken up before it works, and admits nobody in its place', async () => {
+    const { queue, begun, work, end } = rig(1);
+    queue.add(job('left', 1), 'adopt');
+    queue.add(job('next', 2));
+    await turn();
+    expect(begun).toEqual([]);
+    work();
+    expect(begun).toEqual(['left']);
+    await end('left');
+    expect(begun).toEqual(['left', 'next']);
+  });
+
   it('never has more active than the cap, also when it is raised and lowered', async () => {
     const { queue, begun, work, end, conditions } = rig(2);
     work();

@@ -149,6 +149,37 @@ describe('the projector', () => {
   });
 });
 
+it('a file rests after an event, so that what follows at once shares its write', async () => {
+  const inodes = new Set<number>();
+  const seen = setInterval(() => stat(file).then(({ ino }) => inodes.add(ino)), 5);
+  ledger.queue('a');
+  ledger.begin('a');
+  expect(await told()).toEqual([]);
+  ledger.end('a');
+  await projector.settled();
+  clearInterval(seen);
+  expect(await told()).toEqual([['a', 'completed']]);
+  // the file as it was, and one that took its place
+  expect(inodes.size).toBeLessThanOrEqual(2);
+});
+
+it('what a hub before left unwritten is caught up with, and no more of it once it was closed', async () => {
+  await projector.close();
+  for (const id of ['a', 'b']) ledger.queue(id);
+  projector = await follow();
+  const sessions = ['a', 'b'].flatMap((id) => ledger.session(id) ?? []);
+  await projector.catchUp(sessions);
+  expect((await told()).toSorted()).toEqual([
+    ['a', 'queued'],
+    ['b', 'queued'],
+  ]);
+  ledger.record({ name: 'session.cancelled', data: { sessionId: 'a', run: 0, cause: { kind: 'done' } } });
+  await projector.close();
+  await writeFile(file, TEXT);
+  await projector.catchUp(sessions);
+  expect(await told()).toEqual([]);
+});
+
 it('an edit made between two writes is kept', async () => {
   ledger.queue('a');
   await projector.settled();

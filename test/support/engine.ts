@@ -176,8 +176,8 @@ export async function makeEngine({
   const terminals: Terminals = { find: async () => undefined, detach: async () => 0 };
   const orchestrator = createOrchestrator({ ...parts, supervisor, requests, terminals });
   watchIdle({ ledger, clock, settings: parts.settings, stop: supervisor.stop, onError: (error) => errors.push(error) });
-  queue.work((job) => supervisor.run(job));
   recover(ledger, queue);
+  queue.work((job) => supervisor.run(job));
   watchLine({ queue, ledger, clock, settings: parts.settings, onError: (error) => errors.push(error) });
   return {
     orchestrator,

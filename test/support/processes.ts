@@ -22,6 +22,11 @@ export async function processesMarked(marker: string): Promise<readonly MarkedPr
 export async function endProcesses(processes: readonly MarkedProcess[], marker: string, graceMs = 2000): Promise<void> {
   await signalThose(processes, marker, 'SIGTERM');
   if (await areGone(processes, marker, graceMs)) return;
+  await killProcesses(processes, marker);
+}
+
+/** Kills the processes. Comes back when they are gone. */
+export async function killProcesses(processes: readonly MarkedProcess[], marker: string): Promise<void> {
   await signalThose(processes, marker, 'SIGKILL');
   if (!(await areGone(processes, marker, 5000))) throw new Error(`These processes cannot be ended: ${listed(processes)}.`);
 }

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { claudeVariables, closeRoot, writeClaudeConfig } from './claude.ts';
-import { endProcesses, type MarkedProcess, processesMarked } from './processes.ts';
+import { endProcesses, killProcesses, type MarkedProcess, processesMarked } from './processes.ts';
 import { type Environment, environmentOf, homeBelow, makeRoot } from './project.ts';
 
 export interface WorkspaceOptions {
@@ -38,6 +38,8 @@ export interface Workspace {
   hub(): Promise<MarkedProcess | undefined>;
   /** Ends keeper and hub as an administrator would; sessions live on. */
   endHub(): Promise<void>;
+  /** Kills keeper and hub in the midst of what they do. */
+  killHub(): Promise<void>;
   /** Ends the hub and removes everything. Rejects when other processes were left, unless `leftovers` is `end`; they are ended in any case. */
   close(options?: { readonly leftovers?: 'refuse' | 'end' }): Promise<void>;
 }
@@ -73,12 +75,19 @@ export async function makeWorkspace(options: WorkspaceOptions = {}): Promise<Wor
     const pid = await hubPid(workspace);
     return (await processesMarked(root)).find((entry) => entry.pid === pid);
   };
+  // supervisors name the keeper too, as an argument
+  const keepers = async (): Promise<readonly MarkedProcess[]> =>
+    (await processesMarked(root)).filter(({ command }) => /^\S*sh \S*\/keeper\.sh /.test(command));
   const endHub = async (): Promise<void> => {
-    // the keepers first, or they start the hub again; supervisors name the keeper too, as an argument
-    const keepers = (await processesMarked(root)).filter(({ command }) => /^\S*sh \S*\/keeper\.sh /.test(command));
-    await endProcesses(keepers, root);
+    // the keepers first, or they start the hub again
+    await endProcesses(await keepers(), root);
     const running = await hub();
     if (running !== undefined) await endProcesses([running], root);
+  };
+  const killHub = async (): Promise<void> => {
+    await killProcesses(await keepers(), root);
+    const running = await hub();
+    if (running !== undefined) await killProcesses([running], root);
   };
   return {
     root,
@@ -89,6 +98,7 @@ export async function makeWorkspace(options: WorkspaceOptions = {}): Promise<Wor
     task: async (id) => readFile(await taskFile(id), 'utf8'),
     hub,
     endHub,
+    killHub,
     async close({ leftovers = 'refuse' } = {}) {
       await endHub();
       await closeRoot(root, { expected: leftovers === 'end' });
