@@ -1,7 +1,9 @@
 // Bundles each program into one file under dist/, because the first answer of a cold door must come fast.
 
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import { build, type Plugin } from 'esbuild';
 
 const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
@@ -26,7 +28,13 @@ const leaveOut: Plugin = {
 const fresh = `dist.${process.pid}`;
 await mkdir(fresh, { recursive: true });
 await build({
-  entryPoints: { door: 'server/main.ts', hub: 'server/hub-main.ts', cli: 'cli/main.ts', 'demo-agent': 'runners/demo-agent.ts' },
+  entryPoints: {
+    door: 'server/main.ts',
+    hub: 'server/hub-main.ts',
+    cli: 'cli/main.ts',
+    'demo-agent': 'runners/demo-agent.ts',
+    index: 'client/index.ts',
+  },
   outdir: fresh,
   outExtension: { '.js': '.mjs' },
   bundle: true,
@@ -43,6 +51,8 @@ await build({
     js: "#!/usr/bin/env node\nimport { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);",
   },
 });
+// the compiler writes a declaration for every file; `exports` in package.json leads to that of client/index.ts
+await promisify(execFile)(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'client', '--outDir', `${fresh}/types`]);
 for (const script of ['runners/supervise.sh', 'server/keeper.sh']) await cp(script, `${fresh}/${script.split('/').at(-1)}`);
 for (const program of ['door', 'cli']) await chmod(`${fresh}/${program}.mjs`, 0o755);
 await writeFile(`${fresh}/version`, `${version}\n`);

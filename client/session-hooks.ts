@@ -1,0 +1,143 @@
+// Tells a program when sessions start, complete and fail, by reading the ledger on whenever it grew.
+//
+// The reading goes from event to event by number, so none is missed when the hub is killed meanwhile, and each is told once, in order.
+// A program that keeps the cursor goes on where it stopped.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { ScopecraftError } from '../core/errors.ts';
+import { causeText } from '../core/history.ts';
+import { AgentResult, EndCause } from '../core/session.ts';
+import type { HubConnection } from './hub-connection.ts';
+import type { Answer, ToolMethods } from './tool-methods.ts';
+
+/** A session as the hooks get it: as it stands when they are called. */
+export type HookedSession = Answer<'sessionGet'>;
+
+/** What a session came to. */
+export type SessionResult = Readonly<AgentResult>;
+
+/** Why a session did not complete: it failed, was cancelled or was lost. */
+export class SessionError extends Error {
+  readonly sessionId: string;
+  readonly endCause: EndCause;
+
+  constructor(session: HookedSession, endCause: EndCause) {
+    super(`Session ${session.id} ended: ${causeText(endCause)}.`);
+    this.name = 'SessionError';
+    this.sessionId = session.id;
+    this.endCause = endCause;
+  }
+}
+
+/** What is called when something happens to a session. The next is called when the promise of the one before has resolved. */
+export interface SessionHooks {
+  /** A run of it began; again for a retry. */
+  readonly onSessionStart?: (session: HookedSession) => Promise<void> | void;
+  readonly onSessionComplete?: (session: HookedSession, result: SessionResult) => Promise<void> | void;
+  readonly onSessionError?: (session: HookedSession, error: SessionError) => Promise<void> | void;
+  /** A hook threw, or the ledger could not be read on. Without it such an error ends up as an unhandled rejection. */
+  readonly onProblem?: (problem: unknown) => void;
+}
+
+/** Which sessions the hooks are about. */
+export interface HookOptions {
+  /** Only sessions on this task. */
+  readonly taskId?: string | undefined;
+  /** Cursor of an earlier subscription, to hear what came since; `0` tells everything the ledger still has. Default: from now on. */
+  readonly after?: string | undefined;
+}
+
+/** Hooks at work. */
+export interface HookSubscription {
+  /** The last event that was told. */
+  readonly cursor: string;
+  /** Nothing is told any more; a hook that is under way is not waited for. */
+  close(): Promise<void>;
+}
+
+type Page = Answer<'eventList'>;
+type LedgerEvent = Page['events'][number];
+
+const TYPES = ['session.started', 'session.completed', 'session.failed', 'session.cancelled', 'session.lost'];
+
+/** How long to rest when nothing is told; an update of the resource wakes earlier. */
+const REST_MS = 15_000;
+
+const Ended = z.looseObject({ cause: EndCause, result: AgentResult.optional() });
+
+/** Follows the ledger until closed. Fails as event_list does. */
+export async function followSessions(
+  methods: Pick<ToolMethods, 'eventList' | 'sessionGet'>,
+  connection: Pick<HubConnection, 'watch'>,
+  hooks: SessionHooks,
+  { taskId, after }: HookOptions = {},
+): Promise<HookSubscription> {
+  const ending = new AbortController();
+  let nap = new AbortController();
+  let isStale = true;
+  const wake = () => {
+    isStale = true;
+    nap.abort();
+  };
+  const watching = await connection.watch('events://recent', wake);
+  // before the first event there is nothing to go on from but the beginning
+  let cursor = after ?? (await methods.eventList({ limit: 1 })).nextCursor ?? '0';
+  const report = hooks.onProblem ?? ((problem: unknown) => void Promise.reject(problem));
+
+  const readOn = async (): Promise<void> => {
+    while (isStale && !ending.signal.aborted) {
+      isStale = false;
+      const { events } = await methods.eventList({ types: TYPES, taskId, after: cursor, limit: 50 }, { signal: ending.signal });
+      if (events.length > 0) isStale = true;
+      for (const event of events) {
+        if (ending.signal.aborted) return;
+        await tell(methods, hooks, event).catch(report);
+        cursor = String(event.seq);
+      }
+    }
+  };
+  const follow = async (): Promise<void> => {
+    while (!ending.signal.aborted) {
+      nap = new AbortController();
+      await readOn().catch((problem: unknown) => {
+        if (!ending.signal.aborted && !(problem instanceof ScopecraftError && problem.retry)) report(problem);
+      });
+      if (!isStale) await sleep(REST_MS, undefined, { signal: AbortSignal.any([nap.signal, ending.signal]) }).catch(() => {});
+      isStale = true;
+    }
+  };
+  void follow();
+  return {
+    get cursor() {
+      return cursor;
+    },
+    async close() {
+      ending.abort();
+      await watching.close();
+    },
+  };
+}
+
+async function tell(methods: Pick<ToolMethods, 'sessionGet'>, hooks: SessionHooks, event: LedgerEvent): Promise<void> {
+  const session = await sessionOf(methods, event.sessionId);
+  // removed by the cleanup since
+  if (session === undefined) return;
+  if (event.name === 'session.started') return await hooks.onSessionStart?.(session);
+  const { cause, result } = Ended.parse(event.data);
+  if (event.name !== 'session.completed') return await hooks.onSessionError?.(session, new SessionError(session, cause));
+  // the event tells the beginning of the text, the session more of it
+  const text = session.result ?? result?.text ?? '';
+  await hooks.onSessionComplete?.(session, { isError: false, ...result, text });
+}
+
+async function sessionOf(
+  methods: Pick<ToolMethods, 'sessionGet'>,
+  sessionId: string | undefined,
+): Promise<HookedSession | undefined> {
+  try {
+    return sessionId === undefined ? undefined : await methods.sessionGet({ sessionId });
+  } catch (error) {
+    if (error instanceof ScopecraftError && error.code === 'SESSION_NOT_FOUND') return undefined;
+    throw error;
+  }
+}
