@@ -29,7 +29,7 @@ type AnswerOf<Each extends Tool> = Known<z.output<Each['output']>>;
 
 /** A tool as a method; its arguments may be left out where none is required. */
 export type ToolMethod<Each extends Tool> =
-  Partial<ArgumentsOf<Each>> extends ArgumentsOf<Each>
+  Record<never, never> extends ArgumentsOf<Each>
     ? (args?: ArgumentsOf<Each>, options?: CallOptions) => Promise<AnswerOf<Each>>
     : (args: ArgumentsOf<Each>, options?: CallOptions) => Promise<AnswerOf<Each>>;
 
