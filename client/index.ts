@@ -1,5 +1,6 @@
 // What the package exports: the typed client, its errors, and the keeper of channelcoder's sessions.
 export { type ErrorCode, ScopecraftError } from '../core/errors.ts';
+export { TaskSessionStorage, type TaskSessionStorageOptions } from '../storage/channelcoder/task-session-storage.ts';
 export { type ConnectOptions, connect, type ScopecraftClient } from './connect.ts';
 export type { CallOptions, ResourceText, Watching } from './hub-connection.ts';
 export {
