@@ -43,6 +43,8 @@ export interface HubConnection {
   call(tool: string, args: Readonly<Record<string, unknown>>, options?: CallOptions): Promise<unknown>;
   read(uri: string, options?: CallOptions): Promise<ResourceText>;
   watch(uri: string, onChange: (uri: string) => void): Promise<Watching>;
+  /** Aborted when it is closed. */
+  readonly closed: AbortSignal;
   close(): Promise<void>;
 }
 
@@ -96,6 +98,7 @@ export async function openConnection(options: HubConnectionOptions): Promise<Hub
         return { uri, mimeType: first?.mimeType, text: first?.text ?? '' };
       }, signal),
     watch: (uri, onChange) => request(() => watches.add(uri, onChange)),
+    closed: ending.signal,
     async close() {
       ending.abort();
       await client.close();

@@ -68,7 +68,7 @@ const Ended = z.looseObject({ cause: EndCause, result: AgentResult.optional() })
 /** Follows the ledger until closed. Fails as event_list does. */
 export async function followSessions(
   methods: Pick<ToolMethods, 'eventList' | 'sessionGet'>,
-  connection: Pick<HubConnection, 'watch'>,
+  connection: Pick<HubConnection, 'watch' | 'closed'>,
   hooks: SessionHooks,
   { taskId, after }: HookOptions = {},
 ): Promise<HookSubscription> {
@@ -77,6 +77,10 @@ export async function followSessions(
   let isStale = true;
   const wake = () => {
     isStale = true;
+    nap.abort();
+  };
+  const stop = () => {
+    ending.abort();
     nap.abort();
   };
   const watching = await connection.watch('events://recent', wake);
@@ -102,17 +106,21 @@ export async function followSessions(
       await readOn().catch((problem: unknown) => {
         if (!ending.signal.aborted && !(problem instanceof ScopecraftError && problem.retry)) report(problem);
       });
-      if (!isStale) await sleep(REST_MS, undefined, { signal: AbortSignal.any([nap.signal, ending.signal]) }).catch(() => {});
+      if (!isStale && !ending.signal.aborted) await sleep(REST_MS, undefined, { signal: nap.signal }).catch(() => {});
       isStale = true;
     }
   };
+  // whoever closes the client may have left its hooks open
+  connection.closed.addEventListener('abort', stop, { once: true });
+  if (connection.closed.aborted) stop();
   void follow();
   return {
     get cursor() {
       return cursor;
     },
     async close() {
-      ending.abort();
+      stop();
+      connection.closed.removeEventListener('abort', stop);
       await watching.close();
     },
   };

@@ -84,7 +84,7 @@ const RESERVED = [
   // it starts processes, prints, and changes the working folder; elsewhere its types are enough
   {
     what: 'run code of channelcoder',
-    pattern: /^(?:import|export) (?!type\b)[^;]*'channelcoder'|\bimport\(\s*'channelcoder'/m,
+    pattern: /^(?:import|export) (?!type\b)[^;]*\bfrom 'channelcoder'|\bimport\(\s*'channelcoder'/m,
     only: ['runners/'],
   },
 ];
