@@ -42,6 +42,7 @@ export interface HubConnection {
   /** The structured answer of a tool. Fails with the tool's error. */
   call(tool: string, args: Readonly<Record<string, unknown>>, options?: CallOptions): Promise<unknown>;
   read(uri: string, options?: CallOptions): Promise<ResourceText>;
+  /** Fails as `read` does when there is no such resource. */
   watch(uri: string, onChange: (uri: string) => void): Promise<Watching>;
   /** Aborted when it is closed. */
   readonly closed: AbortSignal;
@@ -83,6 +84,12 @@ export async function openConnection(options: HubConnectionOptions): Promise<Hub
       throw requestFailure(error, ending.signal.aborted || signal?.aborted === true);
     }
   };
+  const read = (uri: string, { signal }: CallOptions = {}) =>
+    request(async () => {
+      const options = { cacheMode: 'bypass' as const, ...(signal && { signal }) };
+      const [first] = Contents.parse((await client.readResource({ uri }, options)).contents);
+      return { uri, mimeType: first?.mimeType, text: first?.text ?? '' };
+    }, signal);
   return {
     call: (name, args, { signal } = {}) =>
       request(async () => {
@@ -91,13 +98,12 @@ export async function openConnection(options: HubConnectionOptions): Promise<Hub
         if (isError) throw toolFailure(content);
         return structuredContent;
       }, signal),
-    read: (uri, { signal } = {}) =>
-      request(async () => {
-        const options = { cacheMode: 'bypass' as const, ...(signal && { signal }) };
-        const [first] = Contents.parse((await client.readResource({ uri }, options)).contents);
-        return { uri, mimeType: first?.mimeType, text: first?.text ?? '' };
-      }, signal),
-    watch: (uri, onChange) => request(() => watches.add(uri, onChange)),
+    read,
+    async watch(uri, onChange) {
+      // who listens to what is not there would hear nothing, and never learn why
+      await read(uri);
+      return request(() => watches.add(uri, onChange));
+    },
     closed: ending.signal,
     async close() {
       ending.abort();

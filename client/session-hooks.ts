@@ -83,9 +83,10 @@ export async function followSessions(
     ending.abort();
     nap.abort();
   };
-  const watching = await connection.watch('events://recent', wake);
+  const { nextCursor } = await methods.eventList({ limit: 1, after });
   // before the first event there is nothing to go on from but the beginning
-  let cursor = after ?? (await methods.eventList({ limit: 1 })).nextCursor ?? '0';
+  let cursor = after ?? nextCursor ?? '0';
+  const watching = await connection.watch('events://recent', wake);
   const report = hooks.onProblem ?? ((problem: unknown) => void Promise.reject(problem));
 
   const readOn = async (): Promise<void> => {
@@ -94,8 +95,9 @@ export async function followSessions(
       const { events } = await methods.eventList({ types: TYPES, taskId, after: cursor, limit: 50 }, { signal: ending.signal });
       if (events.length > 0) isStale = true;
       for (const event of events) {
+        const session = await sessionOf(methods, event.sessionId);
         if (ending.signal.aborted) return;
-        await tell(methods, hooks, event).catch(report);
+        if (session) await tell(hooks, session, event).catch(report);
         cursor = String(event.seq);
       }
     }
@@ -104,7 +106,7 @@ export async function followSessions(
     while (!ending.signal.aborted) {
       nap = new AbortController();
       await readOn().catch((problem: unknown) => {
-        if (!ending.signal.aborted && !(problem instanceof ScopecraftError && problem.retry)) report(problem);
+        if (!ending.signal.aborted && !isUnreachable(problem)) report(problem);
       });
       if (!isStale && !ending.signal.aborted) await sleep(REST_MS, undefined, { signal: nap.signal }).catch(() => {});
       isStale = true;
@@ -126,10 +128,7 @@ export async function followSessions(
   };
 }
 
-async function tell(methods: Pick<ToolMethods, 'sessionGet'>, hooks: SessionHooks, event: LedgerEvent): Promise<void> {
-  const session = await sessionOf(methods, event.sessionId);
-  // removed by the cleanup since
-  if (session === undefined) return;
+async function tell(hooks: SessionHooks, session: HookedSession, event: LedgerEvent): Promise<void> {
   if (event.name === 'session.started') return await hooks.onSessionStart?.(session);
   const { cause, result } = Ended.parse(event.data);
   if (event.name !== 'session.completed') return await hooks.onSessionError?.(session, new SessionError(session, cause));
@@ -138,6 +137,7 @@ async function tell(methods: Pick<ToolMethods, 'sessionGet'>, hooks: SessionHook
   await hooks.onSessionComplete?.(session, { isError: false, ...result, text });
 }
 
+/** The session as it stands, or undefined when the cleanup removed it since. */
 async function sessionOf(
   methods: Pick<ToolMethods, 'sessionGet'>,
   sessionId: string | undefined,
@@ -148,4 +148,9 @@ async function sessionOf(
     if (error instanceof ScopecraftError && error.code === 'SESSION_NOT_FOUND') return undefined;
     throw error;
   }
+}
+
+/** True while no hub can be reached, which passes. */
+function isUnreachable(problem: unknown): boolean {
+  return problem instanceof ScopecraftError && problem.code === 'HUB_UNREACHABLE';
 }

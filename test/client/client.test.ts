@@ -123,8 +123,9 @@ describe('resources', () => {
     await client.queueResume();
   });
 
-  it('that are not there fail with RESOURCE_NOT_FOUND', async () => {
+  it('that are not there can be neither read nor watched', async () => {
     expect(await failureOf(client.read('nothing://here'))).toMatchObject({ code: 'RESOURCE_NOT_FOUND' });
+    expect(await failureOf(client.watch('session://nobody', () => undefined))).toMatchObject({ code: 'SESSION_NOT_FOUND' });
   });
 
   it('are watched by each who asked, until they close', async () => {
@@ -169,6 +170,18 @@ describe('when the hub is killed', () => {
     await expect.poll(() => told).toContain('queue://status');
     await client.queueResume();
     for (const watching of watchings) await watching.close();
+  });
+
+  it('or ends in good order, a watch goes on as well', async () => {
+    const told: string[] = [];
+    const watching = await client.watch('queue://status', (uri) => told.push(uri));
+    await workspace.endHub();
+    await client.queuePause();
+    await expect.poll(() => told).toContain('queue://status');
+    told.length = 0;
+    await client.queueResume();
+    await expect.poll(() => told).toContain('queue://status');
+    await watching.close();
   });
 
   it('a start that was under way is one start', async () => {
@@ -220,6 +233,10 @@ describe('hooks', () => {
     expect(told).toHaveLength(6);
     expect(errors).toEqual([expect.any(SessionError)]);
     expect(errors[0]).toMatchObject({ sessionId: bad, endCause: { kind: 'agent_error' } });
+  });
+
+  it('cannot begin at a cursor that is none', async () => {
+    expect(await failureOf(client.onSession({}, { after: 'yesterday' }))).toMatchObject({ code: 'CURSOR_INVALID' });
   });
 
   it('can be about one task only, and report what they throw', async () => {
