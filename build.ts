@@ -1,9 +1,10 @@
 // Bundles each program into one file under dist/, because the first answer of a cold door must come fast.
 
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
 
 const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
@@ -57,7 +58,13 @@ const hubName = `hub-${createHash('sha256').update(hubText).digest('hex').slice(
 await writeFile(`${fresh}/${hubName}.js`, hubText);
 await build({
   ...options,
-  entryPoints: { door: 'server/main.ts', hub: 'server/hub-start.ts', cli: 'cli/main.ts', 'demo-agent': 'runners/demo-agent.ts' },
+  entryPoints: {
+    door: 'server/main.ts',
+    hub: 'server/hub-start.ts',
+    cli: 'cli/main.ts',
+    'demo-agent': 'runners/demo-agent.ts',
+    index: 'client/index.ts',
+  },
   outExtension: { '.js': '.mjs' },
   format: 'esm',
   define: { ...options.define, __HUB__: JSON.stringify(hubName) },
@@ -66,6 +73,8 @@ await build({
   },
 });
 keepCode();
+// the compiler writes a declaration for every file; `exports` in package.json leads to that of client/index.ts
+await promisify(execFile)(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'client', '--outDir', `${fresh}/types`]);
 for (const script of ['runners/supervise.sh', 'server/keeper.sh']) await cp(script, `${fresh}/${script.split('/').at(-1)}`);
 for (const program of ['door', 'cli']) await chmod(`${fresh}/${program}.mjs`, 0o755);
 await writeFile(`${fresh}/version`, `${version}\n`);
