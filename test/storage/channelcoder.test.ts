@@ -2,6 +2,7 @@
 import { mkdir, mkdtemp, readFile, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { type SessionState, session } from 'channelcoder';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ScopecraftError } from '../../core/errors.ts';
@@ -304,11 +305,15 @@ describe('with a claude program', () => {
       const env = { ...home.env, PATH: `${claude.bin}:${home.env.PATH}` };
       const run = async (...args: string[]) => {
         const program = path.join(PROJECT, 'test', 'support', 'channelcoder-program.ts');
-        const tsx = path.join(PROJECT, 'node_modules', '.bin', 'tsx');
-        const { code, stdout, stderr } = await runProgram(tsx, [program, home.path, 'fix-login', ...args], {
-          env,
-          cwd: home.path,
-        });
+        const tsx = pathToFileURL(path.join(PROJECT, 'node_modules', 'tsx', 'dist', 'loader.mjs')).href;
+        const { code, stdout, stderr } = await runProgram(
+          process.execPath,
+          ['--import', tsx, program, home.path, 'fix-login', ...args],
+          {
+            env,
+            cwd: home.path,
+          },
+        );
         expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
         return JSON.parse(stdout);
       };
@@ -342,5 +347,5 @@ describe('with a claude program', () => {
     } finally {
       await home.close();
     }
-  }, 120_000);
+  }, 180_000);
 });
