@@ -37,7 +37,7 @@ export interface Table {
 }
 
 /** Groups by which tools are listed; `core` always is. */
-export type Toolset = 'core' | 'queue';
+export type Toolset = 'core' | 'queue' | 'admin';
 
 export interface ToolDeclaration<Input extends z.ZodObject, Output extends z.ZodObject> {
   /** `noun_verb`; the CLI command is `noun verb`. */

@@ -16,6 +16,8 @@ import { sessionLogs } from './session-logs.ts';
 import { sessionStart } from './session-start.ts';
 import { sessionWait } from './session-wait.ts';
 import { taskList } from './task-list.ts';
+import { worktreeList } from './worktree-list.ts';
+import { worktreeRemove } from './worktree-remove.ts';
 
 export const TOOLS: readonly Tool[] = [
   sessionStart,
@@ -32,6 +34,8 @@ export const TOOLS: readonly Tool[] = [
   queuePause,
   queueResume,
   eventList,
+  worktreeList,
+  worktreeRemove,
 ];
 
 /** The tool with this name, old names included, with the arguments that the name fixes. */
