@@ -88,6 +88,8 @@ export async function begin(parts: BeginParts, id: string, isStopAsked: () => bo
       resultSchema: session.resultSchema,
     });
   } catch (error) {
+    // it was stopped while its worktree was being made
+    if (error instanceof ScopecraftError && error.code === 'CANCELLED') return undefined;
     const isKnown = error instanceof ScopecraftError && START_FAILURES.includes(error.code);
     if (!isKnown) parts.onError(error);
     const reason = isKnown ? error.message : 'it could not be started; the log of the hub says why';
@@ -103,9 +105,19 @@ async function prepare({ ledger, worktrees, git }: BeginParts, session: Session,
     if (mark !== undefined) await ledger.record({ name: 'session.prepared', data: { sessionId, run, mark } });
     return;
   }
-  const worktree = await worktrees.open({ sessionId, branch: wantsWorktree === true ? undefined : wantsWorktree, known });
-  const fresh = session.mark ?? (await git.mark(worktree.path));
-  await ledger.record({ name: 'session.prepared', data: { sessionId, run, worktree, mark: fresh } });
+  const stopped = new AbortController();
+  const unsubscribe = ledger.subscribe((event) => {
+    if (event.name === 'session.stopping' && event.data.sessionId === sessionId) stopped.abort();
+  });
+  try {
+    const branch = wantsWorktree === true ? undefined : wantsWorktree;
+    const worktree = await worktrees.open({ sessionId, branch, known, signal: stopped.signal });
+    const cwd = known ? session.cwd : await worktrees.folder(worktree, session.cwd);
+    const fresh = session.mark ?? (await git.mark(cwd));
+    await ledger.record({ name: 'session.prepared', data: { sessionId, run, worktree, cwd, mark: fresh } });
+  } finally {
+    unsubscribe();
+  }
 }
 
 /** What this run is told: where it goes on, what was said meanwhile; where it begins anew, all that was ever said. */

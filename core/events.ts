@@ -90,7 +90,7 @@ export const EVENTS = {
   },
   'session.prepared': {
     says: 'What it works in is ready: its worktree, and how its folder stands before it begins.',
-    data: z.object({ sessionId, run, worktree: worktree.optional(), mark: z.string().optional() }),
+    data: z.object({ sessionId, run, worktree: worktree.optional(), cwd: z.string().optional(), mark: z.string().optional() }),
   },
   'session.started': { says: 'The agent process runs.', data: z.object({ sessionId, run, process: ProcessRef }) },
   'session.resumed': {

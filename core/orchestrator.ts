@@ -7,7 +7,7 @@ import type { Guard } from './guard.ts';
 import type { Reading } from './headroom.ts';
 import type { Ledger } from './ledger.ts';
 import { cancelledBy, createLineDeeds, type LineDeeds, recordCancelled, type Why } from './line-deeds.ts';
-import type { Clock, JobQueue, LogPage, LogQuery, Logs, RunUsage, Settings, TaskStore } from './ports.ts';
+import type { Clock, JobQueue, LogPage, LogQuery, Logs, RunUsage, Settings, TaskStore, Worktrees } from './ports.ts';
 import type { Line } from './scheduler.ts';
 import { isSettled, type Session, type SessionStatus, type SessionType } from './session.ts';
 import { type Caller, createStart, type Started, type StartParts, type StartRequest } from './start.ts';
@@ -17,6 +17,7 @@ import { normalised, type Task } from './task.ts';
 import type { Overrides } from './tuning.ts';
 import { type SessionView, sessionView } from './views.ts';
 import { type Waited, type WaitRequest, waitFor } from './wait.ts';
+import { type WorktreeDeeds, worktreeDeeds } from './worktree-deeds.ts';
 
 export interface OrchestratorParts extends StartParts, TalkParts {
   readonly ledger: Ledger;
@@ -27,6 +28,8 @@ export interface OrchestratorParts extends StartParts, TalkParts {
   readonly clock: Clock;
   /** What runs use and what the machine has left; not there where nothing is measured. */
   readonly guard?: Pick<Guard, 'usage' | 'machine'>;
+  /** Not there where no session has a worktree of its own. */
+  readonly worktrees?: Worktrees | undefined;
 }
 
 export interface SessionFilter {
@@ -77,6 +80,7 @@ export interface Orchestrator extends LineDeeds, TalkDeeds {
   readonly workspace: string;
   readonly ledger: Ledger;
   readonly settings: Settings;
+  readonly worktrees: WorktreeDeeds;
 }
 
 export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
@@ -149,6 +153,7 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
     workspace,
     ledger,
     settings,
+    worktrees: worktreeDeeds(ledger, parts.worktrees),
   };
 }
 

@@ -111,11 +111,11 @@ function moved(session: Session | undefined, event: StoredEvent): Session {
         startedAt: session.startedAt ?? event.at,
       };
     case 'session.prepared': {
-      const { worktree, mark } = event.data;
+      const { worktree, cwd, mark } = event.data;
       return {
         ...session,
         worktree: worktree ?? session.worktree,
-        cwd: worktree?.path ?? session.cwd,
+        cwd: cwd ?? session.cwd,
         mark: session.mark ?? mark,
       };
     }

@@ -5,7 +5,7 @@ import type { AgentResult, EndCause } from './ending.ts';
 import { fail } from './errors.ts';
 import type { Ledger } from './ledger.ts';
 import { type Outcome, outcomeOf } from './outcome.ts';
-import type { Clock, Git, Ids, Logs, RunEvent, Settings } from './ports.ts';
+import type { Clock, Git, Ids, Logs, RunEvent, Settings, TaskStore } from './ports.ts';
 import { dataOf } from './result-schema.ts';
 import { retryAt } from './retry.ts';
 import type { Session } from './session.ts';
@@ -15,6 +15,7 @@ export interface SettleParts {
   readonly ledger: Ledger;
   readonly logs: Logs;
   readonly git: Git;
+  readonly tasks: TaskStore;
   readonly ids: Ids;
   readonly clock: Clock;
   readonly settings: Settings;
@@ -41,7 +42,7 @@ export async function settle(
     // asked only for a next try, of which a stop can but make less
     !looksDone && hasBegun(parts, before),
     result || reports ? undefined : plainText(parts, before),
-    before.mark === undefined ? undefined : parts.git.since(before.cwd, before.mark),
+    changesOf(parts, before),
   ]);
   // a stop may have come meanwhile; from here to the record nothing is waited for
   const session = current();
@@ -69,6 +70,13 @@ export async function settle(
   await ledger.record({ name, data: { ...facts, ...(changes && { changes }) } });
   for (const { promptId } of pendingPrompts(session))
     await ledger.record({ name: 'session.undelivered', data: { sessionId: id, promptId, reason: 'the session ended first' } });
+}
+
+/** What it changed in its folder; its task file, which we write ourselves, is left out. */
+async function changesOf({ git, tasks }: SettleParts, { mark, cwd, taskId }: Session) {
+  if (mark === undefined) return undefined;
+  const task = await tasks.get(taskId).catch(() => undefined);
+  return git.since(cwd, mark, task && [task.file]);
 }
 
 /** The outcome with the structured result that was asked for: without one that fits, it has not done its work. */

@@ -218,7 +218,7 @@ export function checkPriority(priority: Priority, { queue }: Config): void {
 }
 
 /** Fails with INVALID_INPUT on what does not go together. */
-function checkKind({ type, resultSchema, worktree, cwd }: StartRequest): void {
+function checkKind({ type, resultSchema, worktree }: StartRequest): void {
   if (resultSchema !== undefined) {
     if (resultSchema.length > MAX_SCHEMA_LENGTH)
       fail('INVALID_INPUT', `The resultSchema has ${resultSchema.length} characters; at most ${MAX_SCHEMA_LENGTH} are taken.`);
@@ -227,7 +227,6 @@ function checkKind({ type, resultSchema, worktree, cwd }: StartRequest): void {
       fail('INVALID_INPUT', 'An interactive session ends with no structured result; leave resultSchema out.');
   }
   if (worktree === '') fail('INVALID_INPUT', 'The worktree needs a branch name, or true for one named after the session.');
-  if (worktree && cwd !== undefined) fail('INVALID_INPUT', 'A session works in its worktree or in `cwd`, not in both.');
 }
 
 function checkPrompt({ taskId, prompt }: StartRequest): void {

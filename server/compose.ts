@@ -4,23 +4,26 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import { agentNamed } from '../core/agent.ts';
 import { budgetHolds } from '../core/budget.ts';
-import { fail } from '../core/errors.ts';
 import { createGuard } from '../core/guard.ts';
 import { watchIdle } from '../core/idle.ts';
 import { openLedger } from '../core/ledger.ts';
 import { watchLine } from '../core/line-watch.ts';
 import { createOrchestrator, type Orchestrator } from '../core/orchestrator.ts';
-import type { Runner, Settings, Worktrees } from '../core/ports.ts';
+import type { Runner, Settings } from '../core/ports.ts';
 import { recover } from '../core/recovery.ts';
 import { createRequests } from '../core/requests.ts';
 import { startRetention } from '../core/retention.ts';
 import { bytesOf } from '../core/size.ts';
 import { createSupervisor } from '../core/supervisor.ts';
 import { createWatchdog } from '../core/watchdog.ts';
+import { removeWorktreesOf } from '../core/worktree-deeds.ts';
 import { prompts } from '../prompts/render.ts';
 import { createAutonomousRunner } from '../runners/autonomous.ts';
+import { createGit } from '../runners/git.ts';
+import { createGitChanges } from '../runners/git-changes.ts';
 import { createMeter } from '../runners/meter.ts';
 import { readLine } from '../runners/transcript.ts';
+import { createWorktrees } from '../runners/worktrees.ts';
 import { openJournal } from '../storage/embedded/journal.ts';
 import { createEmbeddedQueue } from '../storage/embedded/queue.ts';
 import { openRoom, whileThereIsRoom } from '../storage/embedded/room.ts';
@@ -42,6 +45,8 @@ export interface ComposeOptions {
   readonly programs: Programs;
   readonly version: string;
   readonly settings: Settings;
+  /** The variables of the hub itself. */
+  readonly environment: Readonly<Record<string, string>>;
   /** Number of the hub's claim. */
   readonly epoch: number;
   /** False when this hub lost the workspace. */
@@ -105,8 +110,15 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     clock: systemClock,
   });
   const runner: Runner = { ...bareRunner, start: (spec) => bareRunner.start({ ...spec, mcp: options.grant(spec) }) };
-  const git = { mark: async () => undefined, since: async () => undefined };
-  const worktrees: Worktrees = { open: async () => fail('WORKTREE_FAILED', 'No worktrees yet.'), remove: async () => undefined };
+  const runGit = createGit(options.environment);
+  const git = createGitChanges(runGit);
+  const worktrees = createWorktrees({
+    workspace,
+    stateDir,
+    git: runGit,
+    settings: () => settings.current().worktrees,
+    environmentOf: environments.find,
+  });
   const logs = createSessionLogs({
     stateDir,
     reader(sessionId) {
@@ -183,6 +195,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     tasks,
     logs,
     supervisor,
+    worktrees,
     guard,
     prompts,
     runner,
@@ -207,6 +220,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     clock: systemClock,
     settings,
     removeFolders: (ids) => removeSessionFolders(stateDir, ids),
+    removeWorktrees: (ids) => removeWorktreesOf(worktrees, ids),
     onError: (error) => log(`cleaning up: ${error instanceof Error ? error.message : String(error)}`),
   });
 

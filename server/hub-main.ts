@@ -67,6 +67,7 @@ async function serveWorkspace(workspace: string): Promise<number> {
         workspace,
         stateDir,
         programs: programsIn(),
+        environment: environment.hub,
         version: __VERSION__,
         settings,
         epoch,

@@ -234,6 +234,9 @@ function playedGit() {
         branch: branch ?? `scopecraft/${sessionId}`,
         base: 'abc',
       }),
+      folder: async ({ path }: { readonly path: string }) => path,
+      list: async () => [],
+      unsaved: async () => undefined,
       remove: async () => undefined,
     },
   };
