@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import path from 'node:path';
-import { agentNamed } from '../core/agent.ts';
+import { agentNamed, environmentOf } from '../core/agent.ts';
 import { budgetHolds } from '../core/budget.ts';
 import { createGuard } from '../core/guard.ts';
 import { watchIdle } from '../core/idle.ts';
@@ -117,7 +117,11 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     stateDir,
     git: runGit,
     settings: () => settings.current().worktrees,
-    environmentOf: environments.find,
+    async environmentOf(sessionId) {
+      const agent = agentNamed(settings.current(), ledger.session(sessionId)?.agent ?? '');
+      const names = new Set(agent ? environmentOf(agent) : []);
+      return Object.fromEntries(Object.entries((await environments.find(sessionId)) ?? {}).filter(([name]) => names.has(name)));
+    },
   });
   const logs = createSessionLogs({
     stateDir,
