@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { userLine } from '../../runners/inbox.ts';
 import { createRunFacts } from '../../runners/run-facts.ts';
 import { readLine } from '../../runners/transcript.ts';
 import { openRig, type Rig } from './rig.ts';
@@ -14,7 +15,7 @@ afterAll(() => rig.close());
 
 async function played(prompt: string) {
   const agent = spawn(process.execPath, [rig.options.scripts.demoAgent, '--session-id=the-id'], { env: rig.env, cwd: rig.work });
-  agent.stdin.end(prompt);
+  agent.stdin.end(userLine({ promptId: 'the-prompt', text: prompt, mode: 'queue' }));
   let out = '';
   agent.stdout.on('data', (chunk: Buffer) => {
     out += chunk.toString();
