@@ -49,7 +49,7 @@ agent() {
 # writes down who was just started in the background
 note() {
   identify "$!" && echo "$identity" >"$run/$1" || kill "$!"
-}
+} 2>/dev/null
 
 # ends who was written down, if it is still that process
 end() {
@@ -80,7 +80,7 @@ start_keeper() (
 nap() {
   sleep "$1" &
   nap=$!
-  [ -z "$over" ] || kill "$nap"
+  [ -z "$over" ] || kill -KILL "$nap"
   wait "$nap"
   nap=
   [ -z "$over" ] && [ -d "$run" ] && [ ! -e "$run/exit" ]
@@ -91,7 +91,8 @@ watch() {
   # not by a redirection of the call, for which the shell would keep the agent's input open
   exec >/dev/null 2>&1
   nap='' over=''
-  trap 'over=1; [ -z "$nap" ] || kill "$nap" 2>/dev/null' TERM
+  # not TERM, which is lost on a process that was just forked
+  trap 'over=1; [ -z "$nap" ] || kill -KILL "$nap"' TERM
   every=10
   while nap "$every"; do
     if has_hub; then
