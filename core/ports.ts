@@ -126,7 +126,14 @@ export interface RunSpec {
   /** JSON Schema, as text, of the data the agent is to end with. */
   readonly resultSchema?: string | undefined;
   /** Where the agent reaches the hub that runs it, as this run. The token goes into files of the run and its environment, never into arguments or logs. */
-  readonly mcp?: { readonly url: string; readonly token: string } | undefined;
+  readonly mcp?:
+    | {
+        readonly url: string;
+        readonly token: string;
+        /** After so long the agent gives up a call, in milliseconds. It may have asked something that is answered late. */
+        readonly callTimeoutMs?: number | undefined;
+      }
+    | undefined;
 }
 
 /** How a run's process ended, as far as it was seen. */

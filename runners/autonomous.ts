@@ -7,6 +7,7 @@ import { fail } from '../core/errors.ts';
 import type { Clock, Run, Runner, RunSpec } from '../core/ports.ts';
 import { agentArgv, locateAgent, programOf } from './agent-argv.ts';
 import { followRun, type Launch } from './follow-run.ts';
+import { userLine } from './inbox.ts';
 import { errnoOf, RUN_MARK } from './process.ts';
 import { fence, prepareRunFolder, readClaim, readSpec, runFolder } from './run-folder.ts';
 
@@ -47,7 +48,7 @@ export function createAutonomousRunner(options: AutonomousRunnerOptions): Runner
       tools: [],
       output: 'stream-json',
     };
-    return followRun({ folder, agent, mark: markFor(sessionId, run), clock, resultGraceMs });
+    return followRun({ folder, agent, promptIds: spec?.promptIds ?? [], mark: markFor(sessionId, run), clock, resultGraceMs });
   }
 
   return {
@@ -70,7 +71,7 @@ export function createAutonomousRunner(options: AutonomousRunnerOptions): Runner
         SCOPECRAFT_SESSION: sessionId,
         [RUN_MARK]: mark,
       });
-      return followRun({ folder, agent, mark, clock, resultGraceMs, launch });
+      return followRun({ folder, agent, promptIds: promptIdsOf(spec), mark, clock, resultGraceMs, launch });
     },
 
     adopt: find,
@@ -82,8 +83,20 @@ function missingText(agent: RunSpec['agent']): string {
 }
 
 /** The spec as it is written down: names of variables, never their values. */
-function kept({ env, messages: _messages, mcp, ...rest }: RunSpec): object {
-  return { ...rest, env: Object.keys(env), ...(mcp && { mcp: { url: mcp.url } }) };
+function kept(spec: RunSpec): object {
+  const { env, messages: _messages, mcp, ...rest } = spec;
+  return { ...rest, promptIds: promptIdsOf(spec), env: Object.keys(env), ...(mcp && { mcp: { url: mcp.url } }) };
+}
+
+function promptIdsOf({ messages }: RunSpec): readonly string[] {
+  return messages.map(({ promptId }) => promptId);
+}
+
+/** What the run begins with, for an agent that can be told more while it runs and for others. */
+function inputOf({ agent, messages }: RunSpec) {
+  return agent.kind === 'command'
+    ? ({ file: 'prompt', text: messages.map(({ text }) => text).join('\n\n') } as const)
+    : ({ file: 'in', text: messages.map(userLine).join('') } as const);
 }
 
 /** How agents without a config file of ours learn where the hub is. */
@@ -97,14 +110,9 @@ function accessOf({ agent, env, mcp }: RunSpec): Readonly<Record<string, string>
   return { ...access, NO_PROXY: direct, no_proxy: direct };
 }
 
-async function prepared(folder: string, file: object, { agent, messages, mcp }: RunSpec): Promise<boolean> {
+async function prepared(folder: string, file: object, spec: RunSpec): Promise<boolean> {
   try {
-    return await prepareRunFolder(
-      folder,
-      file,
-      messages.map(({ text }) => text).join('\n\n'),
-      agent.kind === 'claude' ? mcp : undefined,
-    );
+    return await prepareRunFolder(folder, file, inputOf(spec), spec.agent.kind === 'claude' ? spec.mcp : undefined);
   } catch (error) {
     return fail('STORAGE_FAILED', `The run folder "${folder}" could not be written (${errnoOf(error) ?? 'unknown error'}).`);
   }

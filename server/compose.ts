@@ -66,6 +66,10 @@ export interface Composed {
   close(reason: string): Promise<void>;
 }
 
+/** Where requests wait as long as their session lives. */
+const LONGEST_REQUEST_MS = 7 * 86_400_000;
+const CALL_SLACK_MS = 120_000;
+
 /** Reads what is on disk, takes up what lives, and goes on with the line. */
 export async function compose(options: ComposeOptions): Promise<Composed> {
   const { workspace, stateDir, programs, settings, epoch, log, giveUp } = options;
@@ -109,7 +113,12 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     hubPidFile: path.join(stateDir, 'hub.pid'),
     clock: systemClock,
   });
-  const runner: Runner = { ...bareRunner, start: (spec) => bareRunner.start({ ...spec, mcp: options.grant(spec) }) };
+  // longer than any answer takes, also when the call is sent again after a hub kill
+  const callTimeoutMs = () => (settings.current().requests.timeoutMs || LONGEST_REQUEST_MS) + CALL_SLACK_MS;
+  const runner: Runner = {
+    ...bareRunner,
+    start: (spec) => bareRunner.start({ ...spec, mcp: { ...options.grant(spec), callTimeoutMs: callTimeoutMs() } }),
+  };
   const runGit = createGit(options.environment);
   const git = createGitChanges(runGit);
   const worktrees = createWorktrees({
