@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pidusage from 'pidusage';
-import { AgentEntry } from '../core/config.ts';
+import { AgentEntry } from '../core/agent.ts';
 import type { Run } from '../core/ports.ts';
 import { createAutonomousRunner } from '../runners/autonomous.ts';
 import { createMeter } from '../runners/meter.ts';
@@ -48,7 +48,8 @@ export const guard: Bench = {
             sessionId,
             run,
             agent,
-            prompt: '',
+            type: 'autonomous',
+            messages: [{ promptId: '00000000-0000-4000-8000-000000000000', text: '', mode: 'queue' }],
             briefing: '',
             cwd: root,
             env,

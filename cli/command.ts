@@ -46,12 +46,13 @@ const Field = z.looseObject({
 });
 
 /** All commands, old names last. */
-export const COMMANDS: readonly Command[] = [...TOOLS.map((tool) => tool.name), ...ALIASES.map((alias) => alias.name)].flatMap(
-  (name) => {
-    const found = toolNamed(name);
-    return found ? [{ words: name.split('_'), tool: found.tool, flags: flagsOf(found.tool) }] : [];
-  },
-);
+export const COMMANDS: readonly Command[] = [
+  ...TOOLS.filter(({ toolset }) => toolset !== 'session').map((tool) => tool.name),
+  ...ALIASES.map((alias) => alias.name),
+].flatMap((name) => {
+  const found = toolNamed(name);
+  return found ? [{ words: name.split('_'), tool: found.tool, flags: flagsOf(found.tool) }] : [];
+});
 
 function flagsOf(tool: Tool): readonly Flag[] {
   const { properties = {} } = z.toJSONSchema(tool.input, { io: 'input' });

@@ -2,7 +2,7 @@
 import { accessSync, constants } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import path from 'node:path';
-import type { AgentEntry } from '../core/config.ts';
+import type { AgentEntry } from '../core/agent.ts';
 import { fail, ScopecraftError } from '../core/errors.ts';
 import { bytesOf, sizeText } from '../core/size.ts';
 import { readEnvironment } from '../server/config.ts';

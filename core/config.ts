@@ -1,5 +1,6 @@
 // Every setting: name, type, default and a sentence. Docs and the editor schema are made from this object.
 import { z } from 'zod';
+import { AgentEntry } from './agent.ts';
 import { Priority } from './priority.ts';
 import { Size } from './size.ts';
 
@@ -21,78 +22,6 @@ export const RETRYABLE = [
 const weight = (usual: number) => z.number().min(0).max(100).default(usual).describe('How much this priority weighs.');
 const count = (least: number, most: number) => z.number().int().min(least).max(most);
 
-export const PERMISSION_MODES = ['default', 'acceptEdits', 'plan', 'dontAsk', 'bypassPermissions'] as const;
-
-export const AgentEntry = z.strictObject({
-  kind: z
-    .enum(['claude', 'command', 'demo'])
-    .describe('How it is run: `claude` is Claude Code, `command` any other program, `demo` the built-in rehearsal agent.'),
-  command: z.string().min(1).optional().describe('Program, as a name on PATH or an absolute path. Default for `claude`: claude.'),
-  args: z.array(z.string()).default([]).describe('Fixed arguments, before ours. The prompt comes on standard input.'),
-  env: z
-    .array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/))
-    .default([])
-    .describe('Names of environment variables it gets besides the base ones.'),
-  permissionMode: z.enum(PERMISSION_MODES).default('acceptEdits').describe('For `claude`: what it may do without asking.'),
-  tools: z
-    .array(z.string().min(1))
-    .default([])
-    .describe('For `claude`: tools it may use without asking, such as `Bash(npm test:*)`.'),
-  output: z.enum(['stream-json', 'text']).default('text').describe('For `command`: what its standard output is.'),
-  model: z.string().min(1).optional().describe('Model when the start names none.'),
-});
-export type AgentEntry = z.infer<typeof AgentEntry>;
-
-/** Variables every agent gets where they are set. */
-export const BASE_ENVIRONMENT = [
-  'PATH',
-  'HOME',
-  'USER',
-  'LOGNAME',
-  'LANG',
-  'LC_ALL',
-  'LC_CTYPE',
-  'SHELL',
-  'TERM',
-  'TMPDIR',
-  'TZ',
-  'XDG_CONFIG_HOME',
-  'XDG_RUNTIME_DIR',
-  'HTTP_PROXY',
-  'HTTPS_PROXY',
-  'NO_PROXY',
-  'http_proxy',
-  'https_proxy',
-  'no_proxy',
-];
-
-/** Variables Claude Code itself reads: account, endpoint, switches. Identity variables of a running Claude are not among them. */
-const CLAUDE_ENVIRONMENT = [
-  'ANTHROPIC_API_KEY',
-  'ANTHROPIC_AUTH_TOKEN',
-  'ANTHROPIC_BASE_URL',
-  'ANTHROPIC_MODEL',
-  'CLAUDE_CONFIG_DIR',
-  'CLAUDE_CODE_OAUTH_TOKEN',
-  'CLAUDE_CODE_USE_BEDROCK',
-  'CLAUDE_CODE_USE_VERTEX',
-  'CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC',
-  'DISABLE_TELEMETRY',
-  'DISABLE_AUTOUPDATER',
-  'IS_SANDBOX',
-];
-
-/** Agents that are there without any config. */
-export const BUILT_IN_AGENTS: Readonly<Record<string, AgentEntry>> = {
-  claude: AgentEntry.parse({ kind: 'claude', command: 'claude' }),
-  demo: AgentEntry.parse({ kind: 'demo', output: 'stream-json' }),
-};
-
-/** Names of all variables an agent may get: the base ones, those its kind reads, those its entry declares. */
-export function environmentOf(agent: AgentEntry): readonly string[] {
-  return [...BASE_ENVIRONMENT, ...(agent.kind === 'claude' ? CLAUDE_ENVIRONMENT : []), ...agent.env];
-}
-
 export const Config = z.strictObject({
   workspace: z
     .strictObject({
@@ -102,6 +31,7 @@ export const Config = z.strictObject({
   resources: z
     .strictObject({
       maxConcurrentSessions: count(1, 1000).default(3).describe('How many runs may live at once. A hard cap.'),
+      maxInteractiveSessions: count(0, 1000).default(10).describe('How many of them may be interactive. 0 means none.'),
       maxQueueSize: count(1, 100_000).default(10_000).describe('How many sessions may wait in the line.'),
       sessionTimeoutMs: count(1000, 7 * 86_400_000)
         .default(4 * 3_600_000)
@@ -132,6 +62,9 @@ export const Config = z.strictObject({
       idleTimeoutMs: count(0, 7 * 86_400_000)
         .default(30 * 60_000)
         .describe('A run that speaks stream-json is stopped after so many milliseconds without output. 0 means never.'),
+      interactiveIdleMs: count(0, 30 * 86_400_000)
+        .default(4 * 3_600_000)
+        .describe('An interactive session is ended when it stood at its prompt for so many milliseconds. 0 means never.'),
       startTimeoutMs: count(0, 86_400_000)
         .default(120_000)
         .describe(
@@ -232,6 +165,38 @@ export const Config = z.strictObject({
       maxPerRoot: count(0, 10_000).default(20).describe('How many sessions may come of one that people started, in all.'),
     })
     .prefault({}),
+  requests: z
+    .strictObject({
+      timeoutMs: count(0, 7 * 86_400_000)
+        .default(10 * 60_000)
+        .describe(
+          'What a session asks is denied when nobody has answered after so many milliseconds. 0 means it waits as long as it lives.',
+        ),
+      allow: z
+        .array(z.string().min(1).max(500))
+        .default([])
+        .describe('Uses of tools that are allowed without asking, such as `Read` or `Bash(npm test*)`; `*` stands for any text.'),
+      deny: z
+        .array(z.string().min(1).max(500))
+        .default([])
+        .describe('Uses of tools that are denied without asking; they go before `allow`.'),
+    })
+    .prefault({}),
+  worktrees: z
+    .strictObject({
+      copy: z
+        .array(z.string().min(1).max(500))
+        .default([])
+        .describe('Files of the workspace that a new worktree gets a copy of, such as `.env`.'),
+      setup: z
+        .array(z.array(z.string()).min(1))
+        .default([])
+        .describe('Commands run in a new worktree before the agent, each a list of words, such as ["npm", "ci"].'),
+      setupTimeoutMs: count(1000, 86_400_000)
+        .default(10 * 60_000)
+        .describe('Longest time that one of these commands may take, in milliseconds.'),
+    })
+    .prefault({}),
   budget: z
     .strictObject({
       maxCostPerSession: z
@@ -272,20 +237,6 @@ export const Config = z.strictObject({
     .prefault({}),
 });
 export type Config = z.infer<typeof Config>;
-
-/** The agent with this name, declared or built in. */
-export function agentNamed(config: Config, name: string): AgentEntry | undefined {
-  return Object.hasOwn(config.agents, name)
-    ? config.agents[name]
-    : Object.hasOwn(BUILT_IN_AGENTS, name)
-      ? BUILT_IN_AGENTS[name]
-      : undefined;
-}
-
-/** Names of all agents that can be chosen. */
-export function agentNames(config: Config): readonly string[] {
-  return [...new Set([...Object.keys(BUILT_IN_AGENTS), ...Object.keys(config.agents)])];
-}
 
 /** Settings under `resources` that an untrusted workspace config may set, and only to less than they were. */
 export const NARROWING = ['maxConcurrentSessions', 'maxQueueSize', 'sessionTimeoutMs'] as const;

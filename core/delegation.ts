@@ -18,6 +18,11 @@ export function ancestorsOf(ledger: Ledger, session: { readonly parentId?: strin
   return ancestors;
 }
 
+/** True for a session itself, and for all that came of it. */
+export function isInTree(ledger: Ledger, session: Session, root: string): boolean {
+  return session.id === root || ancestorsOf(ledger, session).some(({ id }) => id === root);
+}
+
 /** All sessions that came of this one, children before grandchildren. */
 export function descendantsOf(ledger: Ledger, sessionId: string): Session[] {
   const all = [...ledger.sessions()].filter((session) => session.parentId !== undefined);

@@ -1,12 +1,32 @@
 // Everything that can happen: event name → schema of its data and a sentence. The ledger holds these and nothing else.
 import { z } from 'zod';
+import { AgentResult, EndCause } from './ending.ts';
 import { RESOURCE_TYPES } from './headroom.ts';
 import { Priority } from './priority.ts';
-import { AgentResult, EndCause, ProcessRef, SessionType } from './session.ts';
+import { ProcessRef, SessionType, WAITS_FOR } from './session.ts';
+import { Decision, PromptMode, RequestAsked } from './talk.ts';
 
 const sessionId = z.string();
 const run = z.number().int();
-const settled = z.object({ sessionId, run, cause: EndCause, result: AgentResult.optional() });
+const worktree = z.object({ path: z.string(), branch: z.string(), base: z.string() });
+const changes = z.object({
+  files: z.array(z.string()).readonly(),
+  fileCount: z.number().int(),
+  insertions: z.number().int(),
+  deletions: z.number().int(),
+  commits: z.array(z.object({ id: z.string(), subject: z.string() })).readonly(),
+  commitCount: z.number().int(),
+});
+const settled = z.object({ sessionId, run, cause: EndCause, result: AgentResult.optional(), changes: changes.optional() });
+const prompted = {
+  sessionId,
+  promptId: z.string(),
+  prompt: z.string(),
+  by: z.string(),
+  mode: PromptMode,
+  requestKey: z.string().optional(),
+  digest: z.string().optional().describe('Of the arguments that came with the request key.'),
+};
 
 const resource = z.object({
   resourceType: z.enum(RESOURCE_TYPES),
@@ -45,6 +65,11 @@ export const EVENTS = {
       concurrent: z.boolean().optional().describe('May run beside another session on its task.'),
       notBefore: z.number().optional().describe('Not to be started before this time, in milliseconds since the epoch.'),
       orderKey: z.number().optional().describe('Place in the order, lower goes first; made from time and priority.'),
+      resultSchema: z.string().optional().describe('JSON Schema, as text, of the data it is to end with.'),
+      wantsWorktree: z
+        .union([z.string(), z.literal(true)])
+        .optional()
+        .describe('Branch of its own worktree; true: named after it.'),
     }),
   },
   'session.requeued': {
@@ -63,14 +88,42 @@ export const EVENTS = {
     says: 'A slot is taken; this run is about to be started. Recorded before anything is started, so that a crash can be told from a start.',
     data: z.object({ sessionId, run, conversationId: z.string().optional(), resume: z.boolean() }),
   },
+  'session.prepared': {
+    says: 'What it works in is ready: its worktree, and how its folder stands before it begins.',
+    data: z.object({ sessionId, run, worktree: worktree.optional(), mark: z.string().optional() }),
+  },
   'session.started': { says: 'The agent process runs.', data: z.object({ sessionId, run, process: ProcessRef }) },
   'session.resumed': {
     says: 'It runs again: answered, or found alive by a new hub.',
     data: z.object({ sessionId, run, process: ProcessRef.optional() }),
   },
-  'session.prompted': {
-    says: 'Somebody said something to the session.',
-    data: z.object({ sessionId, prompt: z.string(), by: z.string() }),
+  'session.prompted': { says: 'Somebody said something to the session.', data: z.object(prompted) },
+  'session.reopened': {
+    says: 'Somebody said something to a settled session; it stands in the line for another run of the same conversation.',
+    data: z.object({ ...prompted, orderKey: z.number(), resume: z.boolean() }),
+  },
+  'session.received': {
+    says: "The agent's own record shows that it got the prompt.",
+    data: z.object({ sessionId, promptId: z.string(), run }),
+  },
+  'session.undelivered': {
+    says: 'A prompt did not reach the agent.',
+    data: z.object({ sessionId, promptId: z.string(), reason: z.string() }),
+  },
+  'session.waiting': {
+    says: 'It waits for somebody: it asked something, or an interactive one stands at its prompt.',
+    data: z.object({ sessionId, run, for: z.enum(WAITS_FOR), request: RequestAsked.optional() }),
+  },
+  'session.answered': {
+    says: 'What it asked was answered.',
+    data: z.object({
+      sessionId,
+      requestId: z.string(),
+      decision: Decision,
+      text: z.string().optional(),
+      remember: z.boolean().optional(),
+      by: z.string(),
+    }),
   },
   'session.stopping': {
     says: 'It was asked to stop; the stop ladder is under way.',

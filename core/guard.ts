@@ -9,11 +9,12 @@
 // Facts. `resource.exhausted` and `resource.recovered` are recorded when the machine becomes short of something and when it no longer is.
 //
 // Ending. A run above `maxMemoryPerSession` is stopped, once. The limit is soft: a program may pass it by what it takes between two samples.
-import type { AgentEntry } from './config.ts';
+import type { AgentEntry } from './agent.ts';
+import type { EndCause } from './ending.ts';
 import { type Reading, type ResourceType, readings, shortages } from './headroom.ts';
 import type { Ledger } from './ledger.ts';
 import type { Clock, MachineUsage, Meter, RunUsage, Settings } from './ports.ts';
-import { type EndCause, isActive, isSettled, type Session } from './session.ts';
+import { isActive, isSettled, type Session } from './session.ts';
 import { bytesOf, sizeText } from './size.ts';
 
 export interface GuardParts {

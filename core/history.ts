@@ -1,6 +1,8 @@
 // What a session's history says: one line per state change and prompt, for the task file and for task://{id}/history.
+
+import type { EndCause } from './ending.ts';
 import type { StoredEvent } from './events.ts';
-import type { EndCause, Session } from './session.ts';
+import type { Session } from './session.ts';
 import { iso } from './time.ts';
 
 export interface HistoryLine {
@@ -23,6 +25,7 @@ function sentence(session: Session, event: StoredEvent): string | undefined {
     case 'session.queued':
       return `Session queued by ${oneLine(event.data.by, 80)} with priority ${event.data.priority}`;
     case 'session.requeued':
+      if (event.data.cause.kind === 'done') return 'Session goes on with what was said meanwhile';
       return `Session is tried again after ${iso(event.data.notBefore)}: ${causeText(event.data.cause)}`;
     case 'session.started':
       return `Session started with ${session.type} mode (agent ${session.agent}${session.run > 1 ? `, run ${session.run}` : ''})`;
@@ -30,6 +33,14 @@ function sentence(session: Session, event: StoredEvent): string | undefined {
       return 'Session goes on';
     case 'session.prompted':
       return `Custom prompt: "${oneLine(event.data.prompt, PROMPT_LENGTH)}"`;
+    case 'session.reopened':
+      return `Session goes on with: "${oneLine(event.data.prompt, PROMPT_LENGTH)}"`;
+    case 'session.undelivered':
+      return `A prompt was not delivered: ${oneLine(event.data.reason, PROMPT_LENGTH)}`;
+    case 'session.waiting':
+      return event.data.request && `Session asks: ${oneLine(event.data.request.text, PROMPT_LENGTH)}`;
+    case 'session.answered':
+      return `Answered by ${oneLine(event.data.by, 80)}: ${event.data.decision}${event.data.text ? `, "${oneLine(event.data.text, PROMPT_LENGTH)}"` : ''}`;
     case 'session.stopping':
       return `Session is being stopped: ${causeText(event.data.cause)}`;
     case 'session.completed':

@@ -1,7 +1,8 @@
 // What the facts add up to: sessions and used request keys, as of one fact.
 import { type StoredEvent, sessionOf } from './events.ts';
 import type { SavedState } from './ports.ts';
-import { apply, type Session } from './session.ts';
+import type { Session } from './session.ts';
+import { apply } from './session-fold.ts';
 import type { Overrides } from './tuning.ts';
 
 /** What `requestKey` was used for, and when. */
@@ -65,7 +66,8 @@ export function changeOf(state: LedgerState, event: StoredEvent): Change {
 export function take(state: LedgerState, { event, sessionId, session }: Change): void {
   if (session) state.sessions.set(session.id, session);
   else if (sessionId !== undefined) state.sessions.delete(sessionId);
-  if (event.name === 'session.queued' && event.data.requestKey) {
+  const isAsked = event.name === 'session.queued' || event.name === 'session.prompted' || event.name === 'session.reopened';
+  if (isAsked && event.data.requestKey) {
     state.keys.set(event.data.requestKey, { sessionId: event.data.sessionId, digest: event.data.digest ?? '', at: event.at });
   }
   if (event.name === 'queue.paused' || event.name === 'queue.resumed') state.isPaused = event.name === 'queue.paused';

@@ -82,10 +82,11 @@ export interface LedgerOptions {
   readonly room?: Room;
 }
 
-const NEW_WORK: readonly EventName[] = ['session.queued', 'session.starting', 'session.prompted'];
+const NEW_WORK: readonly EventName[] = ['session.queued', 'session.starting', 'session.prompted', 'session.reopened'];
 const HAPPENED: readonly EventName[] = [
   'session.started',
   'session.resumed',
+  'session.received',
   'session.requeued',
   'session.completed',
   'session.failed',

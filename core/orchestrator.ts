@@ -6,19 +6,19 @@ import { estimatedStarts } from './estimate.ts';
 import type { Guard } from './guard.ts';
 import type { Reading } from './headroom.ts';
 import type { Ledger } from './ledger.ts';
+import { cancelledBy, createLineDeeds, type LineDeeds, recordCancelled, type Why } from './line-deeds.ts';
 import type { Clock, JobQueue, LogPage, LogQuery, Logs, RunUsage, Settings, TaskStore } from './ports.ts';
-import type { Priority } from './priority.ts';
-import { jobOf } from './recovery.ts';
-import { type Line, orderKeyOf } from './scheduler.ts';
+import type { Line } from './scheduler.ts';
 import { isSettled, type Session, type SessionStatus, type SessionType } from './session.ts';
-import { type Caller, checkPriority, createStart, type Started, type StartParts, type StartRequest } from './start.ts';
+import { type Caller, createStart, type Started, type StartParts, type StartRequest } from './start.ts';
 import type { Supervisor } from './supervisor.ts';
+import { createTalkDeeds, type TalkDeeds, type TalkParts } from './talk-deeds.ts';
 import { normalised, type Task } from './task.ts';
 import type { Overrides } from './tuning.ts';
 import { type SessionView, sessionView } from './views.ts';
 import { type Waited, type WaitRequest, waitFor } from './wait.ts';
 
-export interface OrchestratorParts extends StartParts {
+export interface OrchestratorParts extends StartParts, TalkParts {
   readonly ledger: Ledger;
   readonly queue: JobQueue;
   readonly tasks: TaskStore;
@@ -47,13 +47,7 @@ export interface TaskFilter {
   readonly query?: string | undefined;
 }
 
-/** Who asks for something, and why. */
-export interface Why {
-  readonly by: string;
-  readonly reason?: string | undefined;
-}
-
-export interface Orchestrator {
+export interface Orchestrator extends LineDeeds, TalkDeeds {
   start(request: StartRequest, caller: Caller): Promise<Started>;
   /** The session with this id. Fails with SESSION_NOT_FOUND. */
   get(sessionId: string): Session;
@@ -62,22 +56,8 @@ export interface Orchestrator {
   /** Blocks until the sessions change. While `by`, a session itself, waits for its own descendants, its slot is lent. */
   wait(request: WaitRequest, by?: string | undefined): Promise<Waited>;
   log(sessionId: string, query: LogQuery): Promise<LogPage>;
-  /** Takes a queued session out of the line, or stops an active one. Resolves when the stop is recorded, not when it is done. A settled one stays as it is. Descendants first, unless `children` is false; a `caller` that is a session may only cancel its own: OUTSIDE_TREE. */
-  cancel(
-    sessionId: string,
-    why: Why & { readonly children?: boolean | undefined; readonly caller?: string | undefined },
-  ): Promise<Session>;
-  /** Gives a queued session another priority, or a place in the line, 1 being next. Fails with NOT_QUEUED. */
-  move(
-    sessionId: string,
-    to: { readonly priority?: Priority | undefined; readonly place?: number | undefined },
-    by: string,
-  ): Promise<Session>;
-  /** Cancels all queued sessions, or those of a type; answers their ids. */
-  clear(type: SessionType | undefined, why: Why): Promise<readonly string[]>;
-  /** Starts nothing more until it is told to go on. */
-  pause(why: Why): Promise<void>;
-  resume(by: string): Promise<void>;
+  /** Takes a queued session out of the line, or stops an active one. Resolves when the stop is recorded, not when it is done. A settled one stays as it is. Descendants first, unless `children` is false. */
+  cancel(sessionId: string, why: Why & { readonly children?: boolean | undefined }): Promise<Session>;
   /** How the line stands, waiting jobs best first. */
   line(): Line;
   /** What the session's processes use, as last measured. */
@@ -105,21 +85,8 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
     ledger.session(sessionId) ?? fail('SESSION_NOT_FOUND', `There is no session "${sessionId}".`);
   const all = () => [...ledger.sessions()];
 
-  /** Puts a session into the line at the place that the ledger says. */
-  const replace = (sessionId: string) => {
-    queue.remove(sessionId);
-    const session = ledger.session(sessionId);
-    if (session?.status === 'queued') queue.add(jobOf(ledger, session));
-  };
-  const recordCancelled = (sessionId: string, { by, reason }: Why) =>
-    ledger
-      .record({ name: 'session.cancelled', data: { sessionId, run: get(sessionId).run, cause: cancelledBy(by, reason) } })
-      .catch((error: unknown) => {
-        replace(sessionId);
-        throw error;
-      });
   const cancelOne = async (sessionId: string, why: Why) => {
-    if (get(sessionId).status === 'queued' && queue.remove(sessionId)) await recordCancelled(sessionId, why);
+    if (get(sessionId).status === 'queued' && queue.remove(sessionId)) await recordCancelled(parts, sessionId, why);
     else await supervisor.stop(sessionId, cancelledBy(why.by, why.reason));
   };
 
@@ -139,51 +106,16 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
       }
     },
     log: (sessionId, query) => logs.page(sessionId, get(sessionId).run, query),
-    async cancel(sessionId, { by, reason, children = true, caller }) {
+    async cancel(sessionId, { by, reason, children = true }) {
       const session = get(sessionId);
-      if (caller !== undefined && !ancestorsOf(ledger, session).some(({ id }) => id === caller)) {
-        fail('OUTSIDE_TREE', `Session ${sessionId} did not come of session ${caller}.`);
-      }
       if (children) for (const { id } of descendantsOf(ledger, sessionId).toReversed()) await cancelOne(id, { by, reason });
       await cancelOne(session.id, { by, reason });
       // what it started in the moment before
       if (children) for (const { id } of descendantsOf(ledger, sessionId)) await cancelOne(id, { by, reason });
       return get(sessionId);
     },
-    async move(sessionId, { priority, place }, by) {
-      const session = get(sessionId);
-      if (priority !== undefined) checkPriority(priority, settings.current());
-      if (!queue.remove(sessionId))
-        fail('NOT_QUEUED', `Session ${sessionId} is ${session.status} and does not wait in the line.`);
-      const wanted = priority ?? session.priority;
-      const ownOrder = { orderKey: orderKeyOf(settings.current(), wanted, session.queuedAt), orderSeq: session.queuedSeq };
-      const order = place === undefined ? ownOrder : orderAt(place, queue.line().waiting, ownOrder);
-      const recorded = ledger.record({ name: 'queue.moved', data: { sessionId, priority: wanted, ...order, by } });
-      queue.add(jobOf(ledger, get(sessionId)));
-      await recorded.catch((error: unknown) => {
-        replace(sessionId);
-        throw error;
-      });
-      return get(sessionId);
-    },
-    async clear(type, { by, reason }) {
-      const ids = queue.line().waiting.map((job) => job.sessionId);
-      const cleared = ids.filter((id) => (type === undefined || get(id).type === type) && queue.remove(id));
-      const recorded = cleared.map((sessionId) => recordCancelled(sessionId, { by, reason }));
-      const outcomes = await Promise.allSettled([
-        ...recorded,
-        ledger.record({ name: 'queue.cleared', data: { count: cleared.length, by, reason } }),
-      ]);
-      for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
-      return cleared;
-    },
-    async pause({ by, reason }) {
-      if (!ledger.isPaused) await ledger.record({ name: 'queue.paused', data: { by, reason } });
-    },
-    async resume(by) {
-      if (ledger.isPaused) await ledger.record({ name: 'queue.resumed', data: { by } });
-      queue.admit();
-    },
+    ...createLineDeeds(parts),
+    ...createTalkDeeds(parts),
     line: () => queue.line(),
     usage: (sessionId) => parts.guard?.usage(sessionId),
     machine: () => parts.guard?.machine() ?? [],
@@ -220,33 +152,12 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
   };
 }
 
-function cancelledBy(by: string, reason: string | undefined) {
-  return { kind: 'cancelled', by, ...(reason !== undefined && { reason }) } as const;
-}
-
 /** True when the waiting session waits for sessions that came of it and have not settled. */
 function waitsForItsOwn(ledger: Ledger, { sessionIds }: WaitRequest, by: string): boolean {
   return sessionIds.some((id) => {
     const session = ledger.session(id);
     return session !== undefined && !isSettled(session) && ancestorsOf(ledger, session).some((ancestor) => ancestor.id === by);
   });
-}
-
-interface Order {
-  readonly orderKey: number;
-  readonly orderSeq: number;
-}
-
-/** What puts a job at a place in the line, 1 being next: between its neighbours there. */
-function orderAt(place: number, waiting: Line['waiting'], own: Order): Order {
-  const before = waiting[Math.min(place - 1, waiting.length) - 1];
-  const behind = waiting[place - 1];
-  if (!before && !behind) return own;
-  if (!before) return { orderKey: (behind?.key ?? 0) - 1, orderSeq: own.orderSeq };
-  if (!behind) return { orderKey: before.key + 1, orderSeq: own.orderSeq };
-  const orderKey = (before.key + behind.key) / 2;
-  if (orderKey > before.key && orderKey < behind.key) return { orderKey, orderSeq: own.orderSeq };
-  return { orderKey: before.key, orderSeq: before.key === behind.key ? (before.seq + behind.seq) / 2 : before.seq + 0.5 };
 }
 
 function matches(session: Session, { type, status, taskId, parentId, label, since }: SessionFilter): boolean {

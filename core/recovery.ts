@@ -18,7 +18,10 @@ export function recover(ledger: Ledger, queue: JobQueue): { readonly adopted: nu
 /** The session as the line sees it. */
 export function jobOf(
   ledger: Ledger,
-  session: Pick<Session, 'id' | 'priority' | 'orderKey' | 'orderSeq' | 'taskId' | 'concurrent' | 'parentId' | 'notBefore'>,
+  session: Pick<
+    Session,
+    'id' | 'type' | 'priority' | 'orderKey' | 'orderSeq' | 'taskId' | 'concurrent' | 'parentId' | 'notBefore'
+  >,
 ): WaitingJob {
   return {
     sessionId: session.id,
@@ -27,6 +30,7 @@ export function jobOf(
     seq: session.orderSeq,
     taskId: session.taskId,
     concurrent: session.concurrent ?? false,
+    isInteractive: session.type === 'interactive',
     ancestors: ancestorsOf(ledger, session).map(({ id }) => id),
     notBefore: session.notBefore,
   };

@@ -1,6 +1,6 @@
 // Whether a run that ended badly is tried again, and when.
 import type { Config } from './config.ts';
-import type { AgentResult, EndCause } from './session.ts';
+import type { AgentResult, EndCause } from './ending.ts';
 
 export type RetryPolicy = Config['queue']['retryPolicy'];
 

@@ -21,6 +21,8 @@ export interface WaitingJob {
   readonly taskId: string;
   /** True: may run beside another session on its task. */
   readonly concurrent: boolean;
+  /** True: a person may sit at it; such runs have a cap of their own besides. */
+  readonly isInteractive?: boolean | undefined;
   /** Session ids from its parent up. */
   readonly ancestors: readonly string[];
   /** Not to be started before this time, in milliseconds since the epoch. */
@@ -31,6 +33,7 @@ export interface ActiveRun {
   readonly sessionId: string;
   readonly taskId: string;
   readonly ancestors: readonly string[];
+  readonly isInteractive?: boolean | undefined;
   /** It waits for its own descendants. */
   readonly isLent: boolean;
 }
@@ -39,6 +42,8 @@ export interface ActiveRun {
 export interface Conditions {
   /** How many runs may be active at once. */
   readonly cap: number;
+  /** How many of them may be interactive; undefined where that is not limited. */
+  readonly interactiveCap?: number | undefined;
   readonly now: number;
   readonly isPaused: boolean;
   /** What the guard holds everything back for, in words; undefined when the machine has room. */
@@ -60,6 +65,7 @@ export interface Line extends Conditions {
 export type Hold =
   | { readonly kind: 'paused' }
   | { readonly kind: 'slot'; readonly active: number; readonly cap: number }
+  | { readonly kind: 'interactive'; readonly active: number; readonly cap: number }
   | { readonly kind: 'time'; readonly at: number }
   | { readonly kind: 'task'; readonly sessionId: string }
   | { readonly kind: 'guard'; readonly reason: string }
@@ -103,6 +109,9 @@ export function holdOf(job: WaitingJob, line: Line): Hold | undefined {
   const budget = line.hold?.(job);
   if (budget) return { kind: 'budget', ...budget };
   if (activeCount(line) + keptFree(line, job) >= line.cap) return { kind: 'slot', active: activeCount(line), cap: line.cap };
+  const people = job.isInteractive ? line.active.filter((run) => run.isInteractive).length : 0;
+  if (job.isInteractive && people >= (line.interactiveCap ?? Number.POSITIVE_INFINITY))
+    return { kind: 'interactive', active: people, cap: line.interactiveCap ?? 0 };
   return line.guard === undefined ? undefined : { kind: 'guard', reason: line.guard };
 }
 
@@ -134,6 +143,8 @@ export function holdText(hold: Hold | undefined, ahead: number): string {
       return `waits for session ${hold.sessionId}, which works on the same task`;
     case 'slot':
       return `waits for a slot: ${hold.active} of ${hold.cap} taken${others}`;
+    case 'interactive':
+      return `waits for an interactive slot: ${hold.active} of ${hold.cap} taken${others}`;
     case 'guard':
     case 'budget':
       return `waits: ${hold.reason}`;

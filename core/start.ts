@@ -1,11 +1,13 @@
 // Starting a session: everything that can be wrong is found before the first fact is recorded, and the same request makes one session.
-import { agentNamed, agentNames, type Config, environmentOf, MAX_PROMPT_BYTES } from './config.ts';
+import { agentNamed, agentNames, environmentOf } from './agent.ts';
+import { type Config, MAX_PROMPT_BYTES } from './config.ts';
 import { checkDelegation } from './delegation.ts';
 import { fail, nearest } from './errors.ts';
 import type { Ledger } from './ledger.ts';
 import type { Clock, Environments, Ids, JobQueue, Prompts, Runner, Settings, TaskStore } from './ports.ts';
 import type { Priority } from './priority.ts';
 import { jobOf } from './recovery.ts';
+import { MAX_SCHEMA_LENGTH, schemaOf } from './result-schema.ts';
 import { activeCount, holdOf, holdText, orderKeyOf, placeOf } from './scheduler.ts';
 import { isSettled, type Session, type SessionType } from './session.ts';
 import { slugOf, type Task } from './task.ts';
@@ -47,6 +49,10 @@ export interface StartRequest {
   readonly concurrent?: boolean | undefined;
   /** ISO 8601. */
   readonly notBefore?: string | undefined;
+  /** A worktree of its own: on this branch, or on one named after the session. */
+  readonly worktree?: string | boolean | undefined;
+  /** JSON Schema, as text, of the data the agent is to end with. */
+  readonly resultSchema?: string | undefined;
 }
 
 /** Who calls, and the values of environment variables that came with the call. */
@@ -108,6 +114,7 @@ async function startNew(parts: StartParts, request: StartRequest, caller: Caller
       ? undefined
       : (ledger.session(parentId) ?? fail('SESSION_NOT_FOUND', `There is no session "${parentId}" to be the parent.`));
   if (parent) checkParent(parts, parent.id, caller, request.taskId);
+  checkKind(request);
   const priority = request.priority ?? config.queue.defaultPriority;
   checkPriority(priority, config);
   const notBefore = request.notBefore === undefined ? undefined : timeOf(request.notBefore);
@@ -116,11 +123,13 @@ async function startNew(parts: StartParts, request: StartRequest, caller: Caller
   const cwd = request.cwd === undefined ? parts.workspace : await parts.folder(request.cwd);
   const names = new Set(environmentOf(agent));
   const env = Object.fromEntries(Object.entries(caller.environment).filter(([name]) => names.has(name)));
-  const program = await parts.runner.locate(agent, env);
+  const program = await parts.runner.locate(agent, env, request.type);
   if (program === undefined)
     fail(
       'AGENT_MISSING',
-      `The program "${agent.command ?? agent.kind}" of agent "${agentName}" is not installed or not on PATH.`,
+      request.type === 'interactive'
+        ? `The program "${agent.command ?? agent.kind}" of agent "${agentName}", or tmux, which interactive sessions run in, is not installed or not on PATH.`
+        : `The program "${agent.command ?? agent.kind}" of agent "${agentName}" is not installed or not on PATH.`,
     );
   const task = await taskOf(parts, request);
 
@@ -136,6 +145,7 @@ async function startNew(parts: StartParts, request: StartRequest, caller: Caller
   const job = {
     ...jobOf(ledger, {
       id: sessionId,
+      type: request.type,
       priority,
       orderKey,
       orderSeq: ledger.seq + 1,
@@ -170,6 +180,8 @@ async function startNew(parts: StartParts, request: StartRequest, caller: Caller
       taskType: typeof task.fields.type === 'string' ? task.fields.type : undefined,
       concurrent: request.concurrent,
       notBefore,
+      resultSchema: request.resultSchema,
+      wantsWorktree: request.worktree === false ? undefined : request.worktree,
       prompt: request.prompt ?? parts.prompts.first(task),
       by,
       requestKey: request.requestKey,
@@ -203,6 +215,19 @@ function checkParent({ ledger, settings }: StartParts, parentId: string, caller:
 export function checkPriority(priority: Priority, { queue }: Config): void {
   if (priority !== 'urgent' || queue.allowUrgent) return;
   fail('INVALID_INPUT', 'The priority "urgent" is kept for system operations; `queue.allowUrgent` in the config opens it.');
+}
+
+/** Fails with INVALID_INPUT on what does not go together. */
+function checkKind({ type, resultSchema, worktree, cwd }: StartRequest): void {
+  if (resultSchema !== undefined) {
+    if (resultSchema.length > MAX_SCHEMA_LENGTH)
+      fail('INVALID_INPUT', `The resultSchema has ${resultSchema.length} characters; at most ${MAX_SCHEMA_LENGTH} are taken.`);
+    schemaOf(resultSchema);
+    if (type === 'interactive')
+      fail('INVALID_INPUT', 'An interactive session ends with no structured result; leave resultSchema out.');
+  }
+  if (worktree === '') fail('INVALID_INPUT', 'The worktree needs a branch name, or true for one named after the session.');
+  if (worktree && cwd !== undefined) fail('INVALID_INPUT', 'A session works in its worktree or in `cwd`, not in both.');
 }
 
 function checkPrompt({ taskId, prompt }: StartRequest): void {

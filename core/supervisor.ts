@@ -1,33 +1,21 @@
 // Carries one session through one slot: starts or finds its run, follows it to its end, and settles the session.
 // The promise of `run` is the lease of the slot: it resolves only when the run's whole process tree is gone.
-import { costLimit } from './budget.ts';
-import { agentNamed, environmentOf } from './config.ts';
-import { type ErrorCode, fail, ScopecraftError } from './errors.ts';
-import type { Ledger } from './ledger.ts';
-import { outcomeOf } from './outcome.ts';
-import type { Clock, Environments, Ids, Logs, Prompts, Run, RunEvent, Runner, Settings, TaskStore } from './ports.ts';
+
+import { agentNamed } from './agent.ts';
+import { type BeginParts, begin, unlessFull } from './begin.ts';
+import type { EndCause } from './ending.ts';
+import { fail, ScopecraftError } from './errors.ts';
+import type { Run, RunEvent } from './ports.ts';
 import { jobOf } from './recovery.ts';
-import { retryAt } from './retry.ts';
 import type { WaitingJob } from './scheduler.ts';
-import { type EndCause, isSettled, type Session } from './session.ts';
+import { isSettled } from './session.ts';
+import { type SettleParts, settle } from './settle.ts';
+import { openRequests, pendingPrompts } from './talk.ts';
 import type { Watchdog } from './watchdog.ts';
 
-export interface SupervisorParts {
-  readonly ledger: Ledger;
-  readonly runner: Runner;
-  readonly tasks: TaskStore;
-  readonly prompts: Prompts;
-  readonly logs: Logs;
-  readonly environments: Environments;
-  readonly ids: Ids;
-  readonly clock: Clock;
-  readonly settings: Settings;
-  /** Asked before each start; false when another hub may own the workspace by now: then nothing may be started here. */
-  readonly mayStart: () => Promise<boolean>;
+export interface SupervisorParts extends BeginParts, SettleParts {
   /** Who looks after runs that say nothing, or too much. */
   readonly watchdog: () => Watchdog;
-  /** Told of faults that were survived. */
-  readonly onError: (error: unknown) => void;
 }
 
 export interface Supervisor {
@@ -35,25 +23,25 @@ export interface Supervisor {
   run(job: { readonly sessionId: string }): Promise<WaitingJob | undefined>;
   /** Asks the session's run to stop. The fact `session.stopping` is recorded first, by the caller or here. */
   stop(sessionId: string, cause: EndCause): Promise<void>;
+  /** Says what is pending to the session's run. Where there is none yet, or its hub is gone, that happens when it is followed. */
+  tell(sessionId: string): Promise<void>;
 }
 
-/** Failures of a start that are the session's own; others are a fault of ours, and are told besides. */
-const START_FAILURES: readonly ErrorCode[] = ['AGENT_MISSING', 'AGENT_UNKNOWN', 'PATH_OUTSIDE', 'STORAGE_FAILED'];
-
-type Ended = Extract<RunEvent, { kind: 'ended' }>;
-
 export function createSupervisor(parts: SupervisorParts): Supervisor {
-  const { ledger, clock, settings, logs } = parts;
+  const { ledger, clock, settings } = parts;
   const live = new Map<string, Run>();
   /** Stops that were asked for and are not in the ledger: of sessions that are just being begun or tried again, or while the disk is full. */
   const asked = new Map<string, EndCause>();
+  const telling = new Map<string, Promise<void>>();
 
   const current = (id: string) => ledger.session(id) ?? fail('INTERNAL', `Session ${id} is not in the ledger.`);
 
   async function follow(id: string, run: Run, isFound: boolean): Promise<void> {
     live.set(id, run);
     const session = current(id);
-    const timeoutMs = session.timeoutMs ?? settings.current().resources.sessionTimeoutMs;
+    // people may take their time; what stands idle is ended by its own limit
+    const usualMs = session.type === 'interactive' ? Number.POSITIVE_INFINITY : settings.current().resources.sessionTimeoutMs;
+    const timeoutMs = session.timeoutMs ?? usualMs;
     const disarm = clock.after(Math.max(0, (session.runStartedAt ?? clock.now()) + timeoutMs - clock.now()), () => {
       stop(id, { kind: 'timeout', reason: `it ran longer than ${timeoutMs} ms` }).catch(parts.onError);
     });
@@ -65,6 +53,7 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
       // a stop that was asked before there was a run to stop, or by a hub that is gone
       const cause = session.stop ?? asked.get(id);
       if (cause) await run.stop(cause);
+      else void tell(id);
       for await (const event of run.events) {
         if (event.kind === 'spoke') watch.spoke(event.bytes);
         await take(id, event);
@@ -78,51 +67,61 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
 
   async function take(id: string, event: RunEvent): Promise<void> {
     const session = current(id);
-    if (event.kind === 'started' && session.status === 'starting') {
-      await ledger.record({ name: 'session.started', data: { sessionId: id, run: session.run, process: event.process } });
+    const { run, status } = session;
+    switch (event.kind) {
+      case 'started':
+        if (status === 'starting')
+          await ledger.record({ name: 'session.started', data: { sessionId: id, run, process: event.process } });
+        return;
+      case 'spoke':
+        return ledger.publish({ name: 'session.spoke', sessionId: id, bytes: event.bytes });
+      case 'received':
+      case 'undelivered':
+        if (!pendingPrompts(session).some(({ promptId }) => promptId === event.promptId)) return;
+        await (event.kind === 'received'
+          ? ledger.record({ name: 'session.received', data: { sessionId: id, run, promptId: event.promptId } })
+          : notDelivered(id, event.promptId, event.reason));
+        return;
+      case 'idle':
+        if (
+          (status === 'running' || status === 'waiting') &&
+          session.waitsFor !== event.for &&
+          openRequests(session).length === 0
+        )
+          await ledger.record({ name: 'session.waiting', data: { sessionId: id, run, for: event.for } });
+        return;
+      case 'works':
+        if (status === 'waiting' && openRequests(session).length === 0)
+          await ledger.record({ name: 'session.resumed', data: { sessionId: id, run } });
+        return;
+      case 'ended':
+        return settle(parts, id, event, () => asked.get(id));
+      case 'retrying':
+        return;
     }
-    if (event.kind === 'spoke') ledger.publish({ name: 'session.spoke', sessionId: id, bytes: event.bytes });
-    if (event.kind === 'ended') await settle(id, event);
   }
 
-  async function settle(id: string, { exit, result, stderr }: Ended): Promise<void> {
-    const before = current(id);
-    const agent = agentNamed(settings.current(), before.agent);
-    const reports = agent?.kind !== 'command' || agent.output === 'stream-json';
-    const { retryPolicy } = settings.current().queue;
-    const begun = await hasBegun(before);
-    const plain = result || reports ? undefined : await plainText(before);
-    // a stop may have come meanwhile; from here to the record nothing is waited for
-    const session = current(id);
-    const stop = session.stop ?? asked.get(id);
-    const { name, cause } = outcomeOf({ exit, result, stop, reports, stderr });
-    const told = result ?? (plain === undefined ? undefined : { text: plain, isError: name !== 'session.completed' });
-    const again =
-      stop || name === 'session.completed'
-        ? undefined
-        : retryAt({ cause, result, runs: session.run }, retryPolicy, clock.now(), parts.ids.random());
-    const data = { sessionId: id, run: session.run, cause, ...(told && { result: told }) };
-    if (again === undefined) await ledger.record({ name, data });
-    // its age in the line counts on
-    else
-      await ledger.record({
-        name: 'session.requeued',
-        data: { ...data, notBefore: again, orderKey: session.orderKey, resume: retryPolicy.resume && begun },
-      });
-  }
+  const notDelivered = (sessionId: string, promptId: string, reason: string) =>
+    ledger.record({ name: 'session.undelivered', data: { sessionId, promptId, reason } });
 
-  /** True when the agent said something, so that there is a conversation to go on with. */
-  async function hasBegun({ id, run }: Session): Promise<boolean> {
-    const kinds = ['text', 'tool_use', 'tool_result'] as const;
-    const page = await logs.page(id, run, { tail: 1, limit: 1, characters: 100, kinds }).catch(parts.onError);
-    return (page?.entries.length ?? 0) > 0;
-  }
-
-  /** What an agent that prints plain text answered: the last of its output. */
-  async function plainText({ id, run }: Session): Promise<string> {
-    const query = { tail: 50, limit: 50, characters: 20_000, kinds: ['output'] } as const;
-    const page = await logs.page(id, run, query).catch(parts.onError);
-    return (page?.entries ?? []).map((entry) => entry.text).join('\n');
+  /** Says all that is pending, in order, one after the other. */
+  function tell(id: string): Promise<void> {
+    const before = telling.get(id) ?? Promise.resolve();
+    const now = before.then(async () => {
+      const run = live.get(id);
+      const session = ledger.session(id);
+      if (!run || !session || session.stop) return;
+      for (const { promptId, text, mode } of pendingPrompts(session))
+        await run.tell({ promptId, text, mode }).catch(async (error: unknown) => {
+          if (!(error instanceof ScopecraftError && error.code === 'PROMPT_REFUSED')) throw error;
+          await notDelivered(id, promptId, error.message);
+        });
+    });
+    const kept = now.catch(parts.onError).finally(() => {
+      if (telling.get(id) === kept) telling.delete(id);
+    });
+    telling.set(id, kept);
+    return kept;
   }
 
   async function stop(id: string, cause: EndCause): Promise<void> {
@@ -150,7 +149,8 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
     const session = ledger.session(id);
     if (!session || isSettled(session)) return;
     const cause = session.stop ?? asked.get(id);
-    if (session.stop) await settle(id, { kind: 'ended', exit: { code: 0 }, result: undefined, stderr: '' });
+    if (session.stop)
+      await settle(parts, id, { kind: 'ended', exit: { code: 0 }, result: undefined, stderr: '' }, () => asked.get(id));
     else if (cause?.kind === 'cancelled')
       await ledger.record({ name: 'session.cancelled', data: { sessionId: id, run: session.run, cause } });
   }
@@ -171,58 +171,6 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
       return isLeft ? jobOf(ledger, session) : undefined;
     },
     stop,
+    tell,
   };
-}
-
-/** Records the intent, then starts the run. Undefined when it was stopped in between, or when it cannot be started; then it may have been settled. */
-async function begin(parts: SupervisorParts, id: string, isStopAsked: () => boolean): Promise<Run | undefined> {
-  if (!(await parts.mayStart())) return undefined;
-  const { ledger, ids, settings, runner, environments, prompts, tasks } = parts;
-  const before = ledger.session(id);
-  if (!before || isSettled(before) || before.stop || isStopAsked()) return undefined;
-  const { conversationId: known, resumes } = before;
-  const run = before.run + 1;
-  // a conversation that is not gone on with begins anew: the agent refuses an id it has seen
-  const conversationId = known !== undefined && (resumes === true || before.run === 0) ? known : ids.uuid();
-  const resume = known !== undefined && resumes === true;
-  // read while the intent goes to disk
-  const reading = Promise.all([environments.find(id), tasks.get(before.taskId).catch(() => undefined)]);
-  reading.catch(() => undefined);
-  const isKept = await ledger.record({ name: 'session.starting', data: { sessionId: id, run, conversationId, resume } }).then(
-    () => true,
-    (error: unknown) => unlessFull(error) ?? false,
-  );
-  const session = ledger.session(id);
-  if (!isKept || session?.status !== 'starting' || session.stop) return undefined;
-  try {
-    const agent =
-      agentNamed(settings.current(), session.agent) ??
-      fail('AGENT_UNKNOWN', `Agent "${session.agent}" is not declared any more.`);
-    const names = new Set(environmentOf(agent));
-    const [values = {}, task] = await reading;
-    return await runner.start({
-      sessionId: id,
-      run,
-      agent: { ...agent, name: session.agent },
-      prompt: resume ? prompts.again(session) : session.prompt,
-      briefing: prompts.briefing(session, task?.file),
-      cwd: session.cwd,
-      env: Object.fromEntries(Object.entries(values).filter(([name]) => names.has(name))),
-      conversationId,
-      resume,
-      model: session.model ?? agent.model,
-      maxCostUsd: costLimit(ledger, session, settings.current().budget),
-    });
-  } catch (error) {
-    const isKnown = error instanceof ScopecraftError && START_FAILURES.includes(error.code);
-    if (!isKnown) parts.onError(error);
-    const reason = isKnown ? error.message : 'it could not be started; the log of the hub says why';
-    await ledger.record({ name: 'session.failed', data: { sessionId: id, run, cause: { kind: 'spawn_failed', reason } } });
-    return undefined;
-  }
-}
-
-/** Passes over a full disk: what could not be written is as it was. */
-function unlessFull(error: unknown): undefined {
-  if (!(error instanceof ScopecraftError && error.code === 'STORAGE_FULL')) throw error;
 }

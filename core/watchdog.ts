@@ -8,8 +8,9 @@
 // beginning, so its first minute tells nothing about growth.
 //
 // A run is asked to stop at most once. `done` ends the watch.
+
+import type { EndCause } from './ending.ts';
 import type { Clock, Settings } from './ports.ts';
-import type { EndCause } from './session.ts';
 import { bytesOf, sizeText } from './size.ts';
 
 export interface WatchdogParts {

@@ -1,6 +1,7 @@
 // docs/config.md and the schema editors use, made from the one object of settings.
 import { z } from 'zod';
-import { AgentEntry, BASE_ENVIRONMENT, BUILT_IN_AGENTS, Config, environmentOf, NARROWING } from '../core/config.ts';
+import { AgentEntry, BASE_ENVIRONMENT, BUILT_IN_AGENTS, environmentOf } from '../core/agent.ts';
+import { Config, NARROWING } from '../core/config.ts';
 import { type Field, fieldsOf } from './fields.ts';
 import { block, code, page, tableOf } from './markdown.ts';
 

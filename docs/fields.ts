@@ -1,6 +1,7 @@
 // The fields of a schema as rows of a table: name, type in words, whether it must be given, description.
 import { z } from 'zod';
-import { AgentResult, EndCause, ProcessRef } from '../core/session.ts';
+import { AgentResult, EndCause } from '../core/ending.ts';
+import { ProcessRef } from '../core/session.ts';
 import { TaskRow } from '../core/task.ts';
 import { EventView, SessionView } from '../core/views.ts';
 import { code, tableOf } from './markdown.ts';

@@ -20,7 +20,7 @@ export function toolsPage(): string {
   return page('Tools', [
     'What a client can call, and the same on the command line. Every call may also fail with `INVALID_INPUT` or `INTERNAL`; see [errors](errors.md).',
     'A good answer comes as `structuredContent`, and as the same JSON in `content[0].text`. A failed call has `isError` and the error as JSON in `content[0].text`.',
-    'Tools of the set `core` are listed by default; `server.toolsets` in the [settings](config.md) lists more. All of them can always be called.',
+    'Tools of the set `core` are listed by default; `server.toolsets` in the [settings](config.md) lists more. All of them can always be called, but for those of the set `session`: sessions alone have these.',
     toolTable(''),
     ...TOOLS.map(toolSection),
     '## Old names',
@@ -45,11 +45,7 @@ export function toolsPage(): string {
 export function toolTable(file: string): string {
   return tableOf(
     ['tool', 'what it does', 'command'],
-    TOOLS.map((tool) => [
-      `[${code(tool.name)}](${file}#${tool.name})`,
-      firstSentence(tool.description),
-      code(usageOf(commandOf(tool))),
-    ]),
+    TOOLS.map((tool) => [`[${code(tool.name)}](${file}#${tool.name})`, firstSentence(tool.description), usageOrNone(tool)]),
   );
 }
 
@@ -61,11 +57,11 @@ function toolSection(tool: Tool): string {
     `## ${tool.name}`,
     `**${tool.title}.** ${tool.description}`,
     `Effect: ${EFFECT_WORDS[tool.effect]} (${hints.join(', ')}). Set: ${code(tool.toolset)}. Schema: [${tool.name}.json](schemas/${tool.name}.json).`,
-    `Command: ${code(usageOf(command))}`,
+    command ? `Command: ${code(usageOf(command))}` : 'No command: only sessions call it, with the token of their run.',
     '### Input',
     tableOf(
       ['argument', 'type', 'default', 'description', 'on the command line'],
-      fieldsOf(tool.input, 'input').map((field) => inputRow(field, tool, command.flags)),
+      fieldsOf(tool.input, 'input').map((field) => inputRow(field, tool, command?.flags ?? [])),
     ),
     '### Output',
     shape === undefined ? fieldTable(tool.output) : `A [${shape}](#${shape.toLowerCase()}).`,
@@ -92,10 +88,16 @@ function inputRow(
   ];
 }
 
-function commandOf(tool: Tool): Command {
+/** Undefined where only sessions call it. */
+function commandOf(tool: Tool): Command | undefined {
   const found = COMMANDS.find(({ words }) => words.join('_') === tool.name);
-  if (!found) throw new Error(`There is no command for ${tool.name}.`);
+  if (!found && tool.toolset !== 'session') throw new Error(`There is no command for ${tool.name}.`);
   return found;
+}
+
+function usageOrNone(tool: Tool): string {
+  const command = commandOf(tool);
+  return command ? code(usageOf(command)) : 'for sessions alone';
 }
 
 function usageOf({ words, tool, flags }: Command): string {
@@ -107,8 +109,9 @@ function usageOf({ words, tool, flags }: Command): string {
   return ['sc', ...words, ...places].join(' ');
 }
 
-function exampleOf(example: Readonly<Record<string, unknown>>, command: Command): string {
+function exampleOf(example: Readonly<Record<string, unknown>>, command: Command | undefined): string {
   const json = JSON.stringify(example).replaceAll(/\{\{\w+\}\}/g, 'fix-login-k3xp');
+  if (!command) return block('json', json);
   const { words, tool, flags } = command;
   const values = new Map(Object.entries(example));
   const places = tool.positional.flatMap((field) => (values.has(field) ? [wordOf(values.get(field), ' ')] : []));

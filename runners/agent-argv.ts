@@ -1,7 +1,7 @@
 // Which program an agent is, where it lies, and with what arguments it is started.
 import { accessSync, constants, statSync } from 'node:fs';
 import path from 'node:path';
-import type { AgentEntry } from '../core/config.ts';
+import type { AgentEntry } from '../core/agent.ts';
 import type { RunSpec } from '../core/ports.ts';
 import { claudeArgv } from './claude-argv.ts';
 

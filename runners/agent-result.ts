@@ -1,6 +1,6 @@
 // The last record of a run, in which the agent says how it went, as an AgentResult; and what an error in it was about.
 import { z } from 'zod';
-import type { AgentResult } from '../core/session.ts';
+import type { AgentResult } from '../core/ending.ts';
 
 const count = z.number().nonnegative();
 

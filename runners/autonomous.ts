@@ -82,7 +82,7 @@ function missingText(agent: RunSpec['agent']): string {
 }
 
 /** The spec as it is written down: names of variables, never their values. */
-function kept({ env, prompt: _prompt, mcp, ...rest }: RunSpec): object {
+function kept({ env, messages: _messages, mcp, ...rest }: RunSpec): object {
   return { ...rest, env: Object.keys(env), ...(mcp && { mcp: { url: mcp.url } }) };
 }
 
@@ -97,9 +97,14 @@ function accessOf({ agent, env, mcp }: RunSpec): Readonly<Record<string, string>
   return { ...access, NO_PROXY: direct, no_proxy: direct };
 }
 
-async function prepared(folder: string, file: object, { agent, prompt, mcp }: RunSpec): Promise<boolean> {
+async function prepared(folder: string, file: object, { agent, messages, mcp }: RunSpec): Promise<boolean> {
   try {
-    return await prepareRunFolder(folder, file, prompt, agent.kind === 'claude' ? mcp : undefined);
+    return await prepareRunFolder(
+      folder,
+      file,
+      messages.map(({ text }) => text).join('\n\n'),
+      agent.kind === 'claude' ? mcp : undefined,
+    );
   } catch (error) {
     return fail('STORAGE_FAILED', `The run folder "${folder}" could not be written (${errnoOf(error) ?? 'unknown error'}).`);
   }

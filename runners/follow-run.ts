@@ -5,7 +5,8 @@
 // left behind is taken down here. An agent that has said its result and neither works on nor leaves is taken down after a grace.
 // Nothing runs by itself: the reader of `events` drives it, and only a ladder under way goes on without a reader.
 import path from 'node:path';
-import type { AgentEntry } from '../core/config.ts';
+import type { AgentEntry } from '../core/agent.ts';
+import { fail } from '../core/errors.ts';
 import type { Clock, Exit, Run, RunEvent } from '../core/ports.ts';
 import type { ProcessRef } from '../core/session.ts';
 import { isAlive } from './process.ts';
@@ -147,6 +148,9 @@ export function followRun({ folder, agent, mark, clock, resultGraceMs, launch }:
     async stop(cause) {
       if (cause.kind === 'memory') isUrgent = true;
       beginLadder();
+    },
+    async tell() {
+      fail('PROMPT_REFUSED', 'This agent cannot be spoken to while it runs.');
     },
   };
 }

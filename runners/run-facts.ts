@@ -1,5 +1,5 @@
 // What a run's output says about the run itself: its result, whether the agent is done, and its failed calls.
-import type { AgentResult } from '../core/session.ts';
+import type { AgentResult } from '../core/ending.ts';
 import { type Reading, readLine } from './transcript.ts';
 
 export interface RunFacts {

@@ -10,7 +10,7 @@ import { readFileSync } from 'node:fs';
 import { link, mkdir, open, readFile, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import { AgentEntry } from '../core/config.ts';
+import { AgentEntry } from '../core/agent.ts';
 import type { RunSpec } from '../core/ports.ts';
 import type { ProcessRef } from '../core/session.ts';
 import { errnoOf } from './process.ts';

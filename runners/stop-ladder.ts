@@ -6,7 +6,7 @@
 //
 // A step is left early when nobody it was sent to lives any more, or when it has become urgent (memory): then KILL at once.
 // Before each step the members are looked up again. KILL is repeated for at most 5 s and is done when two looks find nobody.
-import type { AgentEntry } from '../core/config.ts';
+import type { AgentEntry } from '../core/agent.ts';
 import type { ProcessRef } from '../core/session.ts';
 import { isAlive, signalProcess } from './process.ts';
 import type { ProcessTree } from './process-tree.ts';

@@ -1,7 +1,7 @@
 // Understands what an agent prints: one line of its output becomes entries of the session's log, and facts about the run.
 import { z } from 'zod';
+import type { AgentResult } from '../core/ending.ts';
 import type { LogEntry } from '../core/ports.ts';
-import type { AgentResult } from '../core/session.ts';
 import { agentResult, isoOfSeconds, ResultRecord } from './agent-result.ts';
 
 export type Entry = Omit<LogEntry, 'seq'>;

@@ -2,14 +2,17 @@
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import path from 'node:path';
+import { agentNamed } from '../core/agent.ts';
 import { budgetHolds } from '../core/budget.ts';
-import { agentNamed } from '../core/config.ts';
+import { fail } from '../core/errors.ts';
 import { createGuard } from '../core/guard.ts';
+import { watchIdle } from '../core/idle.ts';
 import { openLedger } from '../core/ledger.ts';
 import { watchLine } from '../core/line-watch.ts';
 import { createOrchestrator, type Orchestrator } from '../core/orchestrator.ts';
-import type { Runner, Settings } from '../core/ports.ts';
+import type { Runner, Settings, Worktrees } from '../core/ports.ts';
 import { recover } from '../core/recovery.ts';
+import { createRequests } from '../core/requests.ts';
 import { startRetention } from '../core/retention.ts';
 import { bytesOf } from '../core/size.ts';
 import { createSupervisor } from '../core/supervisor.ts';
@@ -102,6 +105,8 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     clock: systemClock,
   });
   const runner: Runner = { ...bareRunner, start: (spec) => bareRunner.start({ ...spec, mcp: options.grant(spec) }) };
+  const git = { mark: async () => undefined, since: async () => undefined };
+  const worktrees: Worktrees = { open: async () => fail('WORKTREE_FAILED', 'No worktrees yet.'), remove: async () => undefined };
   const logs = createSessionLogs({
     stateDir,
     reader(sessionId) {
@@ -115,6 +120,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   const queue = createEmbeddedQueue({
     conditions: () => ({
       cap: settings.current().resources.maxConcurrentSessions,
+      interactiveCap: settings.current().resources.maxInteractiveSessions,
       now: systemClock.now(),
       isPaused: ledger.isPaused,
       hold: budgetHolds(ledger, settings.current().budget, systemClock.now()),
@@ -137,6 +143,8 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     prompts,
     logs,
     environments,
+    git,
+    worktrees,
     ids: randomIds,
     clock: systemClock,
     settings,
@@ -166,8 +174,11 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     onError: complain('watchdog'),
   });
   const projector = createTaskProjector({ ledger, taskFiles: tasks, onProblem: ({ message }) => log(`task file: ${message}`) });
+  const requests = createRequests({ ledger, clock: systemClock, settings, onError: complain('requests') });
   const orchestrator = createOrchestrator({
     ledger,
+    requests,
+    terminals: { find: async () => undefined, detach: async () => 0 },
     queue,
     tasks,
     logs,
@@ -187,6 +198,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   roomChanged = () => queue.admit();
   const { adopted, queued } = recover(ledger, queue);
   queue.work((job) => supervisor.run(job));
+  const endIdle = watchIdle({ ledger, clock: systemClock, settings, stop: supervisor.stop, onError: complain('idle') });
   const endWatch = watchLine({ queue, ledger, clock: systemClock, settings, onError: complain('line') });
   await ledger.record({ name: 'hub.started', data: { epoch, pid: process.pid, version: options.version, adopted, queued } });
   void projector.catchUp(ledger.sessions());
@@ -204,6 +216,8 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     async close(reason) {
       isClosing = true;
       endWatch();
+      endIdle();
+      requests.close();
       queue.close();
       retention.close();
       room.close();

@@ -2,7 +2,7 @@
 // With `--no-workspace` it serves one connection on its standard pipes: tools are listed, and every call says what is missing.
 import { parseArgs } from 'node:util';
 import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
-import { BASE_ENVIRONMENT, environmentOf } from '../core/config.ts';
+import { BASE_ENVIRONMENT, environmentOf } from '../core/agent.ts';
 import { RESOURCES } from '../resources/index.ts';
 import { warm } from '../runners/claude-argv.ts';
 import { createEnvironments } from '../storage/environments.ts';

@@ -6,15 +6,14 @@ import { type McpRequestContext, ProtocolError, Server } from '@modelcontextprot
 import { z } from 'zod';
 import { errorView, fail, nearest, ScopecraftError } from '../core/errors.ts';
 import type { Orchestrator } from '../core/orchestrator.ts';
+import { scopedTo } from '../core/scope.ts';
 import type { Caller } from '../core/start.ts';
-import { logUri, sessionUri } from '../core/views.ts';
-import { type Resource, variablesOf } from '../resources/define.ts';
 import { RESOURCES } from '../resources/index.ts';
-import { ALIASES } from '../tools/aliases.ts';
-import { EFFECTS, type Tool, type ToolContext } from '../tools/define.ts';
+import type { ToolContext } from '../tools/define.ts';
 import { TOOLS, toolNamed } from '../tools/index.ts';
-import { pageOf } from '../tools/page.ts';
 import { INSTRUCTIONS } from './instructions.ts';
+import { type Listed, type Listing, listing, mayCall, SESSION_TOOLS } from './listing.ts';
+import { INVALID_PARAMS, isTemplate, listResources, readResource } from './reading.ts';
 import type { RunIdentity } from './token.ts';
 import type { Updates } from './updates.ts';
 
@@ -23,8 +22,7 @@ export interface McpParts {
   readonly orchestrator: Orchestrator | undefined;
   readonly updates: Updates | undefined;
   readonly version: string;
-  /** Which tools are listed, and whether the old names are. */
-  readonly listed: { readonly toolsets: readonly string[]; readonly legacy: boolean };
+  readonly listed: Listed;
   /** Told of unexpected failures, with the id that the caller sees. */
   readonly log: (line: string) => void;
 }
@@ -37,22 +35,8 @@ export interface Peer {
   readonly session?: RunIdentity;
 }
 
-/** What a run may do: put others to work, and read. */
-const SESSION_TOOLS: readonly string[] = [
-  'session_start',
-  'session_wait',
-  'session_get',
-  'session_logs',
-  'session_list',
-  'session_cancel',
-  'queue_status',
-  'task_list',
-];
-
 const FIVE_MINUTES = { ttlMs: 300_000, cacheScope: 'public' } as const;
 const FINISHED_TTL_MS = 86_400_000;
-const RESOURCES_PER_PAGE = 50;
-const INVALID_PARAMS = -32602;
 
 const Meta = z
   .looseObject({ 'claudecode/toolUseId': z.string().optional(), 'scopecraft/requestKey': z.string().optional() })
@@ -65,7 +49,7 @@ const Envelope = z
 
 /** Builds the MCP server of one connection. Closing it is the caller's. */
 export function createMcpFactory(parts: McpParts): (peer: Peer) => (context: McpRequestContext) => Server {
-  let made: ReturnType<typeof listing> | undefined;
+  let made: Listing | undefined;
   // when first asked for: the first answer of a new hub need not wait for the schemas
   const tools = () => {
     made ??= listing(parts.listed);
@@ -74,13 +58,11 @@ export function createMcpFactory(parts: McpParts): (peer: Peer) => (context: Mcp
   return (peer) => (context) => buildServer(parts, peer, context, tools);
 }
 
-function buildServer(
-  parts: McpParts,
-  peer: Peer,
-  { era, requestInfo }: McpRequestContext,
-  tools: () => ReturnType<typeof listing>,
-): Server {
-  const { orchestrator, updates, version } = parts;
+function buildServer(parts: McpParts, peer: Peer, { era, requestInfo }: McpRequestContext, tools: () => Listing): Server {
+  const { updates, version } = parts;
+  // a session sees and touches what came of it
+  const orchestrator =
+    parts.orchestrator && peer.session ? scopedTo(parts.orchestrator, peer.session.sessionId) : parts.orchestrator;
   const server = new Server(
     { name: 'scopecraft', title: 'Scopecraft Orchestrator', version },
     {
@@ -97,7 +79,9 @@ function buildServer(
   });
   server.onclose = () => unsubscribe?.();
 
-  server.setRequestHandler('tools/list', () => ({ tools: tools().filter(({ name }) => mayCall(peer, name)) }));
+  server.setRequestHandler('tools/list', () => ({
+    tools: [...(peer.kind === 'session' ? tools().ofSessions : tools().ofOthers)],
+  }));
   server.setRequestHandler('tools/call', async ({ params }, { mcpReq }) => {
     const meta = Meta.parse(mcpReq._meta ?? {});
     const client = Envelope.parse(mcpReq.envelope ?? {})['io.modelcontextprotocol/clientInfo'] ?? server.getClientVersion();
@@ -110,12 +94,12 @@ function buildServer(
     let beats = 0;
     let answered = false;
     try {
-      if (!mayCall(peer, params.name))
+      if (!mayCall(peer.kind === 'session', params.name))
         throw new ProtocolError(
           INVALID_PARAMS,
-          `The tool "${params.name}" is not for sessions. They have: ${SESSION_TOOLS.join(', ')}.`,
+          `The tool "${params.name}" is not for ${peer.kind === 'session' ? `sessions. They have: ${SESSION_TOOLS.join(', ')}` : 'callers that are no session'}.`,
         );
-      return await callTool(parts, params, {
+      return await callTool({ ...parts, orchestrator }, params, {
         caller: {
           by,
           environment: peer.environment,
@@ -162,45 +146,6 @@ function buildServer(
   return server;
 }
 
-/** True unless the caller is a run and the tool, by any of its names, is not for runs. */
-function mayCall({ kind }: Peer, name: string): boolean {
-  return kind !== 'session' || SESSION_TOOLS.includes(toolNamed(name)?.tool.name ?? name);
-}
-
-/** The tools as MCP lists them; made once, so that every connection gets the same bytes. */
-function listing({ toolsets, legacy }: McpParts['listed']) {
-  const shown = TOOLS.filter((tool) => toolsets.includes('all') || toolsets.includes(tool.toolset));
-  const old = legacy ? ALIASES.flatMap(({ name }) => listedAs(name)) : [];
-  return [...shown.flatMap((tool) => listedAs(tool.name)), ...old];
-}
-
-function listedAs(name: string) {
-  const found = toolNamed(name);
-  return found
-    ? [
-        {
-          name,
-          title: found.tool.title,
-          description: found.tool.description,
-          inputSchema: inputSchema(found.tool),
-          annotations: EFFECTS[found.tool.effect],
-        },
-      ]
-    : [];
-}
-
-/** The JSON schema of a tool's arguments: the contract on the wire. */
-export function inputSchema(tool: Tool) {
-  const { $schema: _schema, ...schema } = z.toJSONSchema(tool.input, { io: 'input' });
-  return InputSchema.parse(schema);
-}
-
-const InputSchema = z.looseObject({
-  type: z.literal('object'),
-  properties: z.record(z.string(), z.json()).optional(),
-  required: z.array(z.string()).optional(),
-});
-
 async function callTool(
   { orchestrator, log }: McpParts,
   params: { name: string; arguments?: unknown },
@@ -232,46 +177,4 @@ function unexpected(error: unknown, log: (line: string) => void): ScopecraftErro
   const id = randomBytes(4).toString('hex');
   log(`internal error ${id}: ${error instanceof Error ? error.stack : String(error)}`);
   return new ScopecraftError('INTERNAL', `Something went wrong inside the server (${id}).`, { id });
-}
-
-function isTemplate({ uriTemplate }: Resource): boolean {
-  return uriTemplate.includes('{');
-}
-
-function listResources(orchestrator: Orchestrator | undefined, cursor: string | undefined) {
-  const fixed = RESOURCES.filter((resource) => !isTemplate(resource)).map(
-    ({ name, title, description, uriTemplate, mimeType }) => ({ uri: uriTemplate, name, title, description, mimeType }),
-  );
-  try {
-    const { rows, nextCursor } = pageOf(orchestrator?.list({}) ?? [], {
-      cursor,
-      limit: RESOURCES_PER_PAGE,
-      keyOf: (session) => session.createdSeq,
-    });
-    const ofSessions = rows.flatMap(({ id, status }) => [
-      { uri: sessionUri(id), name: `session ${id}`, description: `Session ${id} (${status})`, mimeType: 'application/json' },
-      { uri: logUri(id), name: `log of ${id}`, description: `Log of session ${id}`, mimeType: 'text/plain' },
-    ]);
-    return {
-      resources: cursor === undefined ? [...fixed, ...ofSessions] : ofSessions,
-      ...(nextCursor !== undefined && { nextCursor }),
-    };
-  } catch (error) {
-    throw error instanceof ScopecraftError ? new ProtocolError(INVALID_PARAMS, error.message) : error;
-  }
-}
-
-async function readResource(orchestrator: Orchestrator | undefined, uri: string) {
-  try {
-    if (!orchestrator) fail('WORKSPACE_MISSING', 'This server was started where there is no project.');
-    for (const resource of RESOURCES) {
-      const variables = variablesOf(resource.uriTemplate, uri);
-      if (variables) return await resource.read(variables, orchestrator);
-    }
-    return fail('RESOURCE_NOT_FOUND', `There is no resource "${uri}".`);
-  } catch (error) {
-    if (!(error instanceof ScopecraftError)) throw error;
-    const { code, message, hint } = errorView(error);
-    throw new ProtocolError(INVALID_PARAMS, message, { uri, code, hint });
-  }
 }

@@ -36,8 +36,8 @@ export interface Table {
   readonly columns: Readonly<Record<string, string>>;
 }
 
-/** Groups by which tools are listed; `core` always is. */
-export type Toolset = 'core' | 'queue';
+/** Groups by which tools are listed; `core` always is. `session` is for sessions that call, and for nobody else. */
+export type Toolset = 'core' | 'queue' | 'session';
 
 export interface ToolDeclaration<Input extends z.ZodObject, Output extends z.ZodObject> {
   /** `noun_verb`; the CLI command is `noun verb`. */
@@ -59,6 +59,8 @@ export interface ToolDeclaration<Input extends z.ZodObject, Output extends z.Zod
   /** The answer in a sentence. */
   readonly say: (output: z.input<Output>) => string;
   readonly tables?: readonly Table[];
+  /** True: a program reads the answer, which has no `summary`. */
+  readonly isBare?: true;
 }
 
 /** A tool as the doors use it: its types are checked at the border. */
@@ -82,14 +84,14 @@ export interface Tool {
 export function defineTool<Input extends z.ZodObject, Output extends z.ZodObject>(
   declaration: ToolDeclaration<Input, Output>,
 ): Tool {
-  const { handle, say, positional = [], tables = [], ...rest } = declaration;
+  const { handle, say, positional = [], tables = [], isBare, ...rest } = declaration;
   return {
     ...rest,
     positional,
     tables,
     async call(args, context) {
       const output = await handle(checked(declaration.input, args), context);
-      return { summary: say(output), ...output };
+      return isBare ? output : { summary: say(output), ...output };
     },
   };
 }

@@ -8,11 +8,17 @@ import { queueMove } from './queue-move.ts';
 import { queuePause } from './queue-pause.ts';
 import { queueResume } from './queue-resume.ts';
 import { queueStatus } from './queue-status.ts';
+import { requestAnswer } from './request-answer.ts';
+import { requestList } from './request-list.ts';
+import { requestPermission } from './request-permission.ts';
+import { sessionAsk } from './session-ask.ts';
+import { sessionAttach } from './session-attach.ts';
 import { sessionCancel } from './session-cancel.ts';
 import { sessionConfig } from './session-config.ts';
 import { sessionGet } from './session-get.ts';
 import { sessionList } from './session-list.ts';
 import { sessionLogs } from './session-logs.ts';
+import { sessionPrompt } from './session-prompt.ts';
 import { sessionStart } from './session-start.ts';
 import { sessionWait } from './session-wait.ts';
 import { taskList } from './task-list.ts';
@@ -23,7 +29,11 @@ export const TOOLS: readonly Tool[] = [
   sessionGet,
   sessionLogs,
   sessionList,
+  sessionPrompt,
   sessionCancel,
+  sessionAttach,
+  requestAnswer,
+  requestList,
   queueStatus,
   taskList,
   sessionConfig,
@@ -32,6 +42,8 @@ export const TOOLS: readonly Tool[] = [
   queuePause,
   queueResume,
   eventList,
+  sessionAsk,
+  requestPermission,
 ];
 
 /** The tool with this name, old names included, with the arguments that the name fixes. */

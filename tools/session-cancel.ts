@@ -23,10 +23,7 @@ export const sessionCancel = defineTool({
   fails: ['SESSION_NOT_FOUND', 'OUTSIDE_TREE', 'WORKSPACE_MISSING', 'STORAGE_FAILED'],
   examples: [{ sessionId: '{{session}}', reason: 'no longer needed' }],
   async handle({ sessionId, reason, children }, { orchestrator, caller }) {
-    return withShare(
-      orchestrator.view(await orchestrator.cancel(sessionId, { by: caller.by, reason, children, caller: caller.sessionId })),
-      1,
-    );
+    return withShare(orchestrator.view(await orchestrator.cancel(sessionId, { by: caller.by, reason, children })), 1);
   },
   say: (session) => session.summary,
 });

@@ -1,5 +1,6 @@
 // session_start: puts an agent to work on a task.
 import { z } from 'zod';
+import { SessionType } from '../core/session.ts';
 import { SessionView } from '../core/views.ts';
 import { defineTool } from './define.ts';
 import { priority, requestKey, taskId } from './fields.ts';
@@ -17,7 +18,9 @@ export const sessionStart = defineTool({
       .optional()
       .describe('Task to work on, as task_list gives it. Leave it out to have a task made from the prompt.'),
     prompt: z.string().optional().describe('What the agent is told, word for word. Default: the task itself.'),
-    type: z.enum(['autonomous']).default('autonomous').describe('autonomous: runs by itself to its end.'),
+    type: SessionType.default('autonomous').describe(
+      'autonomous: runs by itself to its end. interactive: in a terminal (tmux) that a person can attach to; it waits at its prompt for session_prompt.',
+    ),
     agent: z.string().max(32).optional().describe('Which declared agent, such as claude or demo. Default: the configured one.'),
     priority,
     queue: z.boolean().default(true).describe('false: start now or fail with NO_SLOT instead of waiting in the line.'),
@@ -32,6 +35,14 @@ export const sessionStart = defineTool({
       .max(10_000)
       .optional()
       .describe('Most it may cost in US dollars, for agents that keep count.'),
+    worktree: z
+      .union([z.boolean(), z.string().max(200)])
+      .optional()
+      .describe('true or a branch name: it works in a git worktree of its own.'),
+    resultSchema: z
+      .string()
+      .optional()
+      .describe('JSON Schema of an object, as text: the agent ends with data of that shape, returned as `data`.'),
     concurrent: z
       .boolean()
       .default(false)

@@ -45,6 +45,9 @@ export const sessionWait = defineTool({
       };
       const waited = await orchestrator.wait(request, caller.sessionId);
       const open = ids.filter((id) => !isSettled(orchestrator.get(id)));
+      const asking = waited.sessions
+        .map(({ id }) => orchestrator.view(orchestrator.get(id)))
+        .find(({ requests, waitsFor }) => requests !== undefined || waitsFor === 'prompt')?.next;
       const again = JSON.stringify({ sessionIds: open, after: String(waited.seq) });
       return {
         sessions: waited.sessions.map(({ id }) => {
@@ -53,7 +56,8 @@ export const sessionWait = defineTool({
         }),
         timedOut: waited.timedOut,
         cursor: String(waited.seq),
-        next: open.length > 0 ? `session_wait ${again}` : `session_logs { "sessionId": "${ids[0]}" } shows what it did.`,
+        next:
+          asking ?? (open.length > 0 ? `session_wait ${again}` : `session_logs { "sessionId": "${ids[0]}" } shows what it did.`),
       };
     } finally {
       clearInterval(beat);

@@ -24,6 +24,8 @@ export function createEmbeddedQueue({ conditions, onAdmitted, onError }: Embedde
   const starts = new Map<string, Start>();
   const active = new Map<string, WaitingJob>();
   const lent = new Map<string, number>();
+  /** Jobs of sessions whose run is just being let go: one and the same session is never both in the line and active. */
+  const afterwards = new Map<string, WaitingJob>();
   let handler: ((job: WaitingJob) => Promise<WaitingJob | undefined>) | undefined;
   /** Runs that were taken up before it was said what is done with them. */
   let early: WaitingJob[] = [];
@@ -31,8 +33,9 @@ export function createEmbeddedQueue({ conditions, onAdmitted, onError }: Embedde
   const line = (): Line => ({
     ...conditions(),
     waiting,
-    active: [...active.values()].map(({ sessionId, taskId, ancestors }) => ({
+    active: [...active.values()].map(({ sessionId, taskId, ancestors, isInteractive }) => ({
       sessionId,
+      isInteractive,
       taskId,
       ancestors,
       isLent: lent.has(sessionId),
@@ -83,9 +86,10 @@ export function createEmbeddedQueue({ conditions, onAdmitted, onError }: Embedde
     } catch (error) {
       onError(error);
     }
-    // one and the same session is never both in the line and active
     active.delete(job.sessionId);
-    if (again) add(again);
+    const next = again ?? afterwards.get(job.sessionId);
+    afterwards.delete(job.sessionId);
+    if (next) add(next);
   };
   const add = (job: WaitingJob) => void queue.add(() => deed(job), { job });
   const admit = () => {
@@ -95,12 +99,12 @@ export function createEmbeddedQueue({ conditions, onAdmitted, onError }: Embedde
 
   return {
     add(job, adopt) {
-      if (!adopt) return add(job);
+      if (!adopt) return active.has(job.sessionId) ? void afterwards.set(job.sessionId, job) : add(job);
       active.set(job.sessionId, job);
       if (handler) void deed(job).finally(admit);
       else early.push(job);
     },
-    remove: (sessionId) => take(sessionId) !== undefined,
+    remove: (sessionId) => afterwards.delete(sessionId) || take(sessionId) !== undefined,
     line,
     lend(sessionId) {
       lent.set(sessionId, (lent.get(sessionId) ?? 0) + 1);

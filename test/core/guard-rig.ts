@@ -1,11 +1,13 @@
 // A guard over a fake clock, a meter that says what a test wants, and as much of a ledger as it needs.
 import type { z } from 'zod';
 import { Config } from '../../core/config.ts';
+import type { EndCause } from '../../core/ending.ts';
 import { type StoredEvent, sessionOf } from '../../core/events.ts';
 import { createGuard, type Guard, type GuardParts } from '../../core/guard.ts';
 import type { Listener } from '../../core/ledger.ts';
 import type { Clock, MachineUsage, Meter, RunUsage } from '../../core/ports.ts';
-import { apply, type EndCause, isActive, isSettled, type Session } from '../../core/session.ts';
+import { isActive, isSettled, type Session } from '../../core/session.ts';
+import { apply } from '../../core/session-fold.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 
 export const GB = 1024 ** 3;

@@ -26,7 +26,7 @@ describe('a session', () => {
     const run = engine.run(id);
     expect(run.spec).toMatchObject({ run: 1, cwd: '/w', resume: false, env: { PATH: '/bin' } });
     expect(run.spec?.env).not.toHaveProperty('SECRET');
-    expect(run.spec?.prompt).toContain('Do fix-login.');
+    expect(run.spec?.messages[0]?.text).toContain('Do fix-login.');
     run.say({ kind: 'started', process });
     await engine.settle();
     expect(engine.orchestrator.get(id)).toMatchObject({ status: 'running', process });

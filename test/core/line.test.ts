@@ -1,5 +1,6 @@
 // The line through the whole core: what waits and why, moves, pauses, patience, delegation and retries.
 import { describe, expect, it } from 'vitest';
+import { scopedTo } from '../../core/scope.ts';
 import type { Caller } from '../../core/start.ts';
 import { caller, type Engine, type EngineOptions, makeEngine } from '../support/engine.ts';
 
@@ -251,10 +252,10 @@ describe('delegation', () => {
     const engine = await makeEngine();
     const root = await running(engine);
     const child = await running(engine, prompt('a'), as(root));
-    await expect(engine.orchestrator.cancel(root, { by: 'child', caller: child })).rejects.toMatchObject({
+    await expect(scopedTo(engine.orchestrator, child).cancel(root, { by: 'child' })).rejects.toMatchObject({
       code: 'OUTSIDE_TREE',
     });
-    expect((await engine.orchestrator.cancel(child, { by: 'root', caller: root })).status).toBe('stopping');
+    expect((await scopedTo(engine.orchestrator, root).cancel(child, { by: 'root' })).status).toBe('stopping');
   });
 
   it('does not let a child wait for ever for a machine that has no room for it', async () => {
@@ -288,7 +289,7 @@ describe('a retry', () => {
       run: 2,
       resume: true,
       conversationId: conversation,
-      prompt: expect.stringContaining('go on from there'),
+      messages: [{ text: expect.stringContaining('go on from there') }],
     });
     engine.run(id).end(0);
     await engine.settle();
@@ -309,7 +310,11 @@ describe('a retry', () => {
     await engine.settle();
     engine.clock.advance(10_000);
     await engine.settle();
-    expect(engine.run(id).spec).toMatchObject({ run: 2, resume: false, prompt: expect.stringContaining('Do fix-login') });
+    expect(engine.run(id).spec).toMatchObject({
+      run: 2,
+      resume: false,
+      messages: [{ text: expect.stringContaining('Do fix-login') }],
+    });
     expect(engine.run(id).spec?.conversationId).not.toBe(first);
   });
 

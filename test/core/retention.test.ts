@@ -89,7 +89,11 @@ describe('what is to be removed', () => {
 describe('cleaning up', () => {
   async function withSessions(count: number): Promise<{ engine: Engine; ids: string[] }> {
     const engine = await makeEngine({
-      config: { cleanup: { cleanupIntervalMs: 60_000, retainSessionLogsForMs: 10 * DAY, keepSessions: 2 } },
+      // days pass here: the line need not be looked at every second of them
+      config: {
+        queue: { processingIntervalMs: 60_000 },
+        cleanup: { cleanupIntervalMs: 60_000, retainSessionLogsForMs: 10 * DAY, keepSessions: 2 },
+      },
     });
     const ids: string[] = [];
     for (let n = 0; n < count; n++) {

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { EVENTS, type EventDraft, matchesName, parseEvent, type StoredEvent } from '../../core/events.ts';
 import { causeText, oneLine } from '../../core/history.ts';
-import { apply, isActive, isSettled, type Session, STATUSES } from '../../core/session.ts';
+import { isActive, isSettled, type Session, STATUSES } from '../../core/session.ts';
+import { apply } from '../../core/session-fold.ts';
 
 let seq = 0;
 const event = (draft: EventDraft): StoredEvent => ({ seq: ++seq, at: 1000 * seq, node: 'test/1', ...draft });
@@ -33,7 +34,22 @@ const MOVES: Readonly<Record<string, EventDraft>> = {
   starting: { name: 'session.starting', data: { sessionId: 's', run: 1, conversationId: 'c', resume: false } },
   started: { name: 'session.started', data: { sessionId: 's', run: 1, process } },
   resumed: { name: 'session.resumed', data: { sessionId: 's', run: 1 } },
-  prompted: { name: 'session.prompted', data: { sessionId: 's', prompt: 'more\nplease', by: 'me' } },
+  prompted: {
+    name: 'session.prompted',
+    data: { sessionId: 's', promptId: 'p1', mode: 'queue', prompt: 'more\nplease', by: 'me' },
+  },
+  prepared: { name: 'session.prepared', data: { sessionId: 's', run: 1, mark: 'm' } },
+  reopened: {
+    name: 'session.reopened',
+    data: { sessionId: 's', promptId: 'p2', mode: 'queue', prompt: 'on', by: 'me', orderKey: 1, resume: true },
+  },
+  received: { name: 'session.received', data: { sessionId: 's', promptId: 'p1', run: 1 } },
+  undelivered: { name: 'session.undelivered', data: { sessionId: 's', promptId: 'p1', reason: 'gone' } },
+  waiting: {
+    name: 'session.waiting',
+    data: { sessionId: 's', run: 1, for: 'question', request: { requestId: 's.1', kind: 'question', text: 'Which?' } },
+  },
+  answered: { name: 'session.answered', data: { sessionId: 's', requestId: 's.1', decision: 'answer', text: 'this', by: 'me' } },
   stopping: { name: 'session.stopping', data: { sessionId: 's', cause: { kind: 'cancelled', by: 'me', reason: 'why' } } },
   completed: {
     name: 'session.completed',
@@ -49,6 +65,7 @@ const WAYS: Readonly<Record<string, readonly string[]>> = {
   queued: ['queued'],
   starting: ['queued', 'starting'],
   running: ['queued', 'starting', 'started'],
+  waiting: ['queued', 'starting', 'started', 'waiting'],
   stopping: ['queued', 'starting', 'stopping'],
   completed: ['queued', 'starting', 'started', 'completed'],
   failed: ['queued', 'failed'],
@@ -57,9 +74,20 @@ const WAYS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Status → what may follow, with the status it leads to. */
+const ALWAYS = (status: string) => ({ received: status, undelivered: status, answered: status });
 const ALLOWED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  queued: { starting: 'starting', moved: 'queued', prompted: 'queued', failed: 'failed', cancelled: 'cancelled' },
+  queued: {
+    ...ALWAYS('queued'),
+    starting: 'starting',
+    moved: 'queued',
+    prompted: 'queued',
+    failed: 'failed',
+    cancelled: 'cancelled',
+  },
   starting: {
+    ...ALWAYS('starting'),
+    prepared: 'starting',
+    waiting: 'waiting',
     starting: 'starting',
     requeued: 'queued',
     started: 'running',
@@ -72,6 +100,8 @@ const ALLOWED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     lost: 'lost',
   },
   running: {
+    ...ALWAYS('running'),
+    waiting: 'waiting',
     prompted: 'running',
     requeued: 'queued',
     stopping: 'stopping',
@@ -80,11 +110,24 @@ const ALLOWED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     cancelled: 'cancelled',
     lost: 'lost',
   },
-  stopping: { prompted: 'stopping', failed: 'failed', cancelled: 'cancelled', lost: 'lost' },
-  completed: { queued: 'queued', prompted: 'completed' },
-  failed: { queued: 'queued', prompted: 'failed' },
-  cancelled: { queued: 'queued', prompted: 'cancelled' },
-  lost: { queued: 'queued', resumed: 'running', prompted: 'lost' },
+  waiting: {
+    ...ALWAYS('waiting'),
+    answered: 'running',
+    waiting: 'waiting',
+    resumed: 'running',
+    prompted: 'waiting',
+    requeued: 'queued',
+    stopping: 'stopping',
+    completed: 'completed',
+    failed: 'failed',
+    cancelled: 'cancelled',
+    lost: 'lost',
+  },
+  stopping: { ...ALWAYS('stopping'), prompted: 'stopping', failed: 'failed', cancelled: 'cancelled', lost: 'lost' },
+  completed: { ...ALWAYS('completed'), queued: 'queued', reopened: 'queued' },
+  failed: { ...ALWAYS('failed'), queued: 'queued', reopened: 'queued' },
+  cancelled: { ...ALWAYS('cancelled'), queued: 'queued', reopened: 'queued' },
+  lost: { ...ALWAYS('lost'), queued: 'queued', reopened: 'queued', resumed: 'running' },
 };
 
 const draft = (move: string): EventDraft => MOVES[move] ?? { name: 'hub.stopped', data: { reason: move } };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import { Config } from '../../core/config.ts';
-import type { EndCause } from '../../core/session.ts';
+import type { EndCause } from '../../core/ending.ts';
 import { createWatchdog, FLOOD_BYTES } from '../../core/watchdog.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 

@@ -1,7 +1,7 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { AgentEntry } from '../../core/config.ts';
+import { AgentEntry } from '../../core/agent.ts';
 import { agentArgv, locateAgent } from '../../runners/agent-argv.ts';
 import { openRig, type Rig } from './rig.ts';
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { AgentEntry } from '../../core/config.ts';
+import { AgentEntry } from '../../core/agent.ts';
 import { isAlive } from '../../runners/process.ts';
 import { readChild, readClaim, readExit } from '../../runners/run-folder.ts';
 import { processesLeft, processesMarked } from '../support/processes.ts';

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { build } from 'esbuild';
-import { AgentEntry } from '../../core/config.ts';
+import { AgentEntry } from '../../core/agent.ts';
 import type { Clock, Run, RunEvent, RunSpec } from '../../core/ports.ts';
 import { type AutonomousRunnerOptions, createAutonomousRunner } from '../../runners/autonomous.ts';
 import { runFolder } from '../../runners/run-folder.ts';
@@ -71,7 +71,8 @@ export async function openRig(overrides: Partial<AutonomousRunnerOptions> = {}) 
         sessionId,
         run: 1,
         agent: { ...AgentEntry.parse(entry), name: command ? 'other' : 'demo' },
-        prompt,
+        type: 'autonomous',
+        messages: [{ promptId: '00000000-0000-4000-8000-000000000000', text: prompt, mode: 'queue' }],
         briefing: '',
         cwd: work,
         env,

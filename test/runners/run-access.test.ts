@@ -2,7 +2,7 @@
 import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { AgentEntry } from '../../core/config.ts';
+import { AgentEntry } from '../../core/agent.ts';
 import { readSpec } from '../../runners/run-folder.ts';
 import { ending, openRig, type Rig } from './rig.ts';
 

@@ -1,7 +1,8 @@
 // A ledger in memory that is durable at once, and the life of a session in a word each.
 import type { EventDraft } from '../../core/events.ts';
 import type { Listener } from '../../core/ledger.ts';
-import { apply, type Session } from '../../core/session.ts';
+import type { Session } from '../../core/session.ts';
+import { apply } from '../../core/session-fold.ts';
 
 export type MemoryLedger = ReturnType<typeof memoryLedger>;
 
@@ -37,7 +38,8 @@ export function memoryLedger() {
       this.prepare(sessionId);
       record({ name: 'session.started', data: { sessionId, run: 1, process: { pid: 1, startedAt: 'x' } } });
     },
-    prompt: (sessionId: string, prompt: string) => record({ name: 'session.prompted', data: { sessionId, prompt, by: 'x' } }),
+    prompt: (sessionId: string, prompt: string) =>
+      record({ name: 'session.prompted', data: { sessionId, promptId: 'p1', mode: 'queue', prompt, by: 'x' } }),
     end: (sessionId: string) => record({ name: 'session.completed', data: { sessionId, run: 1, cause: { kind: 'done' } } }),
   };
 }

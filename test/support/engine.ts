@@ -1,16 +1,31 @@
 // The whole core on memory: real ledger, queue, supervisor and orchestrator over a journal in memory and a runner that plays what a test says.
 import { createHash } from 'node:crypto';
 import type { z } from 'zod';
+import { AgentEntry, BUILT_IN_AGENTS } from '../../core/agent.ts';
 import { budgetHolds } from '../../core/budget.ts';
-import { AgentEntry, BUILT_IN_AGENTS, Config } from '../../core/config.ts';
+import { Config } from '../../core/config.ts';
+import type { EndCause } from '../../core/ending.ts';
 import { fail } from '../../core/errors.ts';
 import type { StoredEvent } from '../../core/events.ts';
+import { watchIdle } from '../../core/idle.ts';
 import { type Ledger, openLedger } from '../../core/ledger.ts';
 import { watchLine } from '../../core/line-watch.ts';
 import { createOrchestrator, type Orchestrator } from '../../core/orchestrator.ts';
-import type { JobQueue, Journal, LogEntry, Run, RunEvent, Runner, RunSpec, Settings, TaskStore } from '../../core/ports.ts';
+import type {
+  JobQueue,
+  Journal,
+  LogEntry,
+  Message,
+  Run,
+  RunEvent,
+  Runner,
+  RunSpec,
+  Settings,
+  TaskStore,
+  Terminals,
+} from '../../core/ports.ts';
 import { recover } from '../../core/recovery.ts';
-import type { EndCause } from '../../core/session.ts';
+import { createRequests } from '../../core/requests.ts';
 import { createSupervisor } from '../../core/supervisor.ts';
 import type { Task } from '../../core/task.ts';
 import { tuned } from '../../core/tuning.ts';
@@ -23,6 +38,8 @@ import { type FakeClock, fakeClock } from './fake-clock.ts';
 export interface PlayedRun {
   readonly spec: RunSpec | undefined;
   readonly stops: readonly EndCause[];
+  /** What was said to it while it ran. */
+  readonly messages: readonly Message[];
   say(event: RunEvent): void;
   /** The process ends with this code, with a result unless told otherwise. */
   end(code: number, more?: Partial<Extract<RunEvent, { kind: 'ended' }>>): void;
@@ -139,6 +156,7 @@ export async function makeEngine({
     digest: (text: string) => createHash('sha256').update(text).digest('hex'),
   };
   const supervisor = createSupervisor({
+    ...playedGit(),
     ...parts,
     mayStart: async () => {
       await beforeStart?.();
@@ -154,7 +172,10 @@ export async function makeEngine({
     stop: supervisor.stop,
     onError: (error) => errors.push(error),
   });
-  const orchestrator = createOrchestrator({ ...parts, supervisor });
+  const requests = createRequests({ ledger, clock, settings: parts.settings, onError: (error) => errors.push(error) });
+  const terminals: Terminals = { find: async () => undefined, detach: async () => 0 };
+  const orchestrator = createOrchestrator({ ...parts, supervisor, requests, terminals });
+  watchIdle({ ledger, clock, settings: parts.settings, stop: supervisor.stop, onError: (error) => errors.push(error) });
   recover(ledger, queue);
   queue.work((job) => supervisor.run(job));
   watchLine({ queue, ledger, clock, settings: parts.settings, onError: (error) => errors.push(error) });
@@ -203,6 +224,21 @@ function settingsOf(state: Engine['settings']): Settings {
   };
 }
 
+/** Folders that are no checkouts, and worktrees that are there at once. */
+function playedGit() {
+  return {
+    git: { mark: async () => undefined, since: async () => undefined },
+    worktrees: {
+      open: async ({ sessionId, branch }: { readonly sessionId: string; readonly branch?: string | undefined }) => ({
+        path: `/w/.scopecraft/worktrees/${sessionId}`,
+        branch: branch ?? `scopecraft/${sessionId}`,
+        base: 'abc',
+      }),
+      remove: async () => undefined,
+    },
+  };
+}
+
 function memoryTasks(): TaskStore {
   const tasks = new Map(TASKS.map((task) => [task.id, task]));
   return {
@@ -224,6 +260,7 @@ function playedRunner(
   const play = (sessionId: string, spec: RunSpec | undefined): Run => {
     const told: RunEvent[] = [];
     const stops: EndCause[] = [];
+    const messages: Message[] = [];
     let wake = () => {};
     const say = (event: RunEvent) => {
       told.push(event);
@@ -233,12 +270,16 @@ function playedRunner(
     runs.set(sessionId, {
       spec,
       stops,
+      messages,
       say,
       end: (code, more) => say({ kind: 'ended', exit: { code }, result, stderr: '', ...more }),
     });
     return {
       async stop(cause) {
         stops.push(cause);
+      },
+      async tell(message) {
+        messages.push(message);
       },
       events: (async function* () {
         for (;;) {

@@ -21,8 +21,11 @@ export function fakeClock(start = Date.parse('2026-01-02T03:04:05Z')): FakeClock
     advance(ms) {
       const until = now + ms;
       for (;;) {
-        const due = timers.filter((timer) => timer.at <= until).sort((a, b) => a.at - b.at)[0];
-        if (!due) break;
+        const due = timers.reduce<(typeof timers)[number] | undefined>(
+          (first, timer) => (first && first.at <= timer.at ? first : timer),
+          undefined,
+        );
+        if (!due || due.at > until) break;
         now = due.at;
         timers = timers.filter((other) => other !== due);
         due.callback();

@@ -1,0 +1,125 @@
+// Begins one run of a session: records the intent, makes ready what it works in, and starts it with all that was said to it.
+import { agentNamed, canResume, environmentOf } from './agent.ts';
+import { costLimit } from './budget.ts';
+import { type ErrorCode, fail, ScopecraftError } from './errors.ts';
+import type { Ledger } from './ledger.ts';
+import type { Clock, Environments, Git, Ids, Message, Prompts, Run, Runner, Settings, TaskStore, Worktrees } from './ports.ts';
+import { isSettled, type Session } from './session.ts';
+import { pendingPrompts } from './talk.ts';
+
+export interface BeginParts {
+  readonly ledger: Ledger;
+  readonly runner: Runner;
+  readonly tasks: TaskStore;
+  readonly prompts: Prompts;
+  readonly environments: Environments;
+  readonly worktrees: Worktrees;
+  readonly git: Git;
+  readonly ids: Ids;
+  readonly clock: Clock;
+  readonly settings: Settings;
+  /** Asked before each start; false when another hub may own the workspace by now: then nothing may be started here. */
+  readonly mayStart: () => Promise<boolean>;
+  /** Told of faults that were survived. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** Failures of a start that are the session's own; others are a fault of ours, and are told besides. */
+const START_FAILURES: readonly ErrorCode[] = [
+  'AGENT_MISSING',
+  'AGENT_UNKNOWN',
+  'CONVERSATION_GONE',
+  'PATH_OUTSIDE',
+  'STORAGE_FAILED',
+  'WORKTREE_FAILED',
+  'WORKTREE_GONE',
+];
+
+/** Undefined when it was stopped in between, or when it cannot be started; then it may have been settled. */
+export async function begin(parts: BeginParts, id: string, isStopAsked: () => boolean): Promise<Run | undefined> {
+  if (!(await parts.mayStart())) return undefined;
+  const { ledger, ids, environments, tasks } = parts;
+  const before = ledger.session(id);
+  if (!before || isSettled(before) || before.stop || isStopAsked()) return undefined;
+  const { conversationId: known, resumes } = before;
+  const run = before.run + 1;
+  // a conversation that is not gone on with begins anew: the agent refuses an id it has seen
+  const conversationId = known !== undefined && (resumes === true || before.run === 0) ? known : ids.uuid();
+  const resume = known !== undefined && resumes === true;
+  // read while the intent goes to disk
+  const reading = Promise.all([
+    environments.find(id),
+    tasks.get(before.taskId).catch(() => undefined),
+    before.mark === undefined && before.wantsWorktree === undefined ? parts.git.mark(before.cwd) : undefined,
+  ]);
+  reading.catch(() => undefined);
+  const isKept = await ledger.record({ name: 'session.starting', data: { sessionId: id, run, conversationId, resume } }).then(
+    () => true,
+    (error: unknown) => unlessFull(error) ?? false,
+  );
+  const mayGoOn = () => {
+    const session = ledger.session(id);
+    return session?.status === 'starting' && !session.stop;
+  };
+  if (!isKept || !mayGoOn()) return undefined;
+  try {
+    const [values = {}, task, mark] = await reading;
+    await prepare(parts, before, run, mark);
+    // it was stopped while its worktree was being made
+    if (!mayGoOn()) return undefined;
+    const session = ledger.session(id) ?? before;
+    const agent =
+      agentNamed(parts.settings.current(), session.agent) ??
+      fail('AGENT_UNKNOWN', `Agent "${session.agent}" is not declared any more.`);
+    const names = new Set(environmentOf(agent));
+    return await parts.runner.start({
+      sessionId: id,
+      run,
+      type: session.type,
+      agent: { ...agent, name: session.agent },
+      messages: messagesFor(parts, session, resume && canResume(agent)),
+      briefing: parts.prompts.briefing(session, task?.file),
+      cwd: session.cwd,
+      env: Object.fromEntries(Object.entries(values).filter(([name]) => names.has(name))),
+      conversationId,
+      resume,
+      model: session.model ?? agent.model,
+      maxCostUsd: costLimit(ledger, session, parts.settings.current().budget),
+      resultSchema: session.resultSchema,
+    });
+  } catch (error) {
+    const isKnown = error instanceof ScopecraftError && START_FAILURES.includes(error.code);
+    if (!isKnown) parts.onError(error);
+    const reason = isKnown ? error.message : 'it could not be started; the log of the hub says why';
+    await ledger.record({ name: 'session.failed', data: { sessionId: id, run, cause: { kind: 'spawn_failed', reason } } });
+    return undefined;
+  }
+}
+
+/** Opens its worktree where it wants one, and keeps how its folder stands before it begins. */
+async function prepare({ ledger, worktrees, git }: BeginParts, session: Session, run: number, mark: string | undefined) {
+  const { id: sessionId, wantsWorktree, worktree: known } = session;
+  if (wantsWorktree === undefined) {
+    if (mark !== undefined) await ledger.record({ name: 'session.prepared', data: { sessionId, run, mark } });
+    return;
+  }
+  const worktree = await worktrees.open({ sessionId, branch: wantsWorktree === true ? undefined : wantsWorktree, known });
+  const fresh = session.mark ?? (await git.mark(worktree.path));
+  await ledger.record({ name: 'session.prepared', data: { sessionId, run, worktree, mark: fresh } });
+}
+
+/** What this run is told: where it goes on, what was said meanwhile; where it begins anew, all that was ever said. */
+function messagesFor({ ids, prompts }: BeginParts, session: Session, resume: boolean): readonly Message[] {
+  const own = (text: string): Message => ({ promptId: ids.uuid(), text, mode: 'queue' });
+  const asMessages = (said: NonNullable<Session['prompts']>) =>
+    said.map(({ promptId, text }): Message => ({ promptId, text, mode: 'queue' }));
+  if (!resume) return [own(session.prompt), ...asMessages((session.prompts ?? []).filter(({ state }) => state !== 'failed'))];
+  const pending = asMessages(pendingPrompts(session));
+  const isRetry = session.cause !== undefined && session.cause.kind !== 'done';
+  return isRetry || pending.length === 0 ? [own(prompts.again(session)), ...pending] : pending;
+}
+
+/** Passes over a full disk: what could not be written is as it was. */
+export function unlessFull(error: unknown): undefined {
+  if (!(error instanceof ScopecraftError && error.code === 'STORAGE_FULL')) throw error;
+}

@@ -1,0 +1,118 @@
+// What can be done to the line: another priority or place for one session, emptying it, and holding it.
+import { fail } from './errors.ts';
+import type { Ledger } from './ledger.ts';
+import type { JobQueue, Settings } from './ports.ts';
+import type { Priority } from './priority.ts';
+import { jobOf } from './recovery.ts';
+import { type Line, orderKeyOf } from './scheduler.ts';
+import type { Session, SessionType } from './session.ts';
+import { checkPriority } from './start.ts';
+
+export interface LineParts {
+  readonly ledger: Ledger;
+  readonly queue: JobQueue;
+  readonly settings: Settings;
+}
+
+/** Who asks for something, and why. */
+export interface Why {
+  readonly by: string;
+  readonly reason?: string | undefined;
+}
+
+export interface LineDeeds {
+  /** Gives a queued session another priority, or a place in the line, 1 being next. Fails with NOT_QUEUED. */
+  move(
+    sessionId: string,
+    to: { readonly priority?: Priority | undefined; readonly place?: number | undefined },
+    by: string,
+  ): Promise<Session>;
+  /** Cancels all queued sessions, or those of a type; answers their ids. */
+  clear(type: SessionType | undefined, why: Why): Promise<readonly string[]>;
+  /** Starts nothing more until it is told to go on. */
+  pause(why: Why): Promise<void>;
+  resume(by: string): Promise<void>;
+}
+
+export function createLineDeeds(parts: LineParts): LineDeeds {
+  const { ledger, queue, settings } = parts;
+  const get = (sessionId: string) =>
+    ledger.session(sessionId) ?? fail('SESSION_NOT_FOUND', `There is no session "${sessionId}".`);
+
+  return {
+    async move(sessionId, { priority, place }, by) {
+      const session = get(sessionId);
+      if (priority !== undefined) checkPriority(priority, settings.current());
+      if (!queue.remove(sessionId))
+        fail('NOT_QUEUED', `Session ${sessionId} is ${session.status} and does not wait in the line.`);
+      const wanted = priority ?? session.priority;
+      const ownOrder = { orderKey: orderKeyOf(settings.current(), wanted, session.queuedAt), orderSeq: session.queuedSeq };
+      const order = place === undefined ? ownOrder : orderAt(place, queue.line().waiting, ownOrder);
+      const recorded = ledger.record({ name: 'queue.moved', data: { sessionId, priority: wanted, ...order, by } });
+      queue.add(jobOf(ledger, get(sessionId)));
+      await recorded.catch((error: unknown) => {
+        replace(parts, sessionId);
+        throw error;
+      });
+      return get(sessionId);
+    },
+    async clear(type, { by, reason }) {
+      const ids = queue.line().waiting.map((job) => job.sessionId);
+      const cleared = ids.filter((id) => (type === undefined || get(id).type === type) && queue.remove(id));
+      const recorded = cleared.map((sessionId) => recordCancelled(parts, sessionId, { by, reason }));
+      const outcomes = await Promise.allSettled([
+        ...recorded,
+        ledger.record({ name: 'queue.cleared', data: { count: cleared.length, by, reason } }),
+      ]);
+      for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+      return cleared;
+    },
+    async pause({ by, reason }) {
+      if (!ledger.isPaused) await ledger.record({ name: 'queue.paused', data: { by, reason } });
+    },
+    async resume(by) {
+      if (ledger.isPaused) await ledger.record({ name: 'queue.resumed', data: { by } });
+      queue.admit();
+    },
+  };
+}
+
+/** Records that a session which was taken out of the line is cancelled; where that cannot be written it stands there again. */
+export function recordCancelled(parts: LineParts, sessionId: string, { by, reason }: Why): Promise<number> {
+  const run = parts.ledger.session(sessionId)?.run ?? 0;
+  return parts.ledger
+    .record({ name: 'session.cancelled', data: { sessionId, run, cause: cancelledBy(by, reason) } })
+    .catch((error: unknown) => {
+      replace(parts, sessionId);
+      throw error;
+    });
+}
+
+/** The end cause of a cancelled session. */
+export function cancelledBy(by: string, reason: string | undefined) {
+  return { kind: 'cancelled', by, ...(reason !== undefined && { reason }) } as const;
+}
+
+/** Puts a session into the line at the place that the ledger says. */
+function replace({ ledger, queue }: LineParts, sessionId: string): void {
+  queue.remove(sessionId);
+  const session = ledger.session(sessionId);
+  if (session?.status === 'queued') queue.add(jobOf(ledger, session));
+}
+
+interface Order {
+  readonly orderKey: number;
+  readonly orderSeq: number;
+}
+
+/** What puts a job at a place in the line, 1 being next: between its neighbours there. */
+function orderAt(place: number, waiting: Line['waiting'], own: Order): Order {
+  const before = waiting[Math.min(place - 1, waiting.length) - 1];
+  const behind = waiting[place - 1];
+  if (!before && !behind) return own;
+  if (!before) return { orderKey: (behind?.key ?? 0) - 1, orderSeq: own.orderSeq };
+  if (!behind) return { orderKey: before.key + 1, orderSeq: own.orderSeq };
+  const orderKey = (before.key + behind.key) / 2;
+  if (orderKey > before.key && orderKey < behind.key) return { orderKey, orderSeq: own.orderSeq };
+  return { orderKey: before.key, orderSeq: before.key === behind.key ? (before.seq + behind.seq) / 2 : before.seq + 0.5 };
+}

@@ -1,0 +1,139 @@
+// Saying something to a session, whatever its state: queued, it is added to what it will be told; running, it is handed to the agent; settled, it is
+// reopened for another run of the same conversation. The same request says it once.
+import { agentNamed, canBeTold, canResume } from './agent.ts';
+import { MAX_PROMPT_BYTES } from './config.ts';
+import { fail } from './errors.ts';
+import type { Ledger } from './ledger.ts';
+import type { Clock, Ids, JobQueue, Settings } from './ports.ts';
+import { jobOf } from './recovery.ts';
+import { orderKeyOf } from './scheduler.ts';
+import { isSettled, type Session } from './session.ts';
+import type { Supervisor } from './supervisor.ts';
+import { openRequests, type PromptMode, type SessionPrompt } from './talk.ts';
+
+export interface PromptingParts {
+  readonly ledger: Ledger;
+  readonly queue: JobQueue;
+  readonly supervisor: Supervisor;
+  readonly settings: Settings;
+  readonly ids: Ids;
+  readonly clock: Clock;
+  /** Hash of a text, for telling two requests apart. */
+  readonly digest: (text: string) => string;
+}
+
+export interface PromptRequest {
+  readonly sessionId: string;
+  readonly prompt: string;
+  readonly mode: PromptMode;
+  readonly requestKey?: string | undefined;
+  /** How long to wait for the receipt. */
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Makes the deed `prompt`: answers with the prompt as it stands when its receipt came, or when the time was over. */
+export function createPrompting(parts: PromptingParts): (request: PromptRequest, by: string) => Promise<SessionPrompt> {
+  const { ledger, ids } = parts;
+  const current = (id: string) => ledger.session(id) ?? fail('SESSION_NOT_FOUND', `There is no session "${id}".`);
+  const promptOf = (id: string, promptId: string) => current(id).prompts?.find((prompt) => prompt.promptId === promptId);
+
+  return async (request, by) => {
+    const { sessionId, prompt, mode, requestKey } = request;
+    checkText(prompt);
+    const session = current(sessionId);
+    const digest = requestKey === undefined ? undefined : parts.digest(JSON.stringify({ sessionId, prompt, mode }));
+    const promptId = usedFor(ledger, requestKey, digest) ?? ids.uuid();
+    if (!promptOf(sessionId, promptId)) {
+      ledger.expectRoom();
+      const fact = { sessionId, promptId, prompt, by, mode, requestKey, digest };
+      await (isSettled(session) ? reopen(parts, session, fact) : add(parts, session, fact));
+    }
+    return receipt(parts, request, () => promptOf(sessionId, promptId) ?? fail('INTERNAL', `Prompt ${promptId} was not kept.`));
+  };
+}
+
+interface Fact {
+  readonly sessionId: string;
+  readonly promptId: string;
+  readonly prompt: string;
+  readonly by: string;
+  readonly mode: PromptMode;
+  readonly requestKey: string | undefined;
+  readonly digest: string | undefined;
+}
+
+async function add({ ledger, supervisor, settings }: PromptingParts, session: Session, data: Fact): Promise<void> {
+  const agent = agentNamed(settings.current(), session.agent);
+  const isHeard = session.type === 'interactive' || session.status === 'queued' || (agent !== undefined && canBeTold(agent));
+  if (!isHeard) fail('PROMPT_REFUSED', `Agent "${session.agent}" of session ${session.id} takes nothing while it runs.`);
+  if (session.stop) fail('PROMPT_REFUSED', `Session ${session.id} is being stopped.`);
+  // what is broken off asks no more
+  if (data.mode === 'interrupt')
+    for (const { requestId } of openRequests(session))
+      await ledger.record({
+        name: 'session.answered',
+        data: { sessionId: session.id, requestId, decision: 'deny', text: 'It was interrupted by a prompt.', by: data.by },
+      });
+  await ledger.record({ name: 'session.prompted', data });
+  // its receipt says what became of it
+  void supervisor.tell(session.id);
+}
+
+async function reopen({ ledger, queue, settings, clock }: PromptingParts, session: Session, data: Fact): Promise<void> {
+  const agent =
+    agentNamed(settings.current(), session.agent) ?? fail('AGENT_UNKNOWN', `Agent "${session.agent}" is not declared any more.`);
+  if (!canResume(agent))
+    fail(
+      'CONVERSATION_GONE',
+      `Session ${session.id} is ${session.status}, and agent "${session.agent}" cannot go on with a conversation.`,
+    );
+  const at = Math.max(clock.now(), ledger.newest);
+  const orderKey = orderKeyOf(settings.current(), session.priority, at);
+  // a session that never ran has no conversation yet
+  const recorded = ledger.record({ name: 'session.reopened', data: { ...data, orderKey, resume: session.run > 0 } });
+  const queued = ledger.session(session.id) ?? fail('INTERNAL', `Session ${session.id} was not kept.`);
+  queue.add(jobOf(ledger, queued));
+  await recorded.catch((error: unknown) => {
+    queue.remove(session.id);
+    throw error;
+  });
+}
+
+/** The prompt that this key said before. Fails with REQUEST_KEY_REUSED when it said, or started, something else. */
+function usedFor(ledger: Ledger, requestKey: string | undefined, digest: string | undefined): string | undefined {
+  const used = requestKey === undefined ? undefined : ledger.requestKey(requestKey);
+  if (!used) return undefined;
+  if (used.digest !== digest)
+    fail('REQUEST_KEY_REUSED', `Request key "${requestKey}" was used for session ${used.sessionId} with other arguments.`);
+  return ledger.session(used.sessionId)?.prompts?.find((prompt) => prompt.requestKey === requestKey)?.promptId;
+}
+
+function checkText(prompt: string): void {
+  if (prompt.trim() === '') fail('PROMPT_EMPTY', 'The prompt is empty.');
+  const bytes = new TextEncoder().encode(prompt).length;
+  if (bytes > MAX_PROMPT_BYTES) fail('PROMPT_TOO_LARGE', `The prompt has ${bytes} bytes; at most ${MAX_PROMPT_BYTES} are taken.`);
+}
+
+/** Waits until the prompt has its receipt; one that waits in the line is not waited for. */
+function receipt(
+  { ledger, clock }: PromptingParts,
+  { sessionId, timeoutMs, signal }: PromptRequest,
+  prompt: () => SessionPrompt,
+): Promise<SessionPrompt> {
+  const isDone = () => prompt().state !== 'pending' || ledger.session(sessionId)?.status === 'queued';
+  if (isDone() || timeoutMs === 0) return Promise.resolve(prompt());
+  return new Promise((resolve) => {
+    const done = () => {
+      unsubscribe();
+      disarm();
+      signal?.removeEventListener('abort', done);
+      resolve(prompt());
+    };
+    const disarm = clock.after(timeoutMs, done);
+    const unsubscribe = ledger.subscribe((event) => {
+      if (event.name !== 'session.spoke' && isDone()) done();
+    });
+    signal?.addEventListener('abort', done);
+  });
+}

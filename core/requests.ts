@@ -1,0 +1,186 @@
+// What sessions ask, and who answers: a permission for the use of a tool, or a question.
+//
+//   asked ─► answered at once by a rule, or as it was answered before for the rest of the session
+//        └─► open: told to whoever waits; answered by a caller, or denied by the policy when its time is over
+//
+// The same call that asks, sent again (also to a later hub), is the same request. A session never answers its own.
+import { fail, ScopecraftError } from './errors.ts';
+import type { Ledger } from './ledger.ts';
+import { decisionOf, toolUseText } from './permissions.ts';
+import type { Clock, Settings } from './ports.ts';
+import { isActive, type Session } from './session.ts';
+import { type Decision, openRequests, type RequestAnswer, type SessionRequest } from './talk.ts';
+
+export interface RequestsParts {
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly settings: Settings;
+  readonly onError: (error: unknown) => void;
+}
+
+/** What a session asks. */
+export type Ask =
+  | { readonly kind: 'permission'; readonly tool: string; readonly input: unknown; readonly callId?: string | undefined }
+  | {
+      readonly kind: 'question';
+      readonly text: string;
+      readonly options?: readonly string[] | undefined;
+      readonly callId?: string | undefined;
+    };
+
+/** An answer as a caller gives it. */
+export interface AnswerRequest {
+  readonly requestId: string;
+  readonly decision: Decision;
+  readonly text?: string | undefined;
+  readonly remember?: boolean | undefined;
+}
+
+export type OpenRequest = SessionRequest & { readonly sessionId: string };
+
+export interface Requests {
+  /** Asks in the name of an active session; resolves with the answer. Given up, it stays open for the same call sent again. */
+  ask(sessionId: string, ask: Ask, signal?: AbortSignal | undefined): Promise<RequestAnswer>;
+  /** Answers. Fails with REQUEST_NOT_FOUND, REQUEST_ANSWERED or INVALID_INPUT. */
+  answer(request: AnswerRequest, by: string): Promise<OpenRequest>;
+  /** The request with this id. Fails with REQUEST_NOT_FOUND. */
+  find(requestId: string): OpenRequest;
+  /** All that is open, oldest first. */
+  open(): readonly OpenRequest[];
+  close(): void;
+}
+
+const INPUT_LENGTH = 4000;
+const TEXT_LENGTH = 4000;
+
+export function createRequests({ ledger, clock, settings, onError }: RequestsParts): Requests {
+  const timers = new Map<string, () => void>();
+  const open = () =>
+    [...ledger.sessions()]
+      .filter(isActive)
+      .flatMap((session) => openRequests(session).map((request) => ({ ...request, sessionId: session.id })))
+      .toSorted((a, b) => a.askedAt - b.askedAt);
+
+  const arm = ({ requestId, expiresAt }: SessionRequest) => {
+    if (expiresAt === undefined || timers.has(requestId)) return;
+    const disarm = clock.after(Math.max(0, expiresAt - clock.now()), () => {
+      timers.delete(requestId);
+      deny(requestId).catch(onError);
+    });
+    timers.set(requestId, disarm);
+  };
+  const disarm = (requestId: string) => {
+    timers.get(requestId)?.();
+    timers.delete(requestId);
+  };
+  const deny = async (requestId: string) => {
+    if (!open().some((request) => request.requestId === requestId)) return;
+    const text = 'Nobody answered in time.';
+    await answer({ requestId, decision: 'deny', text }, 'the policy');
+  };
+  const unsubscribe = ledger.subscribe((event) => {
+    if (event.name === 'session.answered') disarm(event.data.requestId);
+  });
+  for (const request of open()) arm(request);
+
+  function find(requestId: string): OpenRequest {
+    const sessionId = requestId.slice(0, requestId.lastIndexOf('.'));
+    const request = ledger.session(sessionId)?.requests?.find((one) => one.requestId === requestId);
+    return request ? { ...request, sessionId } : fail('REQUEST_NOT_FOUND', `There is no request "${requestId}".`);
+  }
+
+  async function answer({ requestId, decision, text, remember }: AnswerRequest, by: string): Promise<OpenRequest> {
+    const request = find(requestId);
+    if (request.answer)
+      fail(
+        'REQUEST_ANSWERED',
+        `Request "${requestId}" was answered already: ${request.answer.decision}, by ${request.answer.by}.`,
+      );
+    if (!open().some((one) => one.requestId === requestId))
+      fail('REQUEST_ANSWERED', `The run that asked "${requestId}" is over.`);
+    checkFits(request, { requestId, decision, text });
+    const data = { sessionId: request.sessionId, requestId, decision, text, remember: remember || undefined, by };
+    await ledger.record({ name: 'session.answered', data });
+    return find(requestId);
+  }
+
+  return {
+    async ask(sessionId, ask, signal) {
+      const session = ledger.session(sessionId) ?? fail('SESSION_NOT_FOUND', `There is no session "${sessionId}".`);
+      const before =
+        ask.callId === undefined
+          ? undefined
+          : session.requests?.find(({ callId, run }) => callId === ask.callId && run === session.run);
+      if (before) return answered(ledger, sessionId, before.requestId, signal);
+      const known = ask.kind === 'permission' ? decisionOf(ask, settings.current().requests, session) : undefined;
+      if (known) return known;
+      if (!isActive(session) || session.stop)
+        fail('CANCELLED', `Session ${sessionId} is ${session.status}; it cannot ask any more.`);
+      const { timeoutMs } = settings.current().requests;
+      const request = {
+        requestId: `${sessionId}.${(session.requests?.length ?? 0) + 1}`,
+        kind: ask.kind,
+        text: (ask.kind === 'permission' ? toolUseText(ask.tool, ask.input) : ask.text).slice(0, TEXT_LENGTH),
+        ...(ask.kind === 'permission' && { tool: ask.tool, input: JSON.stringify(ask.input ?? {}).slice(0, INPUT_LENGTH) }),
+        ...(ask.kind === 'question' && ask.options && { options: [...ask.options] }),
+        callId: ask.callId,
+        expiresAt: timeoutMs === 0 ? undefined : clock.now() + timeoutMs,
+      };
+      await ledger.record({ name: 'session.waiting', data: { sessionId, run: session.run, for: ask.kind, request } });
+      arm(find(request.requestId));
+      return answered(ledger, sessionId, request.requestId, signal);
+    },
+    answer,
+    find,
+    open,
+    close() {
+      unsubscribe();
+      for (const cancel of timers.values()) cancel();
+      timers.clear();
+    },
+  };
+}
+
+/** Fails with INVALID_INPUT when the answer is of another kind than the request. */
+function checkFits({ kind }: SessionRequest, { requestId, decision, text }: AnswerRequest): void {
+  if (kind === 'permission' && decision === 'answer')
+    fail('INVALID_INPUT', `Request "${requestId}" asks for a permission; its decision is "allow" or "deny".`);
+  if (kind === 'question' && decision === 'allow')
+    fail(
+      'INVALID_INPUT',
+      `Request "${requestId}" is a question; its decision is "answer", with the answer in \`text\`, or "deny".`,
+    );
+  if (decision === 'answer' && (text === undefined || text.trim() === ''))
+    fail('INVALID_INPUT', `Request "${requestId}" is a question; give the answer in \`text\`.`);
+}
+
+/** Resolves when the request is answered, or fails with CANCELLED when its run is over or the caller gives up. */
+function answered(ledger: Ledger, sessionId: string, requestId: string, signal: AbortSignal | undefined): Promise<RequestAnswer> {
+  return new Promise((resolve, reject) => {
+    const look = (): boolean => {
+      const session: Session | undefined = ledger.session(sessionId);
+      const request = session?.requests?.find((one) => one.requestId === requestId);
+      if (request?.answer) done(() => resolve(request.answer ?? fail('INTERNAL', 'An answer was lost.')));
+      else if (!session || !isActive(session) || session.stop || session.run !== request?.run)
+        done(() =>
+          reject(
+            new ScopecraftError('CANCELLED', `Session ${sessionId} is ${session?.status ?? 'gone'}; nobody answers any more.`),
+          ),
+        );
+      else return false;
+      return true;
+    };
+    const abort = () => done(() => reject(new ScopecraftError('CANCELLED', 'The caller gave up asking.')));
+    const done = (act: () => void) => {
+      unsubscribe();
+      signal?.removeEventListener('abort', abort);
+      act();
+    };
+    const unsubscribe = ledger.subscribe((event) => {
+      if (event.name !== 'session.spoke') look();
+    });
+    if (look()) return;
+    if (signal?.aborted) abort();
+    else signal?.addEventListener('abort', abort);
+  });
+}

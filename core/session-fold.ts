@@ -1,0 +1,201 @@
+// The fold: how a session moves between its states, and what it is after one more event. Nothing else changes a status.
+import type { AgentResult } from './ending.ts';
+import { fail } from './errors.ts';
+import type { EventOf, SessionEventName, StoredEvent } from './events.ts';
+import { historyLine, oneLine } from './history.ts';
+import { type Session, type SessionStatus, STATUSES } from './session.ts';
+import { answered, asked, openRequests, said, told } from './talk.ts';
+
+/** So much of a prompt stays with the session; the log has it whole. */
+const CUSTOM_PROMPT_LENGTH = 1000;
+
+/** From where each event may be taken, and where it leads. The one table of moves. */
+const MOVES = {
+  'session.queued': { from: ['completed', 'failed', 'cancelled', 'lost'], to: 'queued' },
+  'session.requeued': { from: ['starting', 'running', 'waiting'], to: 'queued' },
+  'queue.moved': { from: ['queued'], to: undefined },
+  // from starting: a run that was fenced before it began is tried again as the next one
+  'session.starting': { from: ['queued', 'starting'], to: 'starting' },
+  'session.started': { from: ['starting'], to: 'running' },
+  'session.resumed': { from: ['waiting', 'lost', 'starting'], to: 'running' },
+  // what it works in, and what it works on, is made ready
+  'session.prepared': { from: ['starting'], to: undefined },
+  'session.prompted': { from: ['queued', 'starting', 'running', 'waiting', 'stopping'], to: undefined },
+  'session.received': { from: STATUSES, to: undefined },
+  'session.undelivered': { from: STATUSES, to: undefined },
+  'session.reopened': { from: ['completed', 'failed', 'cancelled', 'lost'], to: 'queued' },
+  'session.waiting': { from: ['starting', 'running', 'waiting'], to: 'waiting' },
+  // runs on when that was the last open one
+  'session.answered': { from: STATUSES, to: undefined },
+  'session.stopping': { from: ['starting', 'running', 'waiting'], to: 'stopping' },
+  'session.completed': { from: ['starting', 'running', 'waiting'], to: 'completed' },
+  'session.failed': { from: ['queued', 'starting', 'running', 'waiting', 'stopping'], to: 'failed' },
+  // from active ones: where the disk was too full to record that it was being stopped
+  'session.cancelled': { from: ['queued', 'starting', 'running', 'waiting', 'stopping'], to: 'cancelled' },
+  'session.lost': { from: ['starting', 'running', 'waiting', 'stopping'], to: 'lost' },
+} as const satisfies Record<SessionEventName, { from: readonly SessionStatus[]; to: SessionStatus | undefined }>;
+
+/** The session as it is after one more event; the only place where a status changes. Fails with INTERNAL on a move the table does not have. */
+export function apply(session: Session | undefined, event: StoredEvent): Session {
+  const next = moved(session, event);
+  const line = historyLine(next, event);
+  return { ...next, seq: event.seq, history: line ? [...next.history, line] : next.history };
+}
+
+function moved(session: Session | undefined, event: StoredEvent): Session {
+  if (!session)
+    return event.name === 'session.queued'
+      ? opened(event)
+      : fail('INTERNAL', `Event ${event.seq} ${event.name} speaks of a session that was never queued.`);
+  const move = event.name in MOVES ? MOVES[event.name as SessionEventName] : undefined;
+  const allowed: readonly SessionStatus[] = move?.from ?? [];
+  if (!allowed.includes(session.status))
+    fail('INTERNAL', `Session ${session.id} is ${session.status}; ${event.name} cannot follow.`);
+  const status = move?.to ?? session.status;
+  switch (event.name) {
+    case 'session.queued':
+      return {
+        ...session,
+        status,
+        queuedAt: event.at,
+        queuedSeq: event.seq,
+        settledAt: undefined,
+        cause: undefined,
+        process: undefined,
+      };
+    case 'session.requeued': {
+      const { notBefore, orderKey, resume, cause, result } = event.data;
+      return {
+        ...session,
+        status,
+        notBefore,
+        orderKey,
+        resumes: resume,
+        runsBefore: cause.kind === 'done' ? session.run : session.runsBefore,
+        cause,
+        result,
+        queuedAt: event.at,
+        queuedSeq: event.seq,
+        orderSeq: event.seq,
+        waitsFor: undefined,
+        process: undefined,
+        spentUsd: spent(session, result),
+      };
+    }
+    case 'queue.moved':
+      return { ...session, priority: event.data.priority, orderKey: event.data.orderKey, orderSeq: event.data.orderSeq };
+    case 'session.starting':
+      return {
+        ...session,
+        status,
+        run: event.data.run,
+        conversationId: event.data.conversationId ?? session.conversationId,
+        notBefore: undefined,
+        // of the run before
+        runStartedAt: undefined,
+      };
+    case 'session.started':
+      return {
+        ...session,
+        status,
+        process: event.data.process,
+        startedAt: session.startedAt ?? event.at,
+        runStartedAt: event.at,
+      };
+    case 'session.resumed':
+      return {
+        ...session,
+        status,
+        waitsFor: undefined,
+        process: event.data.process ?? session.process,
+        startedAt: session.startedAt ?? event.at,
+      };
+    case 'session.prepared': {
+      const { worktree, mark } = event.data;
+      return {
+        ...session,
+        worktree: worktree ?? session.worktree,
+        cwd: worktree?.path ?? session.cwd,
+        mark: session.mark ?? mark,
+      };
+    }
+    case 'session.prompted':
+      return { ...session, ...toldMore(session, event) };
+    case 'session.reopened':
+      return {
+        ...session,
+        ...toldMore(session, event),
+        status,
+        orderKey: event.data.orderKey,
+        resumes: event.data.resume,
+        runsBefore: session.run,
+        queuedAt: event.at,
+        queuedSeq: event.seq,
+        orderSeq: event.seq,
+        settledAt: undefined,
+        cause: undefined,
+        notBefore: undefined,
+        process: undefined,
+      };
+    case 'session.received':
+    case 'session.undelivered':
+      return { ...session, prompts: told(session.prompts, event) };
+    case 'session.waiting':
+      return { ...session, status, waitsFor: event.data.for, requests: asked(session.requests, event) };
+    case 'session.answered': {
+      const next = { ...session, requests: answered(session.requests, event) };
+      const goesOn = session.status === 'waiting' && openRequests(next).length === 0;
+      return goesOn ? { ...next, status: 'running', waitsFor: undefined } : next;
+    }
+    case 'session.stopping':
+      return { ...session, status, waitsFor: undefined, stop: event.data.cause };
+    case 'session.completed':
+    case 'session.failed':
+    case 'session.cancelled':
+    case 'session.lost':
+      return {
+        ...session,
+        status,
+        cause: event.data.cause,
+        result: event.data.result,
+        changes: event.data.changes ?? session.changes,
+        settledAt: event.at,
+        waitsFor: undefined,
+        process: undefined,
+        stop: undefined,
+        spentUsd: spent(session, event.data.result),
+      };
+    default:
+      return fail('INTERNAL', `Event ${event.seq} ${event.name} is not about a session.`);
+  }
+}
+
+/** With one more prompt, which the task file shows among the custom ones. */
+function toldMore(session: Session, event: EventOf<'session.prompted'> | EventOf<'session.reopened'>) {
+  return {
+    customPrompts: [...session.customPrompts, oneLine(event.data.prompt, CUSTOM_PROMPT_LENGTH)],
+    prompts: said(session.prompts, event),
+  };
+}
+
+function spent({ spentUsd }: Session, result: AgentResult | undefined): number | undefined {
+  return result?.costUsd === undefined ? spentUsd : (spentUsd ?? 0) + result.costUsd;
+}
+
+function opened({ seq, at, data }: EventOf<'session.queued'>): Session {
+  const { sessionId, requestKey: _key, digest: _digest, position: _position, reason: _reason, ...rest } = data;
+  return {
+    ...rest,
+    orderKey: data.orderKey ?? at,
+    orderSeq: seq,
+    id: sessionId,
+    status: 'queued',
+    customPrompts: [],
+    run: 0,
+    queuedAt: at,
+    createdSeq: seq,
+    queuedSeq: seq,
+    seq,
+    history: [],
+  };
+}

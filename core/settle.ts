@@ -1,0 +1,92 @@
+// What becomes of a session when a run of it has ended: settled with its cause, or put into the line again, for a retry or for what was said
+// to it and not heard.
+import { agentNamed, canResume } from './agent.ts';
+import type { AgentResult, EndCause } from './ending.ts';
+import { fail } from './errors.ts';
+import type { Ledger } from './ledger.ts';
+import { type Outcome, outcomeOf } from './outcome.ts';
+import type { Clock, Git, Ids, Logs, RunEvent, Settings } from './ports.ts';
+import { dataOf } from './result-schema.ts';
+import { retryAt } from './retry.ts';
+import type { Session } from './session.ts';
+import { pendingPrompts } from './talk.ts';
+
+export interface SettleParts {
+  readonly ledger: Ledger;
+  readonly logs: Logs;
+  readonly git: Git;
+  readonly ids: Ids;
+  readonly clock: Clock;
+  readonly settings: Settings;
+  readonly onError: (error: unknown) => void;
+}
+
+type Ended = Extract<RunEvent, { kind: 'ended' }>;
+
+/** Records how the run ended. `askedStop` tells a stop that was asked for and is not in the ledger. */
+export async function settle(
+  parts: SettleParts,
+  id: string,
+  { exit, result, stderr }: Ended,
+  askedStop: () => EndCause | undefined,
+): Promise<void> {
+  const { ledger, clock } = parts;
+  const current = () => ledger.session(id) ?? fail('INTERNAL', `Session ${id} is not in the ledger.`);
+  const before = current();
+  const agent = agentNamed(parts.settings.current(), before.agent);
+  const reports = before.type === 'autonomous' && (agent?.kind !== 'command' || agent.output === 'stream-json');
+  const { retryPolicy } = parts.settings.current().queue;
+  const [begun, plain, changes] = await Promise.all([
+    hasBegun(parts, before),
+    result || reports ? undefined : plainText(parts, before),
+    before.mark === undefined ? undefined : parts.git.since(before.cwd, before.mark),
+  ]);
+  // a stop may have come meanwhile; from here to the record nothing is waited for
+  const session = current();
+  const stop = session.stop ?? askedStop();
+  const said = result ?? (plain === undefined ? undefined : { text: plain, isError: false });
+  const { name, cause, data } = checked(session, outcomeOf({ exit, result, stop, reports, stderr }), said);
+  const told = said && { ...said, isError: said.isError || (!result && name !== 'session.completed'), ...(data && { data }) };
+  const facts = { sessionId: id, run: session.run, cause, ...(told && { result: told }) };
+  const goesOn = name === 'session.completed' && agent !== undefined && canResume(agent) && session.type === 'autonomous';
+  const again = (notBefore: number, resume: boolean) =>
+    // its age in the line counts on
+    ledger.record({ name: 'session.requeued', data: { ...facts, notBefore, orderKey: session.orderKey, resume } });
+  if (goesOn && pendingPrompts(session).length > 0) {
+    await again(clock.now(), true);
+    return;
+  }
+  const next =
+    stop || name === 'session.completed'
+      ? undefined
+      : retryAt({ cause, result, runs: session.run - (session.runsBefore ?? 0) }, retryPolicy, clock.now(), parts.ids.random());
+  if (next !== undefined) {
+    await again(next, retryPolicy.resume && begun);
+    return;
+  }
+  await ledger.record({ name, data: { ...facts, ...(changes && { changes }) } });
+  for (const { promptId } of pendingPrompts(session))
+    await ledger.record({ name: 'session.undelivered', data: { sessionId: id, promptId, reason: 'the session ended first' } });
+}
+
+/** The outcome with the structured result that was asked for: without one that fits, it has not done its work. */
+function checked(session: Session, outcome: Outcome, result: AgentResult | undefined) {
+  if (session.resultSchema === undefined || outcome.name !== 'session.completed') return { ...outcome, data: undefined };
+  const found = dataOf(session.resultSchema, result);
+  if ('data' in found) return { ...outcome, data: found.data };
+  return { name: 'session.failed', cause: { kind: 'schema_mismatch', reason: found.problem }, data: undefined } as const;
+}
+
+/** True when the agent said something, so that there is a conversation to go on with. */
+async function hasBegun({ logs, onError }: SettleParts, { id, run }: Session): Promise<boolean> {
+  const kinds = ['text', 'tool_use', 'tool_result'] as const;
+  const page = await logs.page(id, run, { tail: 1, limit: 1, characters: 100, kinds }).catch(onError);
+  return (page?.entries.length ?? 0) > 0;
+}
+
+/** What an agent that prints plain text answered: the last of its output. */
+async function plainText({ logs, onError }: SettleParts, { id, run }: Session): Promise<string> {
+  const query = { tail: 50, limit: 50, characters: 20_000, kinds: ['output'] } as const;
+  const page = await logs.page(id, run, query).catch(onError);
+  return (page?.entries ?? []).map((entry) => entry.text).join('\n');
+}
