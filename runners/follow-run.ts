@@ -12,7 +12,7 @@ import type { ProcessRef } from '../core/session.ts';
 import { isAlive } from './process.ts';
 import { createProcessTree } from './process-tree.ts';
 import { createRunFacts } from './run-facts.ts';
-import { fence, readChild, readClaim, readErrorEnd, readExit } from './run-folder.ts';
+import { errorBytes, fence, readChild, readClaim, readErrorEnd, readExit } from './run-folder.ts';
 import { LADDERS, LEFTOVERS, type Step, takeDown } from './stop-ladder.ts';
 import { openTail } from './tail.ts';
 import { openWake, pause } from './wake.ts';
@@ -102,6 +102,8 @@ export function followRun({ folder, agent, mark, clock, resultGraceMs, launch }:
     let isAnnounced = false;
     let toldBytes = 0;
     let toldAt = 0;
+    let complainedBytes = 0;
+    let complainedAt = 0;
     try {
       for (let exit = await look(); ; exit = await look()) {
         if (child && !isAnnounced) yield { kind: 'started', process: child };
@@ -116,6 +118,11 @@ export function followRun({ folder, agent, mark, clock, resultGraceMs, launch }:
           toldBytes = tail.offset;
           toldAt = clock.now();
           yield { kind: 'spoke', bytes: toldBytes };
+        }
+        if (exit !== undefined || clock.now() - complainedAt >= SPOKE_MS) {
+          const before = complainedBytes;
+          [complainedBytes, complainedAt] = [await errorBytes(folder), clock.now()];
+          if (complainedBytes > before) yield { kind: 'complained', bytes: complainedBytes };
         }
         if (exit !== undefined && lines.length === 0) return yield* conclude(exit);
         if (exit === undefined && facts.doneAt !== undefined && clock.now() - facts.doneAt >= resultGraceMs) {
