@@ -17,7 +17,7 @@ function run(command, args) {
 }
 
 function newestSource() {
-  const rooms = ['core', 'tools', 'resources', 'prompts', 'storage', 'runners', 'server', 'cli'];
+  const rooms = ['core', 'tools', 'resources', 'prompts', 'storage', 'runners', 'server', 'client', 'cli'];
   const files = rooms.flatMap((room) =>
     existsSync(at(room)) ? readdirSync(at(room), { recursive: true }).map((file) => at(room, String(file))) : [],
   );

@@ -1,8 +1,11 @@
 // Bundles each program into one file under dist/, because the first answer of a cold door must come fast.
 
+import { execFile, execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { build, type Plugin } from 'esbuild';
+import { promisify } from 'node:util';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
 
 const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
 
@@ -25,27 +28,72 @@ const leaveOut: Plugin = {
 // built beside and put in place at the end, so that programs that run meanwhile never miss a file
 const fresh = `dist.${process.pid}`;
 await mkdir(fresh, { recursive: true });
-await build({
-  entryPoints: { door: 'server/main.ts', hub: 'server/hub-main.ts', cli: 'cli/main.ts', 'demo-agent': 'runners/demo-agent.ts' },
+const options = {
   outdir: fresh,
-  outExtension: { '.js': '.mjs' },
   bundle: true,
   platform: 'node',
   target: 'node20',
-  format: 'esm',
   minifySyntax: true,
   legalComments: 'none',
   define: { __VERSION__: JSON.stringify(version) },
   // channelcoder is loaded when the first Claude run is prepared, not when the hub starts
   external: ['channelcoder'],
   plugins: [leaveOut],
+} as const satisfies BuildOptions;
+// V8 keeps code of scripts only, not of modules; and code that was kept cannot import, so what starts it does
+const hub = await build({
+  ...options,
+  write: false,
+  entryPoints: { 'hub-main': 'server/hub-main.ts' },
+  format: 'cjs',
+  minifyWhitespace: true,
+  define: { ...options.define, 'import.meta.dirname': '__dirname' },
+});
+const parts = hub.outputFiles[0]?.text.split('import("channelcoder")') ?? [];
+if (parts.length !== 2 || parts.some((part) => /\bimport\(|[^\x00-\x7f]/.test(part)))
+  throw new Error('The hub imports another package when it runs, or is not plain ASCII.');
+const hubText = `(function (require, exports, module, __dirname, __import) {${parts.join('__import("channelcoder")')}\n})`;
+// V8 takes code for another text of the same length, so neither may ever be found beside the other of another build
+const hubName = `hub-${createHash('sha256').update(hubText).digest('hex').slice(0, 12)}`;
+await writeFile(`${fresh}/${hubName}.js`, hubText);
+await build({
+  ...options,
+  entryPoints: {
+    door: 'server/main.ts',
+    hub: 'server/hub-start.ts',
+    cli: 'cli/main.ts',
+    'demo-agent': 'runners/demo-agent.ts',
+    index: 'client/index.ts',
+  },
+  outExtension: { '.js': '.mjs' },
+  format: 'esm',
+  define: { ...options.define, __HUB__: JSON.stringify(hubName) },
   banner: {
     js: "#!/usr/bin/env node\nimport { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);",
   },
 });
+keepCode();
+// the compiler writes a declaration for every file; `exports` in package.json leads to that of client/index.ts
+await promisify(execFile)(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'client', '--outDir', `${fresh}/types`]);
 for (const script of ['runners/supervise.sh', 'server/keeper.sh']) await cp(script, `${fresh}/${script.split('/').at(-1)}`);
 for (const program of ['door', 'cli']) await chmod(`${fresh}/${program}.mjs`, 0o755);
 await writeFile(`${fresh}/version`, `${version}\n`);
 if (existsSync('dist')) await rename('dist', `${fresh}.old`);
 await rename(fresh, 'dist');
 await rm(`${fresh}.old`, { recursive: true, force: true });
+
+/** Lets the hub answer once, so that V8 compiles what a start needs, and keep that code beside it. */
+function keepCode(): void {
+  const _meta = {
+    'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+    'io.modelcontextprotocol/clientInfo': { name: 'build', version },
+    'io.modelcontextprotocol/clientCapabilities': {},
+  };
+  const asked = ['server/discover', 'tools/list'].map((method, id) => ({ jsonrpc: '2.0', id, method, params: { _meta } }));
+  const input = asked.map((request) => `${JSON.stringify(request)}\n`).join('');
+  const answers = execFileSync(process.execPath, [`${fresh}/hub.mjs`, '--no-workspace', '--keep-code'], {
+    input,
+    encoding: 'utf8',
+  });
+  if (answers.match(/^\{"result":/gm)?.length !== asked.length) throw new Error(`The hub did not answer: ${answers}`);
+}

@@ -2,13 +2,14 @@
 import { randomUUID } from 'node:crypto';
 import { Client } from '@modelcontextprotocol/client';
 import { z } from 'zod';
-import { ERRORS, type ErrorCode, ErrorView, fail, ScopecraftError } from '../core/errors.ts';
+import { toolFailure } from '../client/failure.ts';
+import { streamTransport } from '../client/stream-transport.ts';
+import { fail } from '../core/errors.ts';
 import { readEnvironment } from '../server/config.ts';
 import { connectHub } from '../server/connect.ts';
 import { programsIn } from '../server/programs.ts';
 import type { Welcome } from '../server/wire.ts';
 import { findWorkspace, stateDirOf } from '../server/workspace.ts';
-import { socketTransport } from './socket-transport.ts';
 
 declare const __VERSION__: string;
 
@@ -75,7 +76,7 @@ export async function connectClient({ workspace: flag, start = true }: ClientOpt
             { name, arguments: { ...args }, _meta },
             { timeout: 120_000, ...(signal && { signal }) },
           );
-          if (result.isError) throw errorOf(result.content);
+          if (result.isError) throw toolFailure(result.content);
           return z.record(z.string(), z.unknown()).parse(result.structuredContent);
         } catch (error) {
           if (used.isOpen() || tries === 5) throw error;
@@ -123,26 +124,11 @@ async function openLink(workspace: string, start: boolean, listeners: ReadonlySe
   client.setNotificationHandler('notifications/resources/updated', ({ params }) => {
     for (const listener of listeners) listener(params.uri);
   });
-  await client.connect(socketTransport(socket));
+  await client.connect(streamTransport({ input: socket, output: socket, end: () => socket.destroySoon() }));
   return {
     client,
     hub: welcome,
     isOpen: () => !socket.destroyed && !socket.readableEnded,
     onClose: (callback) => void socket.once('close', callback),
   };
-}
-
-/** The failure a tool answered with, as it was thrown at the other end. */
-function errorOf(content: unknown): ScopecraftError {
-  const text =
-    z
-      .array(z.looseObject({ text: z.string() }))
-      .min(1)
-      .parse(content)[0]?.text ?? '{}';
-  const { code, message, details } = ErrorView.parse(JSON.parse(text));
-  return isErrorCode(code) ? new ScopecraftError(code, message, details) : new ScopecraftError('INTERNAL', message, details);
-}
-
-function isErrorCode(code: string): code is ErrorCode {
-  return code in ERRORS;
 }

@@ -108,6 +108,16 @@ export class ScopecraftError extends Error {
     this.code = code;
     this.details = details;
   }
+
+  /** What to do next, in one sentence. */
+  get hint(): string {
+    return ERRORS[this.code].hint;
+  }
+
+  /** True when the same call may succeed later without a change. */
+  get retry(): boolean {
+    return ERRORS[this.code].retry;
+  }
 }
 
 /** Ends the deed under way with a code of the table. `message` says what is and quotes the caller's value; foreign text goes into `details`. */
@@ -117,9 +127,9 @@ export function fail(code: ErrorCode, message: string, details?: Readonly<Record
 
 /** The failure as a caller sees it. */
 export function errorView(error: ScopecraftError): ErrorView {
-  const { hint, retry } = ERRORS[error.code];
+  const { code, message, retry, hint } = error;
   const details = Object.keys(error.details).length > 0 ? { details: { ...error.details } } : {};
-  return { code: error.code, message: error.message, retry, hint, ...details };
+  return { code, message, retry, hint, ...details };
 }
 
 /** The known word nearest to a mistyped one, or undefined when none is near. */

@@ -36,6 +36,8 @@ export interface Ledger {
   /** Calls back for each durable fact and each signal, in order; the returned function ends it. A listener that throws is reported and the others go on. */
   subscribe(listener: Listener): () => void;
   session(id: string): Session | undefined;
+  /** What is on disk: of it one may tell the world that it is so. */
+  readonly durable: { readonly seq: number; session(id: string): Session | undefined };
   sessions(): Iterable<Session>;
   requestKey(key: string): UsedKey | undefined;
   /** Every used request key. */
@@ -185,6 +187,12 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
       return () => listeners.delete(listener);
     },
     session: (id) => latest.sessions.get(id),
+    durable: {
+      get seq() {
+        return durable.seq;
+      },
+      session: (id) => durable.sessions.get(id),
+    },
     sessions: () => latest.sessions.values(),
     requestKey: (key) => latest.keys.get(key),
     keys: () => latest.keys.entries(),

@@ -36,8 +36,10 @@ export async function settle(
   const agent = agentNamed(parts.settings.current(), before.agent);
   const reports = before.type === 'autonomous' && (agent?.kind !== 'command' || agent.output === 'stream-json');
   const { retryPolicy } = parts.settings.current().queue;
+  const looksDone = outcomeOf({ exit, result, stop: before.stop, reports, stderr }).name === 'session.completed';
   const [begun, plain, changes] = await Promise.all([
-    hasBegun(parts, before),
+    // asked only for a next try, of which a stop can but make less
+    !looksDone && hasBegun(parts, before),
     result || reports ? undefined : plainText(parts, before),
     before.mark === undefined ? undefined : parts.git.since(before.cwd, before.mark),
   ]);

@@ -12,10 +12,13 @@ export type Overrides = Readonly<Record<string, unknown>>;
 
 const Node = z.looseObject({ properties: z.record(z.string(), z.unknown()).optional(), description: z.string().default('') });
 
-/** Path → sentence of every setting that may be changed. */
-export const TUNABLE: ReadonlyMap<string, string> = new Map(
-  leavesOf(z.toJSONSchema(Config, { io: 'input' }), '').filter(([path]) => isTunable(path)),
-);
+let found: ReadonlyMap<string, string> | undefined;
+
+/** Path → sentence of every setting that may be changed. Found when first asked for: the start of a hub need not wait for it. */
+export function tunable(): ReadonlyMap<string, string> {
+  found ??= new Map(leavesOf(z.toJSONSchema(Config, { io: 'input' }), '').filter(([path]) => isTunable(path)));
+  return found;
+}
 
 /** The config with the overrides over it. Fails with INVALID_INPUT where they do not fit. */
 export function tuned(config: Config, overrides: Overrides): Config {
@@ -42,8 +45,8 @@ export function parseTuning(text: string): readonly [path: string, value: unknow
 
 /** The path, when it may be changed. Fails with INVALID_INPUT. */
 export function knownPath(path: string): string {
-  if (TUNABLE.has(path)) return path;
-  const near = nearest(path, [...TUNABLE.keys()]);
+  if (tunable().has(path)) return path;
+  const near = nearest(path, [...tunable().keys()]);
   return fail(
     'INVALID_INPUT',
     `"${path}" is no setting that can be changed while the hub runs.${near ? ` Did you mean "${near}"?` : ''}`,

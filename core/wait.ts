@@ -23,21 +23,24 @@ export interface Waited {
   /** Sessions that changed since `after`; all of them when it was not given. */
   readonly sessions: readonly Session[];
   readonly timedOut: boolean;
-  /** Number of the newest fact this answer knows. */
+  /** Number of the newest fact this answer knows; like all in it, it is on disk. */
   readonly seq: number;
 }
 
 /** Blocks until the condition holds, the time is over or the caller gives up (CANCELLED). */
 export async function waitFor(ledger: Ledger, clock: Clock, request: WaitRequest): Promise<Waited> {
   const { sessionIds, until, timeoutMs, signal } = request;
-  const since = request.after ?? (until === 'change' ? ledger.seq : 0);
-  const sessions = () => sessionIds.map((id) => ledger.session(id) ?? fail('SESSION_NOT_FOUND', `There is no session "${id}".`));
+  const since = request.after ?? (until === 'change' ? ledger.durable.seq : 0);
+  const sessions = () =>
+    sessionIds.map(
+      (id) => ledger.durable.session(id) ?? ledger.session(id) ?? fail('SESSION_NOT_FOUND', `There is no session "${id}".`),
+    );
   const met = () => holds(sessions(), until, since);
   let timedOut = false;
   if (!met()) timedOut = !(await settledIn(ledger, clock, { ids: new Set(sessionIds), met, timeoutMs, signal }));
   const now = sessions();
   const shown = request.after === undefined && !(until === 'change') ? now : now.filter((session) => session.seq > since);
-  return { sessions: shown, timedOut, seq: ledger.seq };
+  return { sessions: shown, timedOut, seq: ledger.durable.seq };
 }
 
 function holds(sessions: readonly Session[], until: Until, since: number): boolean {

@@ -2,7 +2,7 @@
 import { page, tableOf } from './markdown.ts';
 
 /** The rooms in the order in which they are read best. */
-export const ROOMS = ['core', 'tools', 'resources', 'prompts', 'storage', 'runners', 'server', 'cli'] as const;
+export const ROOMS = ['core', 'tools', 'resources', 'prompts', 'storage', 'runners', 'server', 'client', 'cli'] as const;
 
 /** A file and its text. */
 export interface SourceFile {

@@ -38,7 +38,7 @@ export function createProcessTree(roots: () => RunRoots): ProcessTree {
         if (entry.pid === 1 || entry.pid === process.pid || (supervisor && same(entry, supervisor))) return true;
         // whoever was there before the run is none of it
         if (Number(entry.startedAt) < floor) return true;
-        // the supervisor's own `mv`, or the keeper it starts
+        // the supervisor's own `rm`, or the keeper it starts
         return supervisorLives === true && agent !== undefined && entry.ppid === supervisor.pid && !same(entry, agent);
       };
       const candidates = table.filter((entry) => !isSpared(entry));

@@ -17,6 +17,9 @@ import { errnoOf } from './process.ts';
 
 /** After so long Claude Code gives up a call to the hub, which it would else wait for without end. None takes that long, also when it is sent again after a hub kill. */
 const CALL_TIMEOUT_MS = 120_000;
+const MCP_CONFIG = 'mcp.json';
+/** For the owner alone, and never in place of another file. */
+const OWN = { mode: 0o600, flag: 'wx' } as const;
 
 /** What is kept about a run for a later hub. */
 export const SpecFile = z.looseObject({
@@ -34,10 +37,13 @@ export function runFolder(stateDir: string, sessionId: string, run: number): str
 
 /** The file that tells Claude Code where the hub is and with which token. */
 export function mcpConfigFile(folder: string): string {
-  return path.join(folder, 'mcp.json');
+  return path.join(folder, MCP_CONFIG);
 }
 
-/** Makes the folder with all that a supervisor needs; spec and prompt are on disk when it resolves. False when the folder is there already. */
+/**
+ * Makes the folder with all that a supervisor needs. False when the folder is there already.
+ * Nothing is forced to disk: the files outlive the hub, and a run does not outlive the machine. What must is the intent in the ledger.
+ */
 export async function prepareRunFolder(folder: string, spec: object, prompt: string, mcp?: RunSpec['mcp']): Promise<boolean> {
   await mkdir(path.dirname(folder), { recursive: true, mode: 0o700 });
   try {
@@ -46,13 +52,14 @@ export async function prepareRunFolder(folder: string, spec: object, prompt: str
     if (errnoOf(error) === 'EEXIST') return false;
     throw error;
   }
+  const writeOwn = (name: string, text: string) => writeFile(path.join(folder, name), text, OWN);
   await Promise.all([
-    writeSynced(path.join(folder, 'spec.json'), `${JSON.stringify(spec, undefined, 2)}\n`),
-    writeSynced(path.join(folder, 'prompt'), prompt),
-    ...(mcp ? [writeSynced(mcpConfigFile(folder), mcpConfig(mcp))] : []),
+    writeOwn('spec.json', `${JSON.stringify(spec, undefined, 2)}\n`),
+    writeOwn('prompt', prompt),
+    ...(mcp ? [writeOwn(MCP_CONFIG, mcpConfig(mcp))] : []),
     // before the supervisor, which would make them by the agent's umask
-    writeFile(path.join(folder, 'out'), '', { mode: 0o600 }),
-    writeFile(path.join(folder, 'err'), '', { mode: 0o600 }),
+    writeOwn('out', ''),
+    writeOwn('err', ''),
   ]);
   return true;
 }
@@ -156,15 +163,5 @@ async function readIfThere(file: string): Promise<string | undefined> {
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined;
     throw error;
-  }
-}
-
-async function writeSynced(file: string, text: string): Promise<void> {
-  const handle = await open(file, 'wx', 0o600);
-  try {
-    await handle.writeFile(text);
-    await handle.datasync();
-  } finally {
-    await handle.close();
   }
 }

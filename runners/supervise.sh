@@ -6,11 +6,11 @@
 # Claim:  `ln` of a file of our own to `claim`. Whoever makes that link owns the run; everybody else leaves with 125.
 # Start:  the agent runs in the foreground, not with `&`: a background child of a script would be born deaf to INT. Its own process
 #         writes `child` before it becomes the agent, so that the record is there before the agent does anything.
-# End:    the exit code (128 + signal) goes to `exit`, whole or not at all. TERM, INT, HUP and QUIT end the agent, never us.
+# End:    the exit code (128 + signal) goes to `exit`. TERM, INT, HUP and QUIT end the agent, never us.
 # After:  when the hub of the workspace is dead, its keeper is started, with none of the run's environment.
 #
-# `claim` and `child` hold one line: pid, boot id (or -), start time. `child` is written in one piece and counts once its line end is
-# there: each program started here would cost the agent milliseconds. The run folder is for its owner alone; who makes it sees to that.
+# `claim` and `child` hold one line: pid, boot id (or -), start time. `child` and `exit` are written in one piece and count once their line
+# end is there: each program started here would cost milliseconds. The run folder is for its owner alone; who makes it sees to that.
 # Arguments are only ever used as words, never as script.
 set -u
 run=$1 hub_pid_file=$2 keeper=$3 node=$4 hub=$5 workspace=$6
@@ -52,7 +52,7 @@ code=$?
 
 # a full disk may have room again in a moment
 tries=0
-until echo "$code" >"$run/exit.tmp" && mv "$run/exit.tmp" "$run/exit"; do
+until echo "$code" >"$run/exit"; do
   tries=$((tries + 1))
   [ "$tries" -lt 60 ] && [ -d "$run" ] || break
   sleep 1

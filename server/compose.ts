@@ -197,8 +197,8 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
 
   roomChanged = () => queue.admit();
   const { adopted, queued } = recover(ledger, queue);
-  queue.work((job) => supervisor.run(job));
   const endIdle = watchIdle({ ledger, clock: systemClock, settings, stop: supervisor.stop, onError: complain('idle') });
+  queue.work((job) => supervisor.run(job));
   const endWatch = watchLine({ queue, ledger, clock: systemClock, settings, onError: complain('line') });
   await ledger.record({ name: 'hub.started', data: { epoch, pid: process.pid, version: options.version, adopted, queued } });
   void projector.catchUp(ledger.sessions());

@@ -3,11 +3,11 @@
 //
 //   mcp/<session>.json           { initialize, uris }
 //   mcp/<session>.<call>.json    the request; kept for a while after its answer was sent, because that may have got lost with the hub
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { runFolder } from '../runners/run-folder.ts';
-import { writeAtomic } from '../storage/atomic-write.ts';
 import type { RunIdentity } from './token.ts';
 
 export const KeptSession = z.looseObject({ initialize: z.record(z.string(), z.unknown()), uris: z.array(z.string()) });
@@ -43,7 +43,9 @@ export function createRunMemory(stateDir: string, { sessionId: owner, run }: Run
     session: async (sessionId) => KeptSession.safeParse(await jsonOf(sessionFile(sessionId))).data,
     async keepSession(sessionId, session) {
       await mkdir(folder, { recursive: true, mode: 0o700 });
-      await writeAtomic(sessionFile(sessionId), JSON.stringify(session));
+      const temporary = path.join(folder, `.${sessionId}.${randomUUID()}.tmp`);
+      await writeFile(temporary, JSON.stringify(session), { mode: 0o600 });
+      await rename(temporary, sessionFile(sessionId));
     },
     async dropSession(sessionId) {
       const names = await readdir(folder).catch(() => []);

@@ -1,5 +1,6 @@
 // The hub program: owns the ledger, the line and the runs of one workspace, and serves MCP to whoever comes to its socket.
 // With `--no-workspace` it serves one connection on its standard pipes: tools are listed, and every call says what is missing.
+// `hub-start.ts` starts it, and reads `--keep-code`.
 import { parseArgs } from 'node:util';
 import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
 import { BASE_ENVIRONMENT, environmentOf } from '../core/agent.ts';
@@ -21,11 +22,13 @@ declare const __VERSION__: string;
 
 const WARM_AFTER_MS = 300;
 
-const { values } = parseArgs({ options: { workspace: { type: 'string' }, 'no-workspace': { type: 'boolean' } } });
+const { values } = parseArgs({
+  options: { workspace: { type: 'string' }, 'no-workspace': { type: 'boolean' }, 'keep-code': { type: 'boolean' } },
+});
 const log = (line: string) => console.error(`${new Date().toISOString()} ${line}`);
 
 if (values.workspace === undefined) serveNothing();
-else process.exit(await serveWorkspace(values.workspace));
+else void serveWorkspace(values.workspace).then((code) => process.exit(code));
 
 function serveNothing(): void {
   const factory = createMcpFactory({

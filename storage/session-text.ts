@@ -5,7 +5,11 @@ import type { Session } from '../core/session.ts';
 export type ProjectedSession = Pick<
   Session,
   'id' | 'type' | 'status' | 'agent' | 'parentId' | 'customPrompts' | 'startedAt' | 'settledAt' | 'cause' | 'result' | 'history'
-> & { readonly tmuxSession?: string | undefined };
+> & {
+  readonly tmuxSession?: string | undefined;
+  /** Id by which its agent goes on with the conversation; only of sessions that nobody else remembers. */
+  readonly conversation?: string | undefined;
+};
 
 /** A session in words, ready to be put in. */
 export interface SessionText {
@@ -67,6 +71,7 @@ function pairsOf(session: ProjectedSession): (readonly [string, string])[] {
     ['agent', word(session.agent)],
     ['parentId', session.parentId && word(session.parentId)],
     ['tmuxSession', session.tmuxSession && word(session.tmuxSession)],
+    ['conversationId', session.conversation && word(session.conversation)],
     ['cause', session.cause?.kind],
     ['costUsd', money(session.result?.costUsd)],
   ];

@@ -3,17 +3,13 @@
 // The ledger leads, the file follows, a moment later: whoever waits for an answer goes first. Events that come while a file rests, waits for its
 // turn or is being written share the next write, which takes the state as it is then. Nothing here ever fails a caller: what cannot be written is
 // reported, once per file and reason.
-import { basename, relative } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
+import { relative } from 'node:path';
 import PQueue from 'p-queue';
 import type { Ledger } from '../core/ledger.ts';
 import type { Session } from '../core/session.ts';
-import { errnoOf } from './errno.ts';
-import { type RewriteOptions, type RewriteOutcome, rewriteFile } from './file-rewrite.ts';
-import { isText } from './inside.ts';
-import { asProjectionError, ProjectionError, type ProjectionProblem } from './projection-problem.ts';
+import { asProjectionError, type ProjectionError, type ProjectionProblem } from './projection-problem.ts';
 import type { TaskFiles } from './task-files.ts';
-import { spliceBytes } from './task-splice.ts';
+import { inTurn, writeSessions } from './task-write.ts';
 
 export type { ProjectionCode, ProjectionProblem } from './projection-problem.ts';
 
@@ -38,9 +34,8 @@ export interface TaskProjectorOptions {
   readonly restMs?: number;
 }
 
-/** How many files are written at once, and how often one is tried while somebody else keeps changing it. */
+/** How many files are written at once. */
 const WRITERS = 8;
-const TRIES = 8;
 /** A hub that has just come has others to serve first. */
 const CATCH_UP_AFTER_MS = 1000;
 
@@ -94,21 +89,18 @@ export function createTaskProjector({
     waiting.delete(taskId);
     let file: string | undefined;
     try {
-      for (let attempt = 1; attempt <= TRIES; attempt++) {
-        // looked up each time: a task file may be moved to another folder at any moment
-        const place = await taskFiles.locate(taskId);
-        if (!place) throw new ProjectionError('missing');
-        file = relative(root, place.file);
-        const current = [...sessions.values()].map((session) => ledger.session(session.id) ?? session);
-        const outcome = await inTurn(turns, place.file, () =>
-          rewriteOnce({ root, file: place.file, sessions: current, lateLooksMs, onDisk }),
-        );
-        if (outcome.kind === 'protected') throw new ProjectionError(outcome.why);
-        if (outcome.kind === 'conflict') throw new ProjectionError('conflict', basename(outcome.copy));
-        if (outcome.kind !== 'again') return forget(file);
-        await pause(attempt * 10);
-      }
-      throw new ProjectionError('busy');
+      await writeSessions({
+        taskFiles,
+        taskId,
+        sessions: () => [...sessions.values()].map((session) => ledger.session(session.id) ?? session),
+        lateLooksMs,
+        onDisk,
+        inTurn: (place, deed) => {
+          file = relative(root, place);
+          return inTurn(turns, place, deed);
+        },
+      });
+      if (file !== undefined) forget(file);
     } catch (error) {
       report(taskId, file, asProjectionError(error));
     }
@@ -163,38 +155,6 @@ export function createTaskProjector({
       return settled();
     },
   };
-}
-
-interface Rewrite extends Omit<RewriteOptions, 'change'> {
-  readonly sessions: readonly Session[];
-}
-
-async function rewriteOnce({ sessions, ...options }: Rewrite): Promise<RewriteOutcome> {
-  const change = (bytes: Buffer): Buffer => {
-    if (!isText(bytes)) throw new ProjectionError('not_text');
-    const result = spliceBytes(bytes, sessions);
-    if ('refused' in result) throw new ProjectionError(result.refused);
-    return result.text;
-  };
-  try {
-    return await rewriteFile({ ...options, change });
-  } catch (error) {
-    // gone between looking it up and opening it: the next look-up finds it elsewhere or missing
-    if (errnoOf(error) === 'ENOENT') return { kind: 'again' };
-    throw error;
-  }
-}
-
-/** Runs deeds with the same key one after the other. */
-async function inTurn<Result>(turns: Map<string, Promise<unknown>>, key: string, deed: () => Promise<Result>): Promise<Result> {
-  const before = turns.get(key) ?? Promise.resolve();
-  const mine = before.then(deed, deed);
-  turns.set(key, mine);
-  try {
-    return await mine;
-  } finally {
-    if (turns.get(key) === mine) turns.delete(key);
-  }
 }
 
 function keyOf(file: string, code: string): string {

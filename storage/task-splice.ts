@@ -34,6 +34,7 @@ const Remembered = z.looseObject({
   agent: z.string().optional(),
   parentId: z.string().optional(),
   tmuxSession: z.string().optional(),
+  conversationId: z.string().optional(),
   cause: z.string().optional(),
   costUsd: z.number().optional(),
   customPrompts: z.array(z.string()).optional(),

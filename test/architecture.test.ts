@@ -10,7 +10,7 @@ const ROOMS = {
   tools: ['core', 'zod'],
   resources: ['core', 'zod'],
   prompts: ['core', 'zod', 'gray-matter', 'yaml', 'node:*'],
-  storage: ['core', 'zod', 'gray-matter', 'yaml', 'lowdb', 'p-queue', 'node:*'],
+  storage: ['core', 'zod', 'gray-matter', 'yaml', 'lowdb', 'p-queue', 'channelcoder', 'node:*'],
   runners: ['core', 'zod', 'channelcoder', 'pidusage', 'node:*'],
   server: [
     'core',
@@ -24,12 +24,26 @@ const ROOMS = {
     '@modelcontextprotocol/node',
     'node:*',
   ],
-  cli: [
+  client: [
     'core',
     'tools',
     'server/config.ts',
     'server/connect.ts',
     'server/lines.ts',
+    'server/programs.ts',
+    'server/stdio.ts',
+    'server/workspace.ts',
+    'storage/channelcoder',
+    'zod',
+    '@modelcontextprotocol/client',
+    'node:*',
+  ],
+  cli: [
+    'core',
+    'tools',
+    'client',
+    'server/config.ts',
+    'server/connect.ts',
     'server/programs.ts',
     'server/settings.ts',
     'server/version.ts',
@@ -60,12 +74,18 @@ const RESERVED = [
   {
     what: 'ask the machine for the time',
     pattern: /Date\.now\(|new Date\(\)|performance\.now\(/,
-    only: ['tools/', 'resources/', 'prompts/', 'storage/', 'runners/', 'server/', 'cli/'],
+    only: ['tools/', 'resources/', 'prompts/', 'storage/', 'runners/', 'server/', 'client/', 'cli/'],
   },
   {
     what: 'ask the machine for chance',
     pattern: /Math\.random\(|randomUUID\(|randomBytes\(/,
-    only: ['storage/', 'runners/', 'server/', 'cli/'],
+    only: ['storage/', 'runners/', 'server/', 'client/', 'cli/'],
+  },
+  // it starts processes, prints, and changes the working folder; elsewhere its types are enough
+  {
+    what: 'run code of channelcoder',
+    pattern: /^(?:import|export) (?!type\b)[^;]*\bfrom 'channelcoder'|\bimport\(\s*'channelcoder'/m,
+    only: ['runners/'],
   },
 ];
 
@@ -175,6 +195,8 @@ describe('a breach is told', () => {
     ['cli/a.ts', `${H}import { startHub } from '../server/hub.ts';`, 'cli/a.ts must not import server/hub.ts'],
     ['server/a.ts', `${H}const home = process.env.HOME;`, 'server/a.ts must not read process.env'],
     ['server/a.ts', `${H}const { env } = process;`, 'server/a.ts must not read process.env'],
+    ['storage/a.ts', `${H}import { session } from 'channelcoder';`, 'storage/a.ts must not run code of channelcoder'],
+    ['storage/a.ts', `${H}await import('channelcoder');`, 'storage/a.ts must not run code of channelcoder'],
     ['server/a.ts', `${H}console.log('hello');`, 'server/a.ts must not print with console.log'],
     ['cli/a.ts', "import { x } from './b.ts';", 'cli/a.ts must begin with a sentence that says what it is for'],
   ])('%s: %j', (file, text, sentence) => {
@@ -186,6 +208,7 @@ describe('a breach is told', () => {
     ['server/connect.ts', `${H}import { spawn } from 'node:child_process';\nimport { x } from '../storage/embedded/claim.ts';`],
     ['server/hub-main.ts', `${H}import { serveStdio } from '@modelcontextprotocol/server/stdio';`],
     ['cli/a.ts', `${H}console.log(process.argv);`],
+    ['storage/a.ts', `${H}import type { SessionState } from 'channelcoder';`],
   ])('and %s is left in peace', (file, text) => {
     expect(breaches(file, text)).toEqual([]);
   });

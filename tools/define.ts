@@ -39,9 +39,9 @@ export interface Table {
 /** Groups by which tools are listed; `core` always is. `session` is for sessions that call, and for nobody else. */
 export type Toolset = 'core' | 'queue' | 'session';
 
-export interface ToolDeclaration<Input extends z.ZodObject, Output extends z.ZodObject> {
+export interface ToolDeclaration<Name extends string, Input extends z.ZodObject, Output extends z.ZodObject> {
   /** `noun_verb`; the CLI command is `noun verb`. */
-  readonly name: string;
+  readonly name: Name;
   readonly title: string;
   /** For models: what it does, when to use it, what comes back, what to do next. */
   readonly description: string;
@@ -63,15 +63,19 @@ export interface ToolDeclaration<Input extends z.ZodObject, Output extends z.Zod
   readonly isBare?: true;
 }
 
-/** A tool as the doors use it: its types are checked at the border. */
-export interface Tool {
-  readonly name: string;
+/** A tool as the doors use it: its types are checked at the border. Its own name and schemas stay known, for the typed client. */
+export interface Tool<
+  Name extends string = string,
+  Input extends z.ZodObject = z.ZodObject,
+  Output extends z.ZodObject = z.ZodObject,
+> {
+  readonly name: Name;
   readonly title: string;
   readonly description: string;
   readonly effect: Effect;
   readonly toolset: Toolset;
-  readonly input: z.ZodObject;
-  readonly output: z.ZodObject;
+  readonly input: Input;
+  readonly output: Output;
   readonly positional: readonly string[];
   readonly fails: readonly ErrorCode[];
   readonly examples: readonly Readonly<Record<string, unknown>>[];
@@ -81,9 +85,9 @@ export interface Tool {
 }
 
 /** Declares a tool. */
-export function defineTool<Input extends z.ZodObject, Output extends z.ZodObject>(
-  declaration: ToolDeclaration<Input, Output>,
-): Tool {
+export function defineTool<const Name extends string, Input extends z.ZodObject, Output extends z.ZodObject>(
+  declaration: ToolDeclaration<Name, Input, Output>,
+): Tool<Name, Input, Output> {
   const { handle, say, positional = [], tables = [], isBare, ...rest } = declaration;
   return {
     ...rest,

@@ -23,7 +23,7 @@ import { sessionStart } from './session-start.ts';
 import { sessionWait } from './session-wait.ts';
 import { taskList } from './task-list.ts';
 
-export const TOOLS: readonly Tool[] = [
+export const TOOLS = [
   sessionStart,
   sessionWait,
   sessionGet,
@@ -44,7 +44,7 @@ export const TOOLS: readonly Tool[] = [
   eventList,
   sessionAsk,
   requestPermission,
-];
+] as const satisfies readonly Tool[];
 
 /** The tool with this name, old names included, with the arguments that the name fixes. */
 export function toolNamed(name: string): { readonly tool: Tool; readonly fixed: Readonly<Record<string, unknown>> } | undefined {

@@ -1,6 +1,6 @@
 // session_config: shows and changes limits and policies while the hub runs.
 import { z } from 'zod';
-import { knownPath, parseTuning, settingAt, TUNABLE } from '../core/tuning.ts';
+import { knownPath, parseTuning, settingAt, tunable } from '../core/tuning.ts';
 import { defineTool } from './define.ts';
 import { summary } from './fields.ts';
 
@@ -36,7 +36,7 @@ export const sessionConfig = defineTool({
     if (settings.length + reset.length > 0) await orchestrator.tune({ set, reset: paths }, caller.by);
     const changed = [...Object.keys(set), ...paths];
     const isShown = (path: string) => (find === undefined ? changed.length === 0 || changed.includes(path) : path.includes(find));
-    const rows = [...TUNABLE].filter(([path]) => isShown(path));
+    const rows = [...tunable()].filter(([path]) => isShown(path));
     return {
       settings: rows.map(([path, says]) => ({
         path,

@@ -44,14 +44,14 @@ export const sessionWait = defineTool({
         signal,
       };
       const waited = await orchestrator.wait(request, caller.sessionId);
-      const open = ids.filter((id) => !isSettled(orchestrator.get(id)));
+      const open = ids.filter((id) => !isSettled(orchestrator.ledger.durable.session(id) ?? orchestrator.get(id)));
       const asking = waited.sessions
-        .map(({ id }) => orchestrator.view(orchestrator.get(id)))
+        .map((session) => orchestrator.view(session))
         .find(({ requests, waitsFor }) => requests !== undefined || waitsFor === 'prompt')?.next;
       const again = JSON.stringify({ sessionIds: open, after: String(waited.seq) });
       return {
-        sessions: waited.sessions.map(({ id }) => {
-          const { next: _next, ...view } = orchestrator.view(orchestrator.get(id));
+        sessions: waited.sessions.map((session) => {
+          const { next: _next, ...view } = orchestrator.view(session);
           return withShare(view, waited.sessions.length);
         }),
         timedOut: waited.timedOut,

@@ -34,7 +34,8 @@ export function orNothing<Nothing>(nothing: Nothing): (error: unknown) => Nothin
   };
 }
 
-async function privateFolder(folder: string, whenOpen: 'close' | 'refuse'): Promise<void> {
+/** Makes one folder that only its owner may enter; one that is open to others is closed or refused. Fails with STORAGE_FAILED. */
+export async function privateFolder(folder: string, whenOpen: 'close' | 'refuse'): Promise<void> {
   await mkdir(folder, { mode: 0o700 }).catch(unless('EEXIST'));
   await refuseLink(folder);
   const { uid, mode } = await lstat(folder);

@@ -1,7 +1,7 @@
 // Settings changed by calls, and money: what holds, what is refused, and that both survive a restart.
 import { describe, expect, it } from 'vitest';
 import { costLimit, dayCost } from '../../core/budget.ts';
-import { knownPath, parseTuning, settingAt, TUNABLE } from '../../core/tuning.ts';
+import { knownPath, parseTuning, settingAt, tunable } from '../../core/tuning.ts';
 import { caller, type Engine, makeEngine } from '../support/engine.ts';
 
 const request = { taskId: 'fix-login', type: 'autonomous', queue: true, concurrent: true } as const;
@@ -19,10 +19,10 @@ async function finished(engine: Engine, costUsd: number, more: object = {}, sess
 
 describe('tuning', () => {
   it('knows the limits and policies, and nothing that says what is run', () => {
-    expect(TUNABLE.get('resources.maxConcurrentSessions')).toMatch(/hard cap/);
+    expect(tunable().get('resources.maxConcurrentSessions')).toMatch(/hard cap/);
     for (const path of ['agents', 'agents.claude.command', 'workspace.taskFolders', 'defaultAgent', 'server.toolsets'])
-      expect(TUNABLE.has(path)).toBe(false);
-    for (const says of TUNABLE.values()) expect(says).not.toBe('');
+      expect(tunable().has(path)).toBe(false);
+    for (const says of tunable().values()) expect(says).not.toBe('');
   });
 
   it('reads a change as JSON or as text, and says what it does not know', () => {
