@@ -166,6 +166,10 @@ export const EVENTS = {
       queued: z.number().int(),
     }),
   },
+  'hub.swept': {
+    says: 'Processes that runs of this workspace had left behind, and nobody looked after, were ended at the start of a hub.',
+    data: z.object({ processes: z.number().int() }),
+  },
   'journal.lost': {
     says: 'The event of this number was damaged on disk and taken out by a repair.',
     data: z.object({ why: z.string() }),

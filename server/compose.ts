@@ -34,6 +34,7 @@ import { createTaskProjector } from '../storage/task-projector.ts';
 import { randomIds, systemClock } from './clock.ts';
 import type { RunAccess } from './http.ts';
 import type { Programs } from './programs.ts';
+import { sweepOrphans } from './sweep.ts';
 import type { RunIdentity } from './token.ts';
 
 export interface ComposeOptions {
@@ -202,6 +203,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   const endWatch = watchLine({ queue, ledger, clock: systemClock, settings, onError: complain('line') });
   await ledger.record({ name: 'hub.started', data: { epoch, pid: process.pid, version: options.version, adopted, queued } });
   void projector.catchUp(ledger.sessions());
+  const swept = sweepOrphans({ ledger, workspace, programs, log }).catch(complain('sweeping'));
   const retention = startRetention({
     ledger,
     clock: systemClock,
@@ -222,6 +224,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
       retention.close();
       room.close();
       await guard.close();
+      await swept;
       // on a full disk the next start finds out by itself that this hub is gone
       await ledger
         .record({ name: 'hub.stopped', data: { reason } })
