@@ -230,7 +230,7 @@ export const Config = z.strictObject({
         .describe('The hub leaves after so many milliseconds with no door open and nothing queued or running. 0 means never.'),
       legacyTools: z.boolean().default(false).describe('List the old `autonomous_*` names too. They can always be called.'),
       toolsets: z
-        .array(z.enum(['core', 'queue', 'all']))
+        .array(z.enum(['core', 'queue', 'admin', 'all']))
         .default(['core'])
         .describe('Which groups of tools are listed.'),
     })

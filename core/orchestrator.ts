@@ -58,6 +58,8 @@ export interface Orchestrator extends LineDeeds, TalkDeeds {
   log(sessionId: string, query: LogQuery): Promise<LogPage>;
   /** Takes a queued session out of the line, or stops an active one. Resolves when the stop is recorded, not when it is done. A settled one stays as it is. Descendants first, unless `children` is false. */
   cancel(sessionId: string, why: Why & { readonly children?: boolean | undefined }): Promise<Session>;
+  /** Keeps a session from being cleaned up, or no longer. Fails with SESSION_NOT_FOUND. */
+  pin(sessionId: string, pinned: boolean, by: string): Promise<Session>;
   /** How the line stands, waiting jobs best first. */
   line(): Line;
   /** What the session's processes use, as last measured. */
@@ -116,6 +118,11 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
     },
     ...createLineDeeds(parts),
     ...createTalkDeeds(parts),
+    async pin(sessionId, pinned, by) {
+      if ((get(sessionId).pinned ?? false) !== pinned)
+        await ledger.record({ name: 'session.pinned', data: { sessionId, pinned, by } });
+      return get(sessionId);
+    },
     line: () => queue.line(),
     usage: (sessionId) => parts.guard?.usage(sessionId),
     machine: () => parts.guard?.machine() ?? [],
