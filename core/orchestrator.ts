@@ -9,7 +9,7 @@ import type { Ledger } from './ledger.ts';
 import { cancelledBy, createLineDeeds, type LineDeeds, recordCancelled, type Why } from './line-deeds.ts';
 import type { Clock, JobQueue, LogPage, LogQuery, Logs, RunUsage, Settings, TaskStore } from './ports.ts';
 import type { Line } from './scheduler.ts';
-import { isSettled, type Session, type SessionStatus, type SessionType } from './session.ts';
+import { isActive, isSettled, type Session, type SessionStatus, type SessionType } from './session.ts';
 import { type Caller, createStart, type Started, type StartParts, type StartRequest } from './start.ts';
 import type { Supervisor } from './supervisor.ts';
 import { createTalkDeeds, type TalkDeeds, type TalkParts } from './talk-deeds.ts';
@@ -27,6 +27,8 @@ export interface OrchestratorParts extends StartParts, TalkParts {
   readonly clock: Clock;
   /** What runs use and what the machine has left; not there where nothing is measured. */
   readonly guard?: Pick<Guard, 'usage' | 'machine'>;
+  /** True for a session whose living run was told an address at which this hub cannot be called. */
+  readonly isCutOff?: ((session: Session) => boolean) | undefined;
 }
 
 export interface SessionFilter {
@@ -81,11 +83,16 @@ export interface Orchestrator extends LineDeeds, TalkDeeds {
   readonly settings: Settings;
 }
 
+const CUT_OFF =
+  'delegation: unreachable. Another program has the port at which this run was told to call its hub, so it cannot start or ask anything; it goes on otherwise.';
+
 export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
   const { ledger, queue, tasks, logs, supervisor, clock, settings, workspace } = parts;
   const get = (sessionId: string) =>
     ledger.session(sessionId) ?? fail('SESSION_NOT_FOUND', `There is no session "${sessionId}".`);
   const all = () => [...ledger.sessions()];
+  const noted = (session: Session, view: SessionView): SessionView =>
+    isActive(session) && parts.isCutOff?.(session) ? { ...view, notes: [...(view.notes ?? []), CUT_OFF] } : view;
 
   const cancelOne = async (sessionId: string, why: Why) => {
     if (get(sessionId).status === 'queued' && queue.remove(sessionId)) await recordCancelled(parts, sessionId, why);
@@ -134,11 +141,11 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
       return (await tasks.list()).filter((task) => taskMatches(task, filter)).map((task) => ({ task, last: last.get(task.id) }));
     },
     task: async (taskId) => (await tasks.get(taskId)) ?? fail('TASK_NOT_FOUND', `There is no task "${taskId}".`),
-    view: (session) => sessionView(session, queue.line()),
+    view: (session) => noted(session, sessionView(session, queue.line())),
     detailed(session) {
       const line = queue.line();
       const at = session.status === 'queued' ? line.waiting.findIndex((job) => job.sessionId === session.id) : -1;
-      return sessionView(session, line, at < 0 ? undefined : estimatedStarts(ledger, line, at + 1)[at]);
+      return noted(session, sessionView(session, line, at < 0 ? undefined : estimatedStarts(ledger, line, at + 1)[at]));
     },
     async tune({ set, reset }, by) {
       const overrides = {

@@ -36,6 +36,7 @@ import type { RunAccess } from './http.ts';
 import type { Programs } from './programs.ts';
 import { sweepOrphans } from './sweep.ts';
 import type { RunIdentity } from './token.ts';
+import { findUnreachable } from './unreachable.ts';
 
 export interface ComposeOptions {
   readonly workspace: string;
@@ -49,6 +50,8 @@ export interface ComposeOptions {
   readonly stillOwner: () => Promise<boolean>;
   /** What a run is given to call this hub. */
   readonly grant: (identity: RunIdentity) => RunAccess;
+  /** False for the address of an earlier hub that this one could not have. */
+  readonly isReachable: (url: string) => boolean;
   /** Told what a person should find in the hub's log. */
   readonly log: (line: string) => void;
   /** Ends the hub; its keeper starts another one that reads what is on disk. */
@@ -176,7 +179,9 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   });
   const projector = createTaskProjector({ ledger, taskFiles: tasks, onProblem: ({ message }) => log(`task file: ${message}`) });
   const requests = createRequests({ ledger, clock: systemClock, settings, onError: complain('requests') });
+  const isCutOff = await findUnreachable({ ledger, stateDir, isReachable: options.isReachable });
   const orchestrator = createOrchestrator({
+    isCutOff,
     ledger,
     requests,
     terminals: { find: async () => undefined, detach: async () => 0 },
