@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { ancestorsOf, descendantsOf } from './delegation.ts';
 import { fail } from './errors.ts';
-import { estimatedStarts } from './estimate.ts';
+import { estimatedStart, estimatedStarts } from './estimate.ts';
 import type { Guard } from './guard.ts';
 import type { Reading } from './headroom.ts';
 import type { Ledger } from './ledger.ts';
@@ -145,7 +145,7 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
     detailed(session) {
       const line = queue.line();
       const at = session.status === 'queued' ? line.waiting.findIndex((job) => job.sessionId === session.id) : -1;
-      return noted(session, sessionView(session, line, at < 0 ? undefined : estimatedStarts(ledger, line, at + 1)[at]));
+      return noted(session, sessionView(session, line, estimatedStart(ledger, line, at)));
     },
     async tune({ set, reset }, by) {
       const overrides = {

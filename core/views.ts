@@ -52,7 +52,9 @@ export const SessionView = z.looseObject({
   label: z.string().optional(),
   position: z.number().int().optional().describe('Place in the line while queued; 1 is next.'),
   reason: z.string().optional().describe('What it waits for while queued.'),
-  estimatedStart: time.optional().describe('When it may start, from the durations of past sessions like those before it.'),
+  estimatedStart: time
+    .optional()
+    .describe('When it may start, from the durations of past sessions like those before it; told for the first 500 in the line.'),
   queuedAt: time,
   startedAt: time.optional(),
   settledAt: time.optional(),
