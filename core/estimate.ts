@@ -4,10 +4,12 @@ import { activeCount, type Line } from './scheduler.ts';
 import type { Session } from './session.ts';
 
 const SAMPLES = 20;
+/** Further back in the line nothing is told: it would be guesswork, and every answer to a start would go through the whole line for it. */
+const MOST = 500;
 
-/** Estimated starts of the first `most` waiting sessions in their order, in milliseconds since the epoch; shorter where nothing tells the next one, empty while the line is paused. */
+/** Estimated starts of the first `most` waiting sessions in their order, up to 500, in milliseconds since the epoch; shorter where nothing tells the next one, empty while the line is paused. */
 export function estimatedStarts(ledger: Ledger, line: Line, most: number): readonly number[] {
-  if (line.isPaused || line.waiting.length === 0) return [];
+  if (line.isPaused || most === 0 || line.waiting.length === 0) return [];
   const typical = typicalDurations(ledger);
   const duration = (id: string): number | undefined => {
     const session = ledger.session(id);
@@ -20,7 +22,7 @@ export function estimatedStarts(ledger: Ledger, line: Line, most: number): reado
     free.push(Math.max(line.now, (ledger.session(run.sessionId)?.runStartedAt ?? line.now) + length));
   }
   const starts: number[] = [];
-  for (const { sessionId, notBefore = 0 } of line.waiting.slice(0, most)) {
+  for (const { sessionId, notBefore = 0 } of line.waiting.slice(0, Math.min(most, MOST))) {
     free.sort((a, b) => a - b);
     const start = Math.max(free.shift() ?? line.now, notBefore);
     starts.push(start);
@@ -29,6 +31,11 @@ export function estimatedStarts(ledger: Ledger, line: Line, most: number): reado
     free.push(start + length);
   }
   return starts;
+}
+
+/** The same of the one at a place, 0 being next; undefined where it cannot be told. */
+export function estimatedStart(ledger: Ledger, line: Line, at: number): number | undefined {
+  return at < 0 || at >= MOST ? undefined : estimatedStarts(ledger, line, at + 1)[at];
 }
 
 /** How long a session like this one takes, in milliseconds: median of the newest completed ones by agent and task type, by agent alone, or of all; undefined without any. */

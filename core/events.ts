@@ -133,6 +133,10 @@ export const EVENTS = {
   'session.failed': { says: 'It ended without having done its work; the cause says why.', data: settled },
   'session.cancelled': { says: 'It was cancelled, and no process of it is left.', data: settled },
   'session.lost': { says: 'Its process is gone and nobody saw it end.', data: settled },
+  'session.pinned': {
+    says: 'It is kept from being cleaned up, or no longer.',
+    data: z.object({ sessionId, pinned: z.boolean(), by: z.string() }),
+  },
   'session.removed': {
     says: 'A settled session was cleaned up, with its logs.',
     data: z.object({ sessionId, reason: z.enum(['age', 'count']) }),
@@ -165,6 +169,10 @@ export const EVENTS = {
       adopted: z.number().int(),
       queued: z.number().int(),
     }),
+  },
+  'hub.swept': {
+    says: 'Processes that runs of this workspace had left behind, and nobody looked after, were ended at the start of a hub.',
+    data: z.object({ processes: z.number().int() }),
   },
   'journal.lost': {
     says: 'The event of this number was damaged on disk and taken out by a repair.',

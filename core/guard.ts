@@ -1,7 +1,7 @@
 // The resource guard: measures what runs use and what the machine has left, says what the line has to wait for, and ends a run that uses too much.
 //
-// Sampling. While something runs or waits, a sample is taken every `sampleIntervalMs`; sooner when a run grows so fast that it would pass its
-// limit before. With nothing to do there is none, so the first admission after a rest asks for one and waits until it is there (about 1 ms).
+// Sampling. While something runs or waits, a sample is begun every `sampleIntervalMs`; sooner when a run grows so fast that it would pass its
+// limit before, or when it uses so much that one more piece takes it there. With nothing to do there is none, so the first admission after a rest asks for one and waits until it is there (about 1 ms).
 //
 // Holding back. `holdReason` answers from the last sample. Runs that were admitted a moment ago have not grown yet: for each of them some memory
 // is set aside. `changed` is called when a reason that was given is gone. A guard that cannot measure holds nobody back and says so.
@@ -60,6 +60,8 @@ export const EXPECTED_BYTES = 256 * 1024 ** 2;
 /** How long a run counts as just admitted. */
 const GROWING_MS = 5000;
 const LEAST_INTERVAL_MS = 250;
+/** While a run uses more than half of what it may. */
+const NEAR_INTERVAL_MS = 1000;
 /** A sample that takes longer holds nobody back any more. */
 const STUCK_MS = 10_000;
 const MOST_NAMED = 100;
@@ -93,7 +95,8 @@ export function createGuard({ clock, meter, settings, ledger, stop, changed, onE
       .finally(() => {
         underway = undefined;
         if (isClosed) return;
-        if (isBusy()) disarm = clock.after(intervalMs, begin);
+        const sinceMs = Math.max(0, clock.now() - underwaySince);
+        if (isBusy()) disarm = clock.after(Math.max(LEAST_INTERVAL_MS, intervalMs - sinceMs), begin);
         if (!isHolding || reasonNow() !== undefined) return;
         isHolding = false;
         changed();
@@ -122,12 +125,15 @@ export function createGuard({ clock, meter, settings, ledger, stop, changed, onE
     }
   }
 
-  /** How long to wait for the next sample: half the time the fastest growing run needs to reach its limit, if that is sooner. */
+  /** How long from one sample to the next: half the time the fastest growing run needs to reach its limit, if that is sooner. */
   function nextInterval(before: Sample | undefined, now: Sample): number {
     const { maxMemoryPerSession, sampleIntervalMs } = resources();
     const limit = bytesOf(maxMemoryPerSession);
     let interval = sampleIntervalMs;
-    if (limit === 0 || !before || now.at <= before.at) return interval;
+    if (limit === 0) return interval;
+    const isNear = [...now.runs.values()].some(({ memoryBytes }) => memoryBytes > limit / 2);
+    if (isNear) interval = Math.min(interval, NEAR_INTERVAL_MS);
+    if (!before || now.at <= before.at) return interval;
     for (const [id, { memoryBytes }] of now.runs) {
       const growth = (memoryBytes - (before.runs.get(id)?.memoryBytes ?? 0)) / (now.at - before.at);
       if (growth > 0) interval = Math.min(interval, Math.max(LEAST_INTERVAL_MS, (limit - memoryBytes) / growth / 2));

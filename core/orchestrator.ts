@@ -2,14 +2,14 @@
 import { z } from 'zod';
 import { ancestorsOf, descendantsOf } from './delegation.ts';
 import { fail } from './errors.ts';
-import { estimatedStarts } from './estimate.ts';
+import { estimatedStart, estimatedStarts } from './estimate.ts';
 import type { Guard } from './guard.ts';
 import type { Reading } from './headroom.ts';
 import type { Ledger } from './ledger.ts';
 import { cancelledBy, createLineDeeds, type LineDeeds, recordCancelled, type Why } from './line-deeds.ts';
 import type { Clock, JobQueue, LogPage, LogQuery, Logs, RunUsage, Settings, TaskStore, Worktrees } from './ports.ts';
 import type { Line } from './scheduler.ts';
-import { isSettled, type Session, type SessionStatus, type SessionType } from './session.ts';
+import { isActive, isSettled, type Session, type SessionStatus, type SessionType } from './session.ts';
 import { type Caller, createStart, type Started, type StartParts, type StartRequest } from './start.ts';
 import type { Supervisor } from './supervisor.ts';
 import { createTalkDeeds, type TalkDeeds, type TalkParts } from './talk-deeds.ts';
@@ -30,6 +30,8 @@ export interface OrchestratorParts extends StartParts, TalkParts {
   readonly guard?: Pick<Guard, 'usage' | 'machine'>;
   /** Not there where no session has a worktree of its own. */
   readonly worktrees?: Worktrees | undefined;
+  /** True for a session whose living run was told an address at which this hub cannot be called. */
+  readonly isCutOff?: ((session: Session) => boolean) | undefined;
 }
 
 export interface SessionFilter {
@@ -61,6 +63,8 @@ export interface Orchestrator extends LineDeeds, TalkDeeds {
   log(sessionId: string, query: LogQuery): Promise<LogPage>;
   /** Takes a queued session out of the line, or stops an active one. Resolves when the stop is recorded, not when it is done. A settled one stays as it is. Descendants first, unless `children` is false. */
   cancel(sessionId: string, why: Why & { readonly children?: boolean | undefined }): Promise<Session>;
+  /** Keeps a session from being cleaned up, or no longer. Fails with SESSION_NOT_FOUND. */
+  pin(sessionId: string, pinned: boolean, by: string): Promise<Session>;
   /** How the line stands, waiting jobs best first. */
   line(): Line;
   /** What the session's processes use, as last measured. */
@@ -83,11 +87,16 @@ export interface Orchestrator extends LineDeeds, TalkDeeds {
   readonly worktrees: WorktreeDeeds;
 }
 
+const CUT_OFF =
+  'delegation: unreachable. Another program has the port at which this run was told to call its hub, so it cannot start or ask anything; it goes on otherwise.';
+
 export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
   const { ledger, queue, tasks, logs, supervisor, clock, settings, workspace } = parts;
   const get = (sessionId: string) =>
     ledger.session(sessionId) ?? fail('SESSION_NOT_FOUND', `There is no session "${sessionId}".`);
   const all = () => [...ledger.sessions()];
+  const noted = (session: Session, view: SessionView): SessionView =>
+    isActive(session) && parts.isCutOff?.(session) ? { ...view, notes: [...(view.notes ?? []), CUT_OFF] } : view;
 
   const cancelOne = async (sessionId: string, why: Why) => {
     if (get(sessionId).status === 'queued' && queue.remove(sessionId)) await recordCancelled(parts, sessionId, why);
@@ -120,6 +129,11 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
     },
     ...createLineDeeds(parts),
     ...createTalkDeeds(parts),
+    async pin(sessionId, pinned, by) {
+      if ((get(sessionId).pinned ?? false) !== pinned)
+        await ledger.record({ name: 'session.pinned', data: { sessionId, pinned, by } });
+      return get(sessionId);
+    },
     line: () => queue.line(),
     usage: (sessionId) => parts.guard?.usage(sessionId),
     machine: () => parts.guard?.machine() ?? [],
@@ -131,11 +145,11 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
       return (await tasks.list()).filter((task) => taskMatches(task, filter)).map((task) => ({ task, last: last.get(task.id) }));
     },
     task: async (taskId) => (await tasks.get(taskId)) ?? fail('TASK_NOT_FOUND', `There is no task "${taskId}".`),
-    view: (session) => sessionView(session, queue.line()),
+    view: (session) => noted(session, sessionView(session, queue.line())),
     detailed(session) {
       const line = queue.line();
       const at = session.status === 'queued' ? line.waiting.findIndex((job) => job.sessionId === session.id) : -1;
-      return sessionView(session, line, at < 0 ? undefined : estimatedStarts(ledger, line, at + 1)[at]);
+      return noted(session, sessionView(session, line, estimatedStart(ledger, line, at)));
     },
     async tune({ set, reset }, by) {
       const overrides = {

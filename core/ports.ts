@@ -144,6 +144,8 @@ export type RunEvent =
   | { readonly kind: 'started'; readonly process: ProcessRef }
   /** Its log grew to this many bytes. */
   | { readonly kind: 'spoke'; readonly bytes: number }
+  /** Its standard error grew to this many bytes. */
+  | { readonly kind: 'complained'; readonly bytes: number }
   /** The agent's API refused and it tries again. */
   | { readonly kind: 'retrying'; readonly attempt: number; readonly status: number | undefined }
   /** The agent's own record shows that it got this message. Told once for each hub that follows the run; may be told of messages nobody asked about. */

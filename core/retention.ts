@@ -21,8 +21,6 @@ export interface RetentionParts {
   readonly removeFolders: (sessionIds: readonly string[]) => Promise<void>;
   /** Removes the worktrees of these sessions, as far as no work is lost with them; those that stay are tried again by the next hub. */
   readonly removeWorktrees?: ((sessionIds: readonly string[]) => Promise<void>) | undefined;
-  /** True for sessions a person wants to keep. */
-  readonly isPinned?: (session: Session) => boolean;
   /** Told of a sweep that could not be done; the next one tries again. */
   readonly onError: (error: unknown) => void;
 }
@@ -38,7 +36,7 @@ export type Removal = { readonly sessionId: string; readonly reason: 'age' | 'co
 
 /** Cleans up every `cleanup.cleanupIntervalMs` where `cleanup.autoCleanupCompletedSessions` is on. */
 export function startRetention(parts: RetentionParts): Retention {
-  const { ledger, clock, settings, isPinned, onError } = parts;
+  const { ledger, clock, settings, onError } = parts;
   let underway: Promise<readonly string[]> | undefined;
   let disarm = () => {};
   let isClosed = false;
@@ -54,12 +52,13 @@ export function startRetention(parts: RetentionParts): Retention {
     if (isFirst) await removeFolders(await goneIds(ledger));
     isFirst = false;
     const removed: string[] = [];
-    const removals = overdue([...ledger.sessions()], cleanup, { now: clock.now(), isPinned });
+    const removals = overdue([...ledger.sessions()], cleanup, clock.now());
     for (let at = 0; at < removals.length && !isClosed; at += AT_ONCE) {
-      // looked at again: a prompt may have reopened one meanwhile
-      const now = removals
-        .slice(at, at + AT_ONCE)
-        .filter(({ sessionId }) => isSettled(ledger.session(sessionId) ?? { status: 'queued' }));
+      // looked at again: one may have been reopened or pinned meanwhile
+      const now = removals.slice(at, at + AT_ONCE).filter(({ sessionId }) => {
+        const session = ledger.session(sessionId);
+        return session !== undefined && isSettled(session) && !session.pinned;
+      });
       await Promise.all(
         now.map(({ sessionId, reason }) => ledger.record({ name: 'session.removed', data: { sessionId, reason } })),
       );
@@ -92,17 +91,8 @@ export function startRetention(parts: RetentionParts): Retention {
   };
 }
 
-interface Circumstances {
-  readonly now: number;
-  readonly isPinned?: ((session: Session) => boolean) | undefined;
-}
-
 /** What is to be removed, oldest first. */
-export function overdue(
-  sessions: readonly Session[],
-  policy: Config['cleanup'],
-  { now, isPinned = () => false }: Circumstances,
-): readonly Removal[] {
+export function overdue(sessions: readonly Session[], policy: Config['cleanup'], now: number): readonly Removal[] {
   const kept = keptFor(sessions);
   const settled = sessions
     .filter(isSettled)
@@ -110,7 +100,7 @@ export function overdue(
   const tooMany = settled.length - policy.keepSessions;
   return settled.flatMap((session, at) => {
     const isOld = now - (session.settledAt ?? now) > policy.retainSessionLogsForMs;
-    if (!(isOld || at < tooMany) || kept.has(session.id) || isPinned(session)) return [];
+    if (!(isOld || at < tooMany) || kept.has(session.id) || session.pinned) return [];
     return [{ sessionId: session.id, reason: isOld ? 'age' : 'count' }];
   });
 }

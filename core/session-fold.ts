@@ -27,6 +27,7 @@ const MOVES = {
   'session.waiting': { from: ['starting', 'running', 'waiting'], to: 'waiting' },
   // runs on when that was the last open one
   'session.answered': { from: STATUSES, to: undefined },
+  'session.pinned': { from: STATUSES, to: undefined },
   'session.stopping': { from: ['starting', 'running', 'waiting'], to: 'stopping' },
   'session.completed': { from: ['starting', 'running', 'waiting'], to: 'completed' },
   'session.failed': { from: ['queued', 'starting', 'running', 'waiting', 'stopping'], to: 'failed' },
@@ -147,6 +148,8 @@ function moved(session: Session | undefined, event: StoredEvent): Session {
       const goesOn = session.status === 'waiting' && openRequests(next).length === 0;
       return goesOn ? { ...next, status: 'running', waitsFor: undefined } : next;
     }
+    case 'session.pinned':
+      return { ...session, pinned: event.data.pinned };
     case 'session.stopping':
       return { ...session, status, waitsFor: undefined, stop: event.data.cause };
     case 'session.completed':

@@ -80,6 +80,8 @@ export interface Session {
   readonly mark?: string | undefined;
   /** What it changed in its folder. */
   readonly changes?: Changes | undefined;
+  /** True: it is not cleaned up. */
+  readonly pinned?: boolean | undefined;
   /** Who started it, in words. */
   readonly by: string;
   /** 0 before the first run. */

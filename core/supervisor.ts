@@ -56,6 +56,7 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
       else void tell(id);
       for await (const event of run.events) {
         if (event.kind === 'spoke') watch.spoke(event.bytes);
+        if (event.kind === 'complained') watch.complained(event.bytes);
         await take(id, event);
       }
     } finally {
@@ -97,6 +98,7 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
       case 'ended':
         return settle(parts, id, event, () => asked.get(id));
       case 'retrying':
+      case 'complained':
         return;
     }
   }

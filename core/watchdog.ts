@@ -4,7 +4,7 @@
 // error. From `watch` on, the first output has `startTimeoutMs`, each further one `idleTimeoutMs`. Timers count time that passed for this process,
 // not clock readings, so that a machine that slept or a clock that was set kills nobody.
 //
-// The log is judged of every agent: by its size, and by its growth in each minute. A run that was found after a restart is read again from its
+// The log, standard error with it, is judged of every agent: by its size, and by its growth in each minute. A run that was found after a restart is read again from its
 // beginning, so its first minute tells nothing about growth.
 //
 // A run is asked to stop at most once. `done` ends the watch.
@@ -31,8 +31,10 @@ export interface WatchedRun {
 }
 
 export interface Watch {
-  /** The log has so many bytes now. */
+  /** So many bytes came from it to now. */
   spoke(bytes: number): void;
+  /** The same on standard error: it fills the disk too, but is no sign of life. */
+  complained(bytes: number): void;
   done(): void;
 }
 
@@ -49,7 +51,7 @@ export function createWatchdog({ clock, settings, stop, mayBeQuiet = () => false
     watch({ sessionId, output, isFound }) {
       let isOver = false;
       let disarm = () => {};
-      let bytes = 0;
+      let [said, complained] = [0, 0];
       let minute = { from: clock.now(), bytes: 0, counts: !isFound };
 
       const end = (cause: EndCause) => {
@@ -69,25 +71,36 @@ export function createWatchdog({ clock, settings, stop, mayBeQuiet = () => false
         });
       };
 
+      /** Ends the run when its log is too much; `before` is how much it was until now. */
+      const judge = (before: number) => {
+        const most = bytesOf(settings.current().storage.maxLogBytes);
+        const bytes = said + complained;
+        const age = clock.now() - minute.from;
+        if (age >= MINUTE_MS || age < 0) minute = { from: clock.now(), bytes: before, counts: true };
+        if (most > 0 && bytes > most)
+          return end({ kind: 'log_flood', reason: `its log has ${sizeText(bytes)}; at most ${sizeText(most)} are kept` });
+        const growth = bytes - minute.bytes;
+        if (!minute.counts || growth <= FLOOD_BYTES) return;
+        const reason = `its log grew by ${sizeText(growth)} within a minute; at most ${sizeText(FLOOD_BYTES)} may`;
+        end({ kind: 'log_flood', reason });
+      };
+
       const { startTimeoutMs } = settings.current().resources;
       arm(startTimeoutMs, `it said nothing within ${startTimeoutMs} ms of its start`);
       return {
         spoke(size) {
           if (isOver) return;
+          const before = said + complained;
+          said = size;
+          judge(before);
           const { idleTimeoutMs } = settings.current().resources;
-          const most = bytesOf(settings.current().storage.maxLogBytes);
-          const age = clock.now() - minute.from;
-          if (age >= MINUTE_MS || age < 0) minute = { from: clock.now(), bytes, counts: true };
-          bytes = size;
-          if (most > 0 && size > most)
-            return end({ kind: 'log_flood', reason: `its log has ${sizeText(size)}; at most ${sizeText(most)} are kept` });
-          if (minute.counts && size - minute.bytes > FLOOD_BYTES) {
-            return end({
-              kind: 'log_flood',
-              reason: `its log grew by ${sizeText(size - minute.bytes)} within a minute; at most ${sizeText(FLOOD_BYTES)} may`,
-            });
-          }
-          arm(idleTimeoutMs, `it said nothing for ${idleTimeoutMs} ms`);
+          if (!isOver) arm(idleTimeoutMs, `it said nothing for ${idleTimeoutMs} ms`);
+        },
+        complained(size) {
+          if (isOver) return;
+          const before = said + complained;
+          complained = size;
+          judge(before);
         },
         done: over,
       };

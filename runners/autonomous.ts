@@ -1,6 +1,5 @@
 // The runner of autonomous sessions: each run is a detached supervisor with a folder of its own; the hub only reads that folder.
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { statSync } from 'node:fs';
 import { fail } from '../core/errors.ts';
@@ -8,7 +7,7 @@ import type { Clock, Run, Runner, RunSpec } from '../core/ports.ts';
 import { agentArgv, locateAgent, programOf } from './agent-argv.ts';
 import { followRun, type Launch } from './follow-run.ts';
 import { userLine } from './inbox.ts';
-import { errnoOf, RUN_MARK } from './process.ts';
+import { errnoOf, placeOf, RUN_MARK } from './process.ts';
 import { fence, prepareRunFolder, readClaim, readSpec, runFolder } from './run-folder.ts';
 
 export interface AutonomousRunnerOptions {
@@ -31,7 +30,7 @@ const SHELL = '/bin/sh';
 export function createAutonomousRunner(options: AutonomousRunnerOptions): Runner {
   const { stateDir, workspace, hubPidFile, nodePath, scripts, clock, resultGraceMs = 10_000 } = options;
   const programs = { node: nodePath, demoAgent: scripts.demoAgent };
-  const place = createHash('sha256').update(workspace).digest('hex').slice(0, 16);
+  const place = placeOf(workspace);
   const markFor = (sessionId: string, run: number) => `${place}/${sessionId}/${run}`;
 
   async function find(sessionId: string, run: number): Promise<Run | undefined> {

@@ -14,7 +14,7 @@ import { openInbox } from './inbox.ts';
 import { isAlive } from './process.ts';
 import { createProcessTree } from './process-tree.ts';
 import { createRunFacts } from './run-facts.ts';
-import { fence, readChild, readClaim, readErrorEnd, readExit } from './run-folder.ts';
+import { errorBytes, fence, readChild, readClaim, readErrorEnd, readExit } from './run-folder.ts';
 import { LADDERS, LEFTOVERS, type Step, takeDown } from './stop-ladder.ts';
 import { openTail } from './tail.ts';
 import { openWake, pause } from './wake.ts';
@@ -122,6 +122,8 @@ export function followRun({ folder, agent, promptIds, mark, clock, resultGraceMs
     let isAnnounced = false;
     let toldBytes = 0;
     let toldAt = 0;
+    let complainedBytes = 0;
+    let complainedAt = 0;
     try {
       for (let exit = await look(); ; exit = await look()) {
         if (child && !isAnnounced) yield { kind: 'started', process: child };
@@ -134,6 +136,11 @@ export function followRun({ folder, agent, promptIds, mark, clock, resultGraceMs
           toldBytes = tail.offset;
           toldAt = clock.now();
           yield { kind: 'spoke', bytes: toldBytes };
+        }
+        if (exit !== undefined || clock.now() - complainedAt >= SPOKE_MS) {
+          const before = complainedBytes;
+          [complainedBytes, complainedAt] = [await errorBytes(folder), clock.now()];
+          if (complainedBytes > before) yield { kind: 'complained', bytes: complainedBytes };
         }
         if (exit !== undefined && lines.length === 0) return yield* conclude(exit);
         if (exit === undefined && facts.doneAt !== undefined) {

@@ -1,5 +1,6 @@
 // What a process is: pid and start time together, its state, its place in the tree, and the mark its environment carries.
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ProcessRef } from '../core/session.ts';
@@ -47,6 +48,20 @@ export async function processTable(): Promise<readonly ProcessEntry[]> {
     if (entry) table.push(entry);
   }
   return table;
+}
+
+/** What the marks of all runs of a workspace, given as an absolute path, begin with. */
+export function placeOf(workspace: string): string {
+  return createHash('sha256').update(workspace).digest('hex').slice(0, 16);
+}
+
+/** The command line of a process; empty when it is gone or may not be read. */
+export function argvOf(pid: number): readonly string[] {
+  if (!hasProc)
+    return ps(['-ww', '-o', 'command=', '-p', String(pid)])
+      .trim()
+      .split(' ');
+  return (readOrNothing(`/proc/${pid}/cmdline`)?.toString() ?? '').split('\0');
 }
 
 /** The mark a process was started with, or undefined when it has none or may not be read. */

@@ -9,7 +9,7 @@
 //   exit       its exit code, there as soon as it is known
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { link, mkdir, open, readFile, unlink, writeFile } from 'node:fs/promises';
+import { link, mkdir, open, readFile, stat, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { AgentEntry } from '../core/agent.ts';
@@ -124,6 +124,16 @@ export function readFeeder(folder: string): Promise<ProcessRef | undefined> {
 export async function readExit(folder: string): Promise<number | undefined> {
   const line = completeLine(await readIfThere(path.join(folder, 'exit')));
   return line !== undefined && /^\d{1,3}$/.test(line) ? Number(line) : undefined;
+}
+
+/** How much the agent wrote to its standard error. */
+export async function errorBytes(folder: string): Promise<number> {
+  try {
+    return (await stat(path.join(folder, 'err'))).size;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return 0;
+    throw error;
+  }
 }
 
 /** The last so many bytes of what the agent wrote to its standard error. */

@@ -37,7 +37,9 @@ import { createTaskProjector } from '../storage/task-projector.ts';
 import { randomIds, systemClock } from './clock.ts';
 import type { RunAccess } from './http.ts';
 import type { Programs } from './programs.ts';
+import { sweepOrphans } from './sweep.ts';
 import type { RunIdentity } from './token.ts';
+import { findUnreachable } from './unreachable.ts';
 
 export interface ComposeOptions {
   readonly workspace: string;
@@ -53,6 +55,8 @@ export interface ComposeOptions {
   readonly stillOwner: () => Promise<boolean>;
   /** What a run is given to call this hub. */
   readonly grant: (identity: RunIdentity) => RunAccess;
+  /** False for the address of an earlier hub that this one could not have. */
+  readonly isReachable: (url: string) => boolean;
   /** Told what a person should find in the hub's log. */
   readonly log: (line: string) => void;
   /** Ends the hub; its keeper starts another one that reads what is on disk. */
@@ -200,7 +204,9 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   });
   const projector = createTaskProjector({ ledger, taskFiles: tasks, onProblem: ({ message }) => log(`task file: ${message}`) });
   const requests = createRequests({ ledger, clock: systemClock, settings, onError: complain('requests') });
+  const isCutOff = await findUnreachable({ ledger, stateDir, isReachable: options.isReachable });
   const orchestrator = createOrchestrator({
+    isCutOff,
     ledger,
     requests,
     terminals: { find: async () => undefined, detach: async () => 0 },
@@ -228,6 +234,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   const endWatch = watchLine({ queue, ledger, clock: systemClock, settings, onError: complain('line') });
   await ledger.record({ name: 'hub.started', data: { epoch, pid: process.pid, version: options.version, adopted, queued } });
   void projector.catchUp(ledger.sessions());
+  const swept = sweepOrphans({ ledger, workspace, programs, log }).catch(complain('sweeping'));
   const retention = startRetention({
     ledger,
     clock: systemClock,
@@ -249,6 +256,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
       retention.close();
       room.close();
       await guard.close();
+      await swept;
       // on a full disk the next start finds out by itself that this hub is gone
       await ledger
         .record({ name: 'hub.stopped', data: { reason } })

@@ -73,6 +73,7 @@ async function serveWorkspace(workspace: string): Promise<number> {
         epoch,
         stillOwner,
         grant: door.grant,
+        isReachable: door.isReachable,
         log,
         giveUp,
       });

@@ -9,7 +9,9 @@ import { createMemory, type Memory } from './replay.ts';
 /** Longest line in either direction. */
 const MAX_LINE_BYTES = 16 * 1024 * 1024;
 /** After the client closed its end, answers under way are still given for so long. */
-const FAREWELL_MS = 750;
+const FAREWELL_MS = 500;
+/** The same for a client that never read an answer: its requests were piped in, and a hub may have to be started for them. */
+const PIPED_FAREWELL_MS = 15_000;
 /** Pause after a failed try to reach a hub; a new call of the client ends it. */
 const RETRY_MS = 1_000;
 
@@ -39,11 +41,13 @@ export async function runDoor({ input, output, connect, newKey, onTrouble, signa
   if (isClosing) close();
   let stream: Duplex | undefined;
   let wake = () => {};
+  let hasAnswered = false;
   const memory = createMemory({
     toHub: (line) => {
       if (stream && !stream.write(`${line}\n`)) input.pause();
     },
     toClient: (line) => {
+      hasAnswered = true;
       if (!output.write(`${line}\n`)) stream?.pause();
     },
     newKey,
@@ -70,7 +74,8 @@ export async function runDoor({ input, output, connect, newKey, onTrouble, signa
   input.once('close', () => farewell());
   input.once('end', () => farewell());
   const farewell = async () => {
-    for (const until = performance.now() + FAREWELL_MS; memory.underWay() > 0 && performance.now() < until; ) await sleep(10);
+    const until = performance.now() + (hasAnswered ? FAREWELL_MS : PIPED_FAREWELL_MS);
+    while (!isClosing && memory.underWay() > 0 && performance.now() < until) await sleep(10);
     close();
   };
 

@@ -18,6 +18,7 @@ import { sessionConfig } from './session-config.ts';
 import { sessionGet } from './session-get.ts';
 import { sessionList } from './session-list.ts';
 import { sessionLogs } from './session-logs.ts';
+import { sessionPin } from './session-pin.ts';
 import { sessionPrompt } from './session-prompt.ts';
 import { sessionStart } from './session-start.ts';
 import { sessionWait } from './session-wait.ts';
@@ -46,6 +47,7 @@ export const TOOLS = [
   eventList,
   worktreeList,
   worktreeRemove,
+  sessionPin,
   sessionAsk,
   requestPermission,
 ] as const satisfies readonly Tool[];

@@ -71,6 +71,7 @@ export const sessionList = defineTool({
         TIME: 'durationMs',
         COST: 'costUsd',
         QUEUED: 'queuedAt',
+        NOTES: 'notes',
       },
     },
   ],

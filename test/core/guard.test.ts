@@ -78,6 +78,39 @@ describe('sampling', () => {
     expect(rig.asked).toHaveLength(4);
     await guard.close();
   });
+
+  it('is sooner while a run uses more than half of its limit', async () => {
+    const rig = open({ maxMemoryPerSession: '1GB', sampleIntervalMs: 2000 });
+    await running(rig.ledger, 'a');
+    rig.use('a', 513 * MB);
+    const guard = rig.make();
+    await rig.settle();
+    await rig.pass(999);
+    expect(rig.asked).toHaveLength(1);
+    await rig.pass(1);
+    expect(rig.asked).toHaveLength(2);
+    rig.use('a', 512 * MB);
+    await rig.pass(1000);
+    await rig.pass(1999);
+    expect(rig.asked).toHaveLength(3);
+    await rig.pass(1);
+    expect(rig.asked).toHaveLength(4);
+    await guard.close();
+  });
+
+  it('comes in time although the one before took long', async () => {
+    const rig = open({ sampleIntervalMs: 2000 });
+    await running(rig.ledger, 'a');
+    const release = rig.block();
+    const guard = rig.make();
+    await rig.pass(1500);
+    release();
+    await rig.settle();
+    expect(rig.asked).toHaveLength(1);
+    await rig.pass(500);
+    expect(rig.asked).toHaveLength(2);
+    await guard.close();
+  });
 });
 
 describe('the reason to wait', () => {

@@ -48,6 +48,15 @@ describe('a session', () => {
     expect(engine.errors).toEqual([]);
   });
 
+  it('is stopped when it floods its standard error', async () => {
+    const engine = await makeEngine();
+    const id = await startedSession(engine);
+    engine.run(id).say({ kind: 'started', process });
+    engine.run(id).say({ kind: 'complained', bytes: 2 * 1024 ** 3 });
+    await engine.settle();
+    expect(engine.orchestrator.get(id)).toMatchObject({ status: 'stopping', stop: { kind: 'log_flood' } });
+  });
+
   it('waits while the slots are taken and says for what', async () => {
     const engine = await makeEngine({ config: { resources: { maxConcurrentSessions: 1 } } });
     const first = await startedSession(engine);

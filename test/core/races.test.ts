@@ -1,5 +1,6 @@
 // Moments in which two things happen at once: stops while a session begins or ends, starts side by side, writes that are refused.
 import { describe, expect, it } from 'vitest';
+import { budgetHolds } from '../../core/budget.ts';
 import { fail } from '../../core/errors.ts';
 import type { StoredEvent } from '../../core/events.ts';
 import { caller, type Engine, makeEngine } from '../support/engine.ts';
@@ -92,6 +93,68 @@ describe('a stop', () => {
     isBroken = false;
     expect(engine.queue.line().waiting.map(({ sessionId }) => sessionId)).toEqual([session.id]);
     expect((await engine.orchestrator.cancel(session.id, { by: 'me' })).status).toBe('cancelled');
+  });
+});
+
+describe('a run that cannot be started', () => {
+  it('because the system throws where it should answer fails alone, and the next one has its slot', async () => {
+    let isBroken = true;
+    const start = () => {
+      if (isBroken) throw new TypeError('The argument must be a string without null bytes.');
+    };
+    const engine = await makeEngine({ config: { resources: { maxConcurrentSessions: 1 } }, start });
+    const { session } = await engine.orchestrator.start(request, caller);
+    await engine.settle();
+    expect(get(engine, session.id)).toMatchObject({
+      status: 'failed',
+      run: 1,
+      cause: { kind: 'spawn_failed', reason: 'it could not be started; the log of the hub says why' },
+    });
+    expect(engine.errors).toEqual([expect.any(TypeError)]);
+    isBroken = false;
+    const id = await running(engine);
+    expect(get(engine, id).status).toBe('running');
+  });
+
+  it('after a restart, because it was fenced and the disk is full, waits in the line and starts when there is space', async () => {
+    const before = await makeEngine();
+    const { session } = await before.orchestrator.start(request, caller);
+    await before.settle();
+    expect(get(before, session.id)).toMatchObject({ status: 'starting', run: 1 });
+    let isFull = true;
+    const refuse = (event: StoredEvent) => {
+      if (isFull && event.name === 'session.starting') fail('STORAGE_FULL', 'Full.');
+    };
+    const engine = await makeEngine({ events: before.events, found: () => false, refuse, guard: 'Full.' });
+    await engine.settle();
+    expect(engine.queue.line()).toMatchObject({ waiting: [{ sessionId: session.id }], active: [] });
+    expect(get(engine, session.id)).toMatchObject({ status: 'starting', run: 1 });
+    isFull = false;
+    engine.settings.guard = undefined;
+    engine.queue.admit();
+    await engine.settle();
+    engine.run(session.id).say({ kind: 'started', process });
+    await engine.settle();
+    expect(get(engine, session.id)).toMatchObject({ status: 'running', run: 2 });
+    expect(engine.errors).toEqual([]);
+  });
+});
+
+describe('a budget', () => {
+  it('is counted once for a look at the line, however many wait in it', async () => {
+    const engine = await makeEngine();
+    const root = await running(engine);
+    let passes = 0;
+    const ledger = {
+      ...engine.ledger,
+      sessions() {
+        passes++;
+        return engine.ledger.sessions();
+      },
+    };
+    const hold = budgetHolds(ledger, { maxCostPerTree: 1, maxCostPerDay: 1, maxCostPerSession: 0 }, engine.clock.now());
+    for (let job = 0; job < 10_000; job++) expect(hold?.({ sessionId: `s-${job}`, ancestors: [root] })).toBeUndefined();
+    expect(passes).toBe(2);
   });
 });
 

@@ -38,8 +38,8 @@ function session(over: Partial<Session>): Session {
   };
 }
 
-const removed = (sessions: readonly Session[], over: Partial<Config['cleanup']> = {}, isPinned?: (session: Session) => boolean) =>
-  overdue(sessions, policy(over), { now, isPinned }).map(({ sessionId, reason }) => `${sessionId} ${reason}`);
+const removed = (sessions: readonly Session[], over: Partial<Config['cleanup']> = {}) =>
+  overdue(sessions, policy(over), now).map(({ sessionId, reason }) => `${sessionId} ${reason}`);
 
 describe('what is to be removed', () => {
   it('is what settled longer ago than sessions are kept', () => {
@@ -57,13 +57,11 @@ describe('what is to be removed', () => {
     const settledAt = now - 50 * DAY;
     const runs = session({ status: 'running', settledAt: undefined });
     const waits = session({ status: 'queued', settledAt: undefined });
-    const pinned = session({ settledAt });
+    const pinned = session({ settledAt, pinned: true });
     const gone = session({ settledAt });
     const newest = session({ settledAt });
     const other = session({ settledAt, taskId: 'other' });
-    expect(removed([runs, waits, pinned, gone, newest, other], { keepSessions: 0 }, ({ id }) => id === pinned.id)).toEqual([
-      `${gone.id} age`,
-    ]);
+    expect(removed([runs, waits, pinned, gone, newest, other], { keepSessions: 0 })).toEqual([`${gone.id} age`]);
   });
 
   it('is never a session above one that has not settled, however far, and is it when that has', () => {
@@ -135,6 +133,30 @@ describe('cleaning up', () => {
     expect(engine.errors).toEqual([]);
     const again = await makeEngine({ events: engine.events });
     expect([...again.ledger.sessions()].map(({ id }) => id)).toEqual(ids.slice(3));
+  });
+
+  it('leaves what was pinned, over a restart too, until it is let go', async () => {
+    const first = await withSessions(4);
+    const [oldest = '', second = '', ...kept] = first.ids;
+    expect(await first.engine.orchestrator.pin(oldest, true, 'me')).toMatchObject({ id: oldest, pinned: true });
+    await first.engine.orchestrator.pin(oldest, true, 'me');
+    expect(first.engine.events.filter(({ name }) => name === 'session.pinned').map(({ data }) => data)).toEqual([
+      { sessionId: oldest, pinned: true, by: 'me' },
+    ]);
+    expect(first.engine.orchestrator.view(first.engine.orchestrator.get(oldest)).pinned).toBe(true);
+    const engine = await makeEngine({ events: first.engine.events });
+    const retention = startRetention({
+      ...engine,
+      settings: { current: () => first.engine.settings.config },
+      removeFolders: async () => {},
+      onError: (error) => engine.errors.push(error),
+    });
+    expect(await retention.sweep()).toEqual([second]);
+    await engine.orchestrator.pin(oldest, false, 'me');
+    expect(engine.orchestrator.view(engine.orchestrator.get(oldest)).pinned).toBeUndefined();
+    expect(await retention.sweep()).toEqual([oldest]);
+    expect([...engine.ledger.sessions()].map(({ id }) => id)).toEqual(kept);
+    retention.close();
   });
 
   it('does nothing by itself where that is off, and does it when asked', async () => {

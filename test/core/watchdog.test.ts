@@ -54,6 +54,15 @@ describe('silence', () => {
     expect(stops).toHaveLength(1);
   });
 
+  it('is not ended by what comes on standard error', () => {
+    const { clock, stops, watch } = open({ resources: { startTimeoutMs: 60_000 } });
+    const run = watch();
+    clock.advance(59_999);
+    run.complained(5);
+    clock.advance(1);
+    expect(stops).toMatchObject([{ kind: 'idle_timeout' }]);
+  });
+
   it('says nothing about an agent that prints plain text', () => {
     const { clock, stops, watch } = open();
     const run = watch('a', 'text');
@@ -128,6 +137,24 @@ describe('a log', () => {
     expect(stops).toMatchObject([
       { sessionId: 'fast', kind: 'log_flood', reason: 'its log grew by 100 MB within a minute; at most 100 MB may' },
     ]);
+  });
+
+  it('is what comes on both outputs together', () => {
+    const { clock, stops, watch } = open({ storage: { maxLogBytes: '300MB' } });
+    const quiet = watch('quiet', 'text');
+    quiet.complained(FLOOD_BYTES);
+    quiet.spoke(1);
+    expect(stops).toMatchObject([{ sessionId: 'quiet', reason: 'its log grew by 100 MB within a minute; at most 100 MB may' }]);
+    const both = watch('both');
+    for (let minute = 1; minute <= 3; minute++) {
+      both.complained(minute * 70 * MB);
+      clock.advance(60_000);
+      both.spoke(minute * 30 * MB);
+      clock.advance(60_000);
+    }
+    expect(stops).toHaveLength(1);
+    both.complained(210 * MB + 1);
+    expect(stops[1]).toEqual({ sessionId: 'both', kind: 'log_flood', reason: 'its log has 300 MB; at most 300 MB are kept' });
   });
 
   it('has no limit but its growth where that is off', () => {

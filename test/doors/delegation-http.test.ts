@@ -1,9 +1,11 @@
 // Runs reach the hub that runs them over HTTP: the built-in agent and the real Claude Code as sub-sessions, also while the hub is killed.
+import { once } from 'node:events';
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:net';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { connect, type TestClient } from '../support/clients.ts';
+import { connect, sc, type TestClient } from '../support/clients.ts';
 import { type StubModel, startStubModel } from '../support/stub-model.ts';
 import { makeWorkspace, type Workspace } from '../support/workspace.ts';
 
@@ -62,6 +64,19 @@ const running = async (client: TestClient, taskId: string) =>
   (await client.call('session_list', { taskId, status: 'running' })).total;
 const stateOf = (workspace: Workspace, ...parts: string[]) => path.join(workspace.path, '.scopecraft', 'state', ...parts);
 
+/** Takes a port as soon as the kernel gives it: the threads of a killed hub may hold it for a moment. */
+async function taken(port: number): Promise<Server> {
+  for (const until = Date.now() + 5_000; ; ) {
+    const server = createServer();
+    try {
+      await once(server.listen(port, '127.0.0.1'), 'listening');
+      return server;
+    } catch (error) {
+      if (Date.now() > until) throw error;
+    }
+  }
+}
+
 describe('the built-in agent as a parent', () => {
   it('starts a child, waits for it, and says what it said', async () => {
     const { client } = await begin({
@@ -90,6 +105,40 @@ describe('the built-in agent as a parent', () => {
     await killHub(workspace);
     expect(await settled(client, String(id))).toMatchObject({ status: 'completed', result: 'late' });
     expect((await client.call('session_list', { taskId: 'child' })).total).toBe(1);
+  });
+
+  it('is said to be cut off when another program has taken the port, and whatever is started then is not', {
+    timeout: 60_000,
+  }, async () => {
+    const { workspace, client: first } = await begin({ parent: ['@@hang'], later: ['@@hang'] });
+    const { id } = await first.call('session_start', { taskId: 'parent' });
+    await expect.poll(() => running(first, 'parent'), { timeout: 10_000 }).toBe(1);
+    expect((await first.call('session_get', { sessionId: id })).notes).toBeUndefined();
+    const port = Number(await readFile(stateOf(workspace, 'port'), 'utf8'));
+    // its door would have the next hub there at once
+    await first.close();
+    await workspace.killHub();
+    const thief = await taken(port);
+    try {
+      const client = await connect('modern', { env: workspace.env, cwd: workspace.path });
+      open.client = client;
+      const cutOff = [expect.stringMatching(/^delegation: unreachable\./)];
+      expect(await client.call('session_get', { sessionId: id })).toMatchObject({ status: 'running', notes: cutOff });
+      const { id: later } = await client.call('session_start', { taskId: 'later' });
+      const { sessions } = await client.call('session_list');
+      expect(sessions).toMatchObject([{ id: later }, { id, notes: cutOff }]);
+      expect(sessions).not.toMatchObject([{ notes: cutOff }, {}]);
+      const shown = await sc(['session', 'get', String(id)], { env: workspace.env, cwd: workspace.path });
+      expect(shown.stdout).toContain('delegation: unreachable');
+      const list = await sc(['session', 'list'], { env: workspace.env, cwd: workspace.path });
+      expect(list.stdout).toMatch(/ NOTES\n/);
+      for (const sessionId of [id, later]) await client.call('session_cancel', { sessionId });
+      expect((await settled(client, String(id)))?.status).toBe('cancelled');
+      expect((await client.call('session_get', { sessionId: id })).notes).toBeUndefined();
+      await settled(client, String(later));
+    } finally {
+      thief.close();
+    }
   });
 
   it('is told what sessions may not do, and its token is nowhere to be read', async () => {

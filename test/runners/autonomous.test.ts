@@ -38,7 +38,9 @@ describe('a run of the autonomous runner', () => {
 
   it('keeps the exit code and the end of standard error', async () => {
     const run = await rig.runner.start(rig.spec('seven', '', ['sh', '-c', 'echo because >&2; exit 7']));
-    expect(await ending(run)).toMatchObject({ exit: { code: 7 }, result: undefined, stderr: 'because\n' });
+    const events = await allEvents(run);
+    expect(events.at(-1)).toMatchObject({ kind: 'ended', exit: { code: 7 }, result: undefined, stderr: 'because\n' });
+    expect(events).toContainEqual({ kind: 'complained', bytes: 8 });
   });
 
   it('hands over arguments and prompt byte for byte', async () => {

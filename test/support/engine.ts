@@ -72,6 +72,8 @@ export interface EngineOptions {
   readonly mayStart?: boolean;
   /** Awaited before each start, to make the moment longer. */
   readonly beforeStart?: () => Promise<void>;
+  /** Why the machine has no room for anybody, from the first moment. */
+  readonly guard?: string;
   /** Throws where the journal is to refuse an event. */
   readonly refuse?: (event: StoredEvent) => void;
 }
@@ -97,6 +99,7 @@ export async function makeEngine({
   clock = fakeClock(),
   mayStart = true,
   beforeStart,
+  guard,
   refuse,
 }: EngineOptions = {}): Promise<Engine> {
   const errors: unknown[] = [];
@@ -106,7 +109,7 @@ export async function makeEngine({
     problems: [] as string[],
     untrusted: [] as string[],
     notes: [] as string[],
-    guard: undefined as string | undefined,
+    guard,
   };
   settings.config = {
     ...settings.config,

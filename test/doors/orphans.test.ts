@@ -1,0 +1,58 @@
+// What runs left on the machine while no hub was there: the next hub ends it, and nothing else.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { afterEach, expect, it } from 'vitest';
+import { z } from 'zod';
+import { placeOf, RUN_MARK } from '../../runners/process.ts';
+import { connect, type TestClient } from '../support/clients.ts';
+import { makeWorkspace, type Workspace } from '../support/workspace.ts';
+
+const open: { workspace?: Workspace; client?: TestClient } = {};
+const left = new Map<string, ChildProcess>();
+
+afterEach(async () => {
+  for (const child of left.values()) child.kill('SIGKILL');
+  left.clear();
+  await open.client?.close();
+  await open.workspace?.close({ leftovers: 'end' });
+});
+
+/** A process in a session of its own, as a daemon that a run left; `trap` is what it does about TERM. */
+function leave(name: string, env: Readonly<Record<string, string>>, mark: string, trap = '-'): void {
+  const script = `trap '${trap}' TERM; exec sleep 600`;
+  left.set(name, spawn('/bin/sh', ['-c', script], { detached: true, stdio: 'ignore', env: { ...env, [RUN_MARK]: mark } }));
+}
+
+const isThere = (name: string) => left.get(name)?.exitCode === null && left.get(name)?.signalCode === null;
+const Events = z.looseObject({ events: z.array(z.looseObject({ name: z.string(), data: z.looseObject({}) })) });
+
+it('a hub that comes after a killed one ends what runs have left, and no process of another workspace or of a living run', async () => {
+  const workspace = await makeWorkspace({ userConfig: { defaultAgent: 'demo' } });
+  open.workspace = workspace;
+  const { env, path: cwd } = workspace;
+  const client = await connect('modern', { env, cwd });
+  open.client = client;
+  const done = String((await client.call('session_start', { prompt: '@@say done' })).id);
+  const hangs = String((await client.call('session_start', { prompt: '@@hang' })).id);
+  await client.call('session_wait', { sessionIds: [done], timeoutSeconds: 20 });
+  await expect
+    .poll(async () => (await client.call('session_get', { sessionId: hangs })).status, { timeout: 15_000 })
+    .toBe('running');
+  const place = placeOf(cwd);
+  leave('settled', env, `${place}/${done}/1`);
+  leave('stubborn', env, `${place}/${done}/1`, '');
+  leave('unknown', env, `${place}/nobody-aaaa/1`);
+  leave('living', env, `${place}/${hangs}/1`);
+  leave('earlier run', env, `${place}/${hangs}/0`);
+  leave('elsewhere', env, `${placeOf('/somewhere/else')}/${done}/1`);
+  const before = (await workspace.hub())?.pid;
+  await workspace.killHub();
+
+  await client.call('queue_status');
+  expect((await workspace.hub())?.pid).not.toBe(before);
+  await expect
+    .poll(() => [...left.keys()].filter(isThere), { timeout: 15_000, message: 'what is left' })
+    .toEqual(['living', 'elsewhere']);
+  const swept = async () => Events.parse(await client.call('event_list', { types: ['hub.swept'] })).events;
+  await expect.poll(swept, { timeout: 10_000 }).toMatchObject([{ name: 'hub.swept', data: { processes: 4 } }]);
+  expect(await client.call('session_get', { sessionId: hangs })).toMatchObject({ status: 'running' });
+}, 60_000);
