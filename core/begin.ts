@@ -2,8 +2,10 @@
 import { agentNamed, canResume, environmentOf } from './agent.ts';
 import { costLimit } from './budget.ts';
 import { type ErrorCode, fail, ScopecraftError } from './errors.ts';
+import type { Git, Worktrees } from './git-ports.ts';
 import type { Ledger } from './ledger.ts';
-import type { Clock, Environments, Git, Ids, Message, Prompts, Run, Runner, Settings, TaskStore, Worktrees } from './ports.ts';
+import type { Clock, Environments, Ids, Prompts, Settings, TaskStore } from './ports.ts';
+import type { Message, Run, Runner } from './run-ports.ts';
 import { isSettled, type Session } from './session.ts';
 import { pendingPrompts } from './talk.ts';
 

@@ -3,11 +3,13 @@
 import { agentNamed, canResume } from './agent.ts';
 import type { AgentResult, EndCause } from './ending.ts';
 import { fail } from './errors.ts';
+import type { Git } from './git-ports.ts';
 import type { Ledger } from './ledger.ts';
 import { type Outcome, outcomeOf } from './outcome.ts';
-import type { Clock, Git, Ids, Logs, RunEvent, Settings, TaskStore } from './ports.ts';
+import type { Clock, Ids, Logs, Settings, TaskStore } from './ports.ts';
 import { dataOf } from './result-schema.ts';
 import { retryAt } from './retry.ts';
+import type { RunEvent } from './run-ports.ts';
 import type { Session } from './session.ts';
 import { pendingPrompts } from './talk.ts';
 

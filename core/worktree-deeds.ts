@@ -1,7 +1,7 @@
 // What can be done with worktrees by call, and what becomes of them when their sessions are cleaned up.
 import { fail } from './errors.ts';
+import type { FoundWorktree, Worktrees } from './git-ports.ts';
 import type { Ledger } from './ledger.ts';
-import type { FoundWorktree, Worktrees } from './ports.ts';
 import { isSettled } from './session.ts';
 
 export interface WorktreeDeeds {

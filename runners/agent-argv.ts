@@ -2,7 +2,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import path from 'node:path';
 import type { AgentEntry } from '../core/agent.ts';
-import type { RunSpec } from '../core/ports.ts';
+import type { RunSpec } from '../core/run-ports.ts';
 import { claudeArgv } from './claude-argv.ts';
 
 /** What the built-in agent is made of. */

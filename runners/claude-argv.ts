@@ -3,7 +3,7 @@
 // flag and `=`, where it cannot become a flag itself. What is said to it comes on standard input and never on the command line.
 import { z } from 'zod';
 import { fail } from '../core/errors.ts';
-import type { RunSpec } from '../core/ports.ts';
+import type { RunSpec } from '../core/run-ports.ts';
 import { mcpConfigFile } from './run-folder.ts';
 
 const BRIEFING = 'SCOPECRAFT_BRIEFING';

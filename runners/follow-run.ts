@@ -8,7 +8,8 @@
 import path from 'node:path';
 import type { AgentEntry } from '../core/agent.ts';
 import { fail } from '../core/errors.ts';
-import type { Clock, Exit, Run, RunEvent } from '../core/ports.ts';
+import type { Clock } from '../core/ports.ts';
+import type { Exit, Run, RunEvent } from '../core/run-ports.ts';
 import type { ProcessRef } from '../core/session.ts';
 import { openInbox } from './inbox.ts';
 import { isAlive } from './process.ts';

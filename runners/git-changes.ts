@@ -5,7 +5,7 @@
 // A caller never fails here and never waits for more than two seconds: what cannot be told is undefined.
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
-import type { Changes, Git } from '../core/ports.ts';
+import type { Changes, Git } from '../core/git-ports.ts';
 import type { RunGit } from './git.ts';
 import { type Checkout, checkoutOf, type Standing, standingOf } from './git-standing.ts';
 

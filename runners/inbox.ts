@@ -8,7 +8,8 @@ import { appendFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { fail } from '../core/errors.ts';
-import type { Clock, Message } from '../core/ports.ts';
+import type { Clock } from '../core/ports.ts';
+import type { Message } from '../core/run-ports.ts';
 import { errnoOf, isAlive, signalProcess } from './process.ts';
 import { readFeeder, readIfThere } from './run-folder.ts';
 

@@ -13,7 +13,7 @@ import { link, mkdir, open, readFile, stat, unlink, writeFile } from 'node:fs/pr
 import path from 'node:path';
 import { z } from 'zod';
 import { AgentEntry } from '../core/agent.ts';
-import type { RunSpec } from '../core/ports.ts';
+import type { RunSpec } from '../core/run-ports.ts';
 import type { ProcessRef } from '../core/session.ts';
 import { errnoOf } from './process.ts';
 

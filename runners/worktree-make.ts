@@ -2,7 +2,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fail } from '../core/errors.ts';
-import type { Worktree } from '../core/ports.ts';
+import type { Worktree } from '../core/git-ports.ts';
 import { complaintOf, type GitAnswer, type GitCall, type RunGit } from './git.ts';
 import { commitOf, refsBelow, tipOf, type WorktreeRecord } from './git-repository.ts';
 import { errnoOf } from './process.ts';

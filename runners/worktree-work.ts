@@ -1,5 +1,5 @@
 // What would be lost with a worktree: what is not committed in it, and commits that are on no other branch.
-import type { Worktree } from '../core/ports.ts';
+import type { Worktree } from '../core/git-ports.ts';
 import { complaintOf, type RunGit } from './git.ts';
 import { commitOf, tipOf } from './git-repository.ts';
 import { isAsCopied } from './worktree-copy.ts';

@@ -13,7 +13,7 @@ import { lstat, mkdir, realpath, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Config } from '../core/config.ts';
 import { fail, ScopecraftError } from '../core/errors.ts';
-import type { FoundWorktree, Worktree, Worktrees } from '../core/ports.ts';
+import type { FoundWorktree, Worktree, Worktrees } from '../core/git-ports.ts';
 import { complaintOf, type RunGit } from './git.ts';
 import { checkBranchName, refsBelow, repositoryOf, tipOf, worktreeRecords } from './git-repository.ts';
 import { errnoOf, RUN_MARK } from './process.ts';

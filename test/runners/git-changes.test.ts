@@ -2,7 +2,7 @@
 import { chmod, mkdir, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Changes, Git } from '../../core/ports.ts';
+import type { Changes, Git } from '../../core/git-ports.ts';
 import { createGit } from '../../runners/git.ts';
 import { createGitChanges } from '../../runners/git-changes.ts';
 import { makeRepository, type TestRepository } from '../support/repository.ts';

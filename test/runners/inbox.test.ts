@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { Message } from '../../core/ports.ts';
+import type { Message } from '../../core/run-ports.ts';
 import { openInbox, userLine } from '../../runners/inbox.ts';
 import { realClock, said } from './rig.ts';
 

@@ -4,7 +4,7 @@ import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { AgentEntry } from '../../core/agent.ts';
-import type { RunSpec } from '../../core/ports.ts';
+import type { RunSpec } from '../../core/run-ports.ts';
 import { readLine } from '../../runners/transcript.ts';
 import { type ClaudeSandbox, claudeSandbox } from '../support/claude.ts';
 import { startPermissionServer } from '../support/permission-server.ts';

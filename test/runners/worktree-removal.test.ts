@@ -2,7 +2,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Worktree, Worktrees } from '../../core/ports.ts';
+import type { Worktree, Worktrees } from '../../core/git-ports.ts';
 import type { TestRepository } from '../support/repository.ts';
 import { isThere, openWorktreeRig, textOf, type WorktreeRig } from './worktree-rig.ts';
 

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Config } from '../../core/config.ts';
-import type { Worktrees } from '../../core/ports.ts';
+import type { Worktrees } from '../../core/git-ports.ts';
 import { createGit } from '../../runners/git.ts';
 import { createWorktrees } from '../../runners/worktrees.ts';
 import { endAllMarked } from '../support/processes.ts';

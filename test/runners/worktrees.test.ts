@@ -2,7 +2,7 @@
 import { chmod, mkdir, readdir, rename, rm, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Worktrees } from '../../core/ports.ts';
+import type { Worktrees } from '../../core/git-ports.ts';
 import { processesMarked } from '../support/processes.ts';
 import { makeRepository, type TestRepository } from '../support/repository.ts';
 import { eventually } from './rig.ts';

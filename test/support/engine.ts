@@ -11,21 +11,10 @@ import { watchIdle } from '../../core/idle.ts';
 import { type Ledger, openLedger } from '../../core/ledger.ts';
 import { watchLine } from '../../core/line-watch.ts';
 import { createOrchestrator, type Orchestrator } from '../../core/orchestrator.ts';
-import type {
-  JobQueue,
-  Journal,
-  LogEntry,
-  Message,
-  Run,
-  RunEvent,
-  Runner,
-  RunSpec,
-  Settings,
-  TaskStore,
-  Terminals,
-} from '../../core/ports.ts';
+import type { JobQueue, Journal, LogEntry, Settings, TaskStore } from '../../core/ports.ts';
 import { recover } from '../../core/recovery.ts';
 import { createRequests } from '../../core/requests.ts';
+import type { Message, Run, RunEvent, Runner, RunSpec, Terminals } from '../../core/run-ports.ts';
 import { createSupervisor } from '../../core/supervisor.ts';
 import type { Task } from '../../core/task.ts';
 import { tuned } from '../../core/tuning.ts';
