@@ -113,6 +113,8 @@ echo "$identity" >"$run/claim.$$" && ln "$run/claim.$$" "$run/claim" 2>/dev/null
 trap : TERM INT HUP QUIT
 if [ -f "$run/in" ]; then
   {
+    # whoever started us may hold us back here, so that the agent is there first
+    read -r _
     tail -n +1 -f "$run/in" 2>/dev/null &
     note feeder
     [ -z "$keeper" ] || {
