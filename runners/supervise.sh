@@ -93,11 +93,11 @@ watch() {
   nap='' over=''
   # not TERM, which is lost on a process that was just forked
   trap 'over=1; [ -z "$nap" ] || kill -KILL "$nap"' TERM
-  every=10
+  every=5
   while nap "$every"; do
     if has_hub; then
-      every=10
-    elif nap 2 && ! has_hub; then
+      every=5
+    elif nap 1 && ! has_hub; then
       start_keeper
       [ "$every" -ge 600 ] || every=$((every * 2))
     fi
