@@ -118,7 +118,7 @@ async function prepared(folder: string, file: object, spec: RunSpec): Promise<bo
   }
 }
 
-/** Starts the supervisor in a session of its own, with no tie to us but our noticing its exit, and its waiting for the end of its input before it feeds the agent. */
+/** Starts the supervisor in a session of its own. It feeds the agent when its input ends, and we notice its exit: no other tie to us. */
 async function launchSupervisor(words: readonly string[], cwd: string, env: Readonly<Record<string, string>>): Promise<Launch> {
   const supervisor = spawn(SHELL, words, { cwd, env: { ...env }, detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
   const launch: Launch = { hasExited: false, feed: () => supervisor.stdin.destroy() };
