@@ -66,6 +66,8 @@ has_hub() {
 }
 
 start_keeper() (
+  # a hub would make anew what somebody has removed
+  [ -d "$run" ] || exit
   cd "$workspace" 2>/dev/null || cd /
   set -- sh "$keeper" "$node" "$hub" "$workspace"
   command -v setsid >/dev/null && set -- setsid "$@"
