@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { statSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { fail } from '../core/errors.ts';
 import type { Clock } from '../core/ports.ts';
 import type { Run, Runner, RunSpec } from '../core/run-ports.ts';
@@ -27,6 +28,8 @@ export interface AutonomousRunnerOptions {
 }
 
 const SHELL = '/bin/sh';
+/** For so long at most the agent has the processor before what feeds it is started. */
+const HEAD_START_MS = 250;
 
 export function createAutonomousRunner(options: AutonomousRunnerOptions): Runner {
   const { stateDir, workspace, hubPidFile, nodePath, scripts, clock, resultGraceMs = 10_000 } = options;
@@ -65,12 +68,9 @@ export function createAutonomousRunner(options: AutonomousRunnerOptions): Runner
       const isNew = await prepared(folder, { ...kept(spec), argv, mark }, spec);
       if (!isNew) fail('INTERNAL', `Run ${run} of session ${sessionId} was begun before.`);
       const words = [scripts.supervise, folder, hubPidFile, scripts.keeper, nodePath, scripts.hub, workspace, '--', ...argv];
-      const launch = await launchSupervisor(words, cwd, {
-        ...env,
-        ...accessOf(spec),
-        SCOPECRAFT_SESSION: sessionId,
-        [RUN_MARK]: mark,
-      });
+      const variables = { ...env, ...accessOf(spec), SCOPECRAFT_SESSION: sessionId, [RUN_MARK]: mark };
+      const launch = await launchSupervisor(words, cwd, variables);
+      clock.after(HEAD_START_MS, launch.feed);
       return followRun({ folder, agent, promptIds: promptIdsOf(spec), mark, clock, resultGraceMs, launch });
     },
 
@@ -118,10 +118,10 @@ async function prepared(folder: string, file: object, spec: RunSpec): Promise<bo
   }
 }
 
-/** Starts the supervisor in a session of its own, with no tie to us but our noticing its exit. */
+/** Starts the supervisor in a session of its own. It feeds the agent when its input ends, and we notice its exit: no other tie to us. */
 async function launchSupervisor(words: readonly string[], cwd: string, env: Readonly<Record<string, string>>): Promise<Launch> {
-  const launch: Launch = { hasExited: false };
-  const supervisor = spawn(SHELL, words, { cwd, env: { ...env }, detached: true, stdio: 'ignore' });
+  const supervisor = spawn(SHELL, words, { cwd, env: { ...env }, detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
+  const launch: Launch = { hasExited: false, feed: () => supervisor.stdin.destroy() };
   if (supervisor.pid === undefined) {
     const [error]: unknown[] = await once(supervisor, 'error');
     fail('STORAGE_FAILED', `The supervisor could not be started in "${cwd}" (${errnoOf(error) ?? 'unknown error'}).`);
@@ -131,6 +131,7 @@ async function launchSupervisor(words: readonly string[], cwd: string, env: Read
     launch.onExit?.();
   });
   supervisor.unref();
+  if (supervisor.stdin instanceof Socket) supervisor.stdin.unref();
   return launch;
 }
 

@@ -24,6 +24,8 @@ import { openWake, pause } from './wake.ts';
 export interface Launch {
   hasExited: boolean;
   onExit?: () => void;
+  /** Lets the agent be fed; held back so that nothing stands between a start and its agent. */
+  readonly feed: () => void;
 }
 
 export interface FollowParts {
@@ -62,6 +64,7 @@ export function followRun({ folder, agent, promptIds, mark, clock, resultGraceMs
       supervisor = claim;
     }
     child ??= await readChild(folder);
+    if (child) launch?.feed();
     const isGone = !(await isSupervised()) && !(child && isAlive(child));
     // asked last: the supervisor writes it before it goes
     const code = await readExit(folder);

@@ -66,6 +66,8 @@ has_hub() {
 }
 
 start_keeper() (
+  # a hub would make anew what somebody has removed
+  [ -d "$run" ] || exit
   cd "$workspace" 2>/dev/null || cd /
   set -- sh "$keeper" "$node" "$hub" "$workspace"
   command -v setsid >/dev/null && set -- setsid "$@"
@@ -93,11 +95,11 @@ watch() {
   nap='' over=''
   # not TERM, which is lost on a process that was just forked
   trap 'over=1; [ -z "$nap" ] || kill -KILL "$nap"' TERM
-  every=10
+  every=5
   while nap "$every"; do
     if has_hub; then
-      every=10
-    elif nap 2 && ! has_hub; then
+      every=5
+    elif nap 1 && ! has_hub; then
       start_keeper
       [ "$every" -ge 600 ] || every=$((every * 2))
     fi
@@ -113,6 +115,8 @@ echo "$identity" >"$run/claim.$$" && ln "$run/claim.$$" "$run/claim" 2>/dev/null
 trap : TERM INT HUP QUIT
 if [ -f "$run/in" ]; then
   {
+    # whoever started us may hold us back here, so that the agent is there first
+    read -r _
     tail -n +1 -f "$run/in" 2>/dev/null &
     note feeder
     [ -z "$keeper" ] || {

@@ -150,6 +150,14 @@ it('starts no keeper while the hub lives', async () => {
   await expect(readFile(`${keeper}.out`)).rejects.toMatchObject({ code: 'ENOENT' });
 });
 
+it('starts no keeper where the run was removed meanwhile', async () => {
+  const folder = await newFolder();
+  const kept = await keeping('removed', undefined);
+  await exitOf(supervise(folder, ['rm', '-r', folder], kept));
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  await expect(readFile(`${kept.keeper}.out`)).rejects.toMatchObject({ code: 'ENOENT' });
+});
+
 it('feeds an agent whatever is added to its input, until the feeder is ended', async () => {
   const folder = await newFed('one\n');
   const supervisor = supervise(folder, ['cat'], await keeping('fed', process.pid));
