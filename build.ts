@@ -43,7 +43,8 @@ await build({
     js: "#!/usr/bin/env node\nimport { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);",
   },
 });
-for (const script of ['runners/supervise.sh', 'server/keeper.sh']) await cp(script, `${fresh}/${script.split('/').at(-1)}`);
+for (const script of ['runners/supervise.sh', 'runners/hook.sh', 'server/keeper.sh'])
+  await cp(script, `${fresh}/${script.split('/').at(-1)}`);
 for (const program of ['door', 'cli']) await chmod(`${fresh}/${program}.mjs`, 0o755);
 await writeFile(`${fresh}/version`, `${version}\n`);
 if (existsSync('dist')) await rename('dist', `${fresh}.old`);

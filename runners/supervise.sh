@@ -6,6 +6,8 @@
 # Claim:  `ln` of a file of our own to `claim`. Whoever makes that link owns the run; everybody else leaves with 125.
 # Start:  the agent runs in the foreground, not with `&`: a background child of a script would be born deaf to INT. Its own process
 #         writes `child` before it becomes the agent, so that the record is there before the agent does anything.
+# Terminal: where there is a file `terminal`, the agent has the terminal it is started in, and no files. It must not find the tmux server
+#         around it by name: others live there too. A terminal that goes away ends the agent by HUP, and we write down how.
 # End:    the exit code (128 + signal) goes to `exit`, whole or not at all. TERM, INT, HUP and QUIT end the agent, never us.
 # After:  when the hub of the workspace is dead, its keeper is started, with none of the run's environment.
 #
@@ -43,11 +45,17 @@ echo "$identity" >"$run/claim.$$" && ln "$run/claim.$$" "$run/claim" 2>/dev/null
 }
 
 trap : TERM INT HUP QUIT
-(
+agent() {
   identify
   echo "$identity" >"$run/child" || exit 126
   exec "$@"
-) <"$run/prompt" >>"$run/out" 2>>"$run/err"
+}
+if [ -f "$run/terminal" ]; then
+  unset TMUX TMUX_PANE
+  (agent "$@")
+else
+  (agent "$@") <"$run/prompt" >>"$run/out" 2>>"$run/err"
+fi
 code=$?
 
 # a full disk may have room again in a moment
