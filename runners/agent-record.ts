@@ -1,6 +1,8 @@
 // The record an interactive agent keeps of itself: hooks of Claude Code, and lines of its transcript or of what the built-in agent prints.
 // Each becomes at most a few facts. What is not understood tells nothing.
 import { z } from 'zod';
+import type { AgentResult } from '../core/ending.ts';
+import { readLine } from './transcript.ts';
 
 export type Fact =
   /** A conversation begins, and this file is its transcript. */
@@ -10,7 +12,7 @@ export type Fact =
   /** It put a prompt aside until it has time. */
   | { readonly kind: 'enqueued'; readonly text: string; readonly key: string }
   /** It has nothing more to do. */
-  | { readonly kind: 'rests'; readonly text: string | undefined }
+  | { readonly kind: 'rests'; readonly text: string | undefined; readonly result?: AgentResult | undefined }
   /** Somebody must allow or answer something. */
   | { readonly kind: 'asks'; readonly text: string }
   /** A tool answered, or it said something. */
@@ -118,8 +120,10 @@ export function factOfLine(text: string): Fact | undefined {
       return factOfUser(line);
     case 'assistant':
       return { kind: 'works', said: saidIn(line) };
+    case 'system':
+      return line.subtype === 'init' ? { kind: 'begins', transcript: undefined, source: '' } : undefined;
     case 'result':
-      return { kind: 'rests', text: line.result };
+      return { kind: 'rests', text: line.result, result: readLine(text, 'stream-json').result };
     default:
       return undefined;
   }

@@ -62,7 +62,7 @@ export function createClaudeDelivery(): Deliver {
           return;
         }
         told.step(promptId, { state: 'pasting', seen: scene.seen(), tries: tries + 1 });
-        return pane.paste(typed, view.cursor);
+        return pane.paste(typed, { cursor: view.cursor });
       case 'pasting':
         if (isThere) {
           told.step(promptId, { state: 'entering' });

@@ -17,8 +17,7 @@ export async function deliverToDemo(scene: Scene, { message, sinceMs }: Current)
     case 'pasting':
       told.step(promptId, { state: 'entering' });
       // C-u first: what an earlier hub pasted may still be there
-      await pane.paste(sanitized(message.text), undefined, ['C-u']);
-      return pane.press('Enter');
+      return pane.paste(sanitized(message.text), { before: ['C-u'], after: ['Enter'] });
     case 'entering':
       if (sinceMs > AGAIN_MS) told.step(promptId, { state: 'pasting' });
       return;

@@ -10,6 +10,16 @@ import { z } from 'zod';
 import { createHubCalls } from './demo-mcp.ts';
 import { type Directive, directivesIn, filled } from './demo-script.ts';
 import { createSpeech } from './demo-speech.ts';
+import { serveDemoTerminal } from './demo-terminal.ts';
+
+// in a terminal it is played turn by turn, each by a process of this program without that argument
+const terminal = process.argv.find((arg) => arg.startsWith('--terminal='));
+if (terminal !== undefined) {
+  const [program = '', ...args] = process.argv.slice(1).filter((arg) => arg !== terminal);
+  const agent = [process.execPath, program, ...args];
+  serveDemoTerminal(agent, sessionIdIn(args), terminal.slice('--terminal='.length));
+  await new Promise(() => {});
+}
 
 const STEP_MS = 300;
 const BashInput = z.object({ command: z.string() });

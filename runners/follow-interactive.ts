@@ -48,6 +48,7 @@ const CLAIM_MS = 20_000;
 /** How often the screen is looked at: when something is open, and when nothing was heard for as long. */
 const LOOK_SOON_MS = 1500;
 const LOOK_MS = 5000;
+const TAKE_UP_MS = 3000;
 
 const TERM: Step = { signal: 'SIGTERM', to: 'all', graceMs: 2000 };
 /** Claude Code leaves in good order on TERM; INT would only break off what it does. It leaves its tools to us. */
@@ -173,12 +174,17 @@ export function followInteractive(parts: InteractiveParts): Run {
       yield event;
     }
 
+    /** What it put aside while it worked it takes up as soon as it rests, unless a person takes it back. */
+    function isTakingUp(): boolean {
+      return told.all().some((message) => message.state === 'queued') && clock.now() - heardAt < TAKE_UP_MS;
+    }
+
     function standingNow(): RunEvent | undefined {
       if (agent.kind === 'command') return undefined;
       const { state: now, text } = state;
       if (now === 'works') return standing === '' ? undefined : { kind: 'works' };
-      // a message is about to be brought in
-      if (now === 'prompt') return delivery.isBusy ? undefined : { kind: 'idle', for: 'prompt' };
+      // a message is about to be brought in, or taken up
+      if (now === 'prompt') return delivery.isBusy || isTakingUp() ? undefined : { kind: 'idle', for: 'prompt' };
       if (now === 'starting') return text === undefined ? undefined : { kind: 'idle', for: 'unknown', text };
       return { kind: 'idle', for: now, ...(text !== undefined && { text }) };
     }
@@ -209,11 +215,21 @@ export function followInteractive(parts: InteractiveParts): Run {
       await out.close();
     }
 
+    /** The screen when all is on it: once its pane is dead. */
+    async function lastView() {
+      let view = await pane.look();
+      for (let tries = 0; view && !view.isDead && tries < 20; tries++) {
+        await pause(clock, 100);
+        view = await pane.look();
+      }
+      return view;
+    }
+
     async function* conclude(exit: Exit): AsyncGenerator<RunEvent> {
       await ladder;
       if (trouble !== undefined) throw trouble;
       const hasFailed = exit !== 'lost' && exit.code !== 0;
-      const view = hasFailed ? await pane.look() : undefined;
+      const view = hasFailed && !isStopped ? await lastView() : undefined;
       await pane.close();
       while ((await tree.members()).length > 0 && !(await descend(LEFTOVERS))) await pause(clock, 1000);
       while (await hear());

@@ -30,7 +30,8 @@ export async function interactiveArgv(
   folder: string,
 ): Promise<readonly string[]> {
   const { agent, conversationId, resume, model, mcp, briefing } = spec;
-  if (agent.kind !== 'claude') return agentArgv(spec, program, demo, folder);
+  if (agent.kind === 'command') return [program, ...agent.args];
+  if (agent.kind === 'demo') return [...(await agentArgv(spec, program, demo, folder)), `--terminal=${path.join(folder, 'out')}`];
   const tools = [...agent.tools, ...(mcp ? [OUR_TOOLS] : [])];
   return [
     program,

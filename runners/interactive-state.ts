@@ -33,6 +33,7 @@ export function createInteractiveState(): InteractiveState {
   let looks = 0;
   let last: Said | undefined;
   let stopped: string | undefined;
+  let reported: AgentResult | undefined;
   const spoken = new Map<string, Said['usage']>();
 
   function become(next: AgentState, what?: string): void {
@@ -74,6 +75,7 @@ export function createInteractiveState(): InteractiveState {
           return;
         case 'rests':
           if (fact.text !== undefined) stopped = fact.text;
+          if (fact.result) reported = fact.result;
           return become('prompt');
         case 'asks':
           return become('permission', state === 'permission' ? (text ?? fact.text) : fact.text);
@@ -111,6 +113,7 @@ export function createInteractiveState(): InteractiveState {
     },
 
     result() {
+      if (reported) return reported;
       if (!last && stopped === undefined) return undefined;
       const usage = [...spoken.values()].flatMap((one) => (one ? [one] : []));
       const sum = (of: (one: (typeof usage)[number]) => number) => usage.reduce((total, one) => total + of(one), 0);

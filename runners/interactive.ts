@@ -95,7 +95,7 @@ export function createInteractiveRunner(options: InteractiveRunnerOptions): Runn
           env,
           script: launchFile(folder),
           shell: spec.env.SHELL !== undefined && isProgram(spec.env.SHELL) ? spec.env.SHELL : undefined,
-          output: agent.kind === 'claude' ? undefined : path.join(folder, 'out'),
+          output: agent.kind === 'command' ? path.join(folder, 'out') : undefined,
         });
       };
       // the server may have left between the two, with the last session on it
@@ -134,8 +134,7 @@ export function createInteractiveRunner(options: InteractiveRunnerOptions): Runn
       const mode = 0o600;
       await writeFile(settingsFile(folder), hookSettings(scripts.hook, folder), { mode });
       await writeFile(path.join(folder, 'terminal'), '', { mode });
-      // as words in a file: a command of tmux may have 16 kB
-      await writeFile(launchFile(folder), `exec /bin/sh ${words.map(shellWord).join(' ')}\n`, { mode });
+      await writeFile(launchFile(folder), launchScript(words), { mode });
       return true;
     } catch (error) {
       return fail('STORAGE_FAILED', `The run folder "${folder}" could not be written (${codeOf(error) ?? 'unknown error'}).`);
@@ -145,6 +144,13 @@ export function createInteractiveRunner(options: InteractiveRunnerOptions): Runn
 
 function launchFile(folder: string): string {
   return path.join(folder, 'launch');
+}
+
+/** In a file, because a command of tmux may have 16 kB. */
+function launchScript(words: readonly string[]): string {
+  // a terminal that goes away tells only the process that leads it; when that one ends, all others in front are told: the agent, which
+  // ends, and the supervisor, which writes down how. So this shell must not become the supervisor, nor end by a key that is for the agent.
+  return `trap : INT QUIT\n/bin/sh ${words.map(shellWord).join(' ')}\nexit $?\n`;
 }
 
 function missingText(agent: RunSpec['agent']): string {

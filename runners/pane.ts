@@ -25,6 +25,13 @@ export interface PaneStart {
   readonly output: string | undefined;
 }
 
+export interface PasteOptions {
+  readonly cursor?: string;
+  /** Keys that are pressed before and after. */
+  readonly before?: readonly string[];
+  readonly after?: readonly string[];
+}
+
 export interface Pane {
   /** Name of the tmux session. */
   readonly session: string;
@@ -32,8 +39,8 @@ export interface Pane {
   open(start: PaneStart): Promise<string | undefined>;
   /** How it looks now; undefined when it is gone. */
   look(): Promise<PaneView | undefined>;
-  /** Pastes, when the cursor is still there; after `first` keys. */
-  paste(text: string, cursor?: string, first?: readonly string[]): Promise<void>;
+  /** Pastes; only when the cursor is still there, where one is given. */
+  paste(text: string, how?: PasteOptions): Promise<void>;
   /** Presses a key, when the cursor is still there. */
   press(key: string, cursor?: string): Promise<void>;
   /** Detaches everybody; answers how many there were. */
@@ -115,14 +122,17 @@ export function paneOf(tmux: Tmux, sessionId: string, run: number): Pane {
       };
     },
 
-    async paste(text, cursor, first = []) {
-      if ((await find()) === undefined) return;
+    async paste(text, { cursor, before = [], after = [] } = {}) {
+      // tmux makes no buffer of nothing, and would paste an older one
+      if (text === '' || (await find()) === undefined) return;
+      const press = (key: string): Command => ['send-keys', '-t', here(), key];
       await tmux.call(
         [
           leaveCopyMode(),
-          ...first.map((key): Command => ['send-keys', '-t', here(), key]),
+          ...before.map(press),
           ['load-buffer', '-b', buffer, '-'],
           whenAt(cursor, `paste-buffer -d -p -r -b '${buffer}' -t '${here()}'`),
+          ...after.map(press),
         ],
         { input: text },
       );

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { processesLeft } from '../support/processes.ts';
-import { type ClaudeRig, hookedPrompts, listen, message, openClaudeRig } from './interactive-rig.ts';
+import { type ClaudeRig, listen, message, openClaudeRig } from './interactive-rig.ts';
 
 let rig: ClaudeRig;
 beforeAll(async () => {
@@ -21,10 +21,8 @@ describe('an interactive run of Claude Code', () => {
     ];
     for (const [at, text] of texts.entries()) await run.tell(message(at + 2, text));
     for (const at of texts.keys()) expect(await seen.outcome(at + 2), texts[at]?.slice(0, 80)).toBe('received');
-    console.log(seen.kinds(), await hookedPrompts(rig.folder('first')).then((all) => all.map((one) => one.slice(0, 80))));
     await run.stop({ kind: 'cancelled' });
     await seen.over;
-    console.log(JSON.stringify(seen.events.at(-1)));
     expect(rig.sessions()).toEqual([]);
     expect(await processesLeft(rig.root, 2000)).toEqual([]);
   }, 90_000);

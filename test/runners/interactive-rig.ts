@@ -125,6 +125,12 @@ export function listen(run: Run) {
         const event = events.find((one) => 'promptId' in one && one.promptId === idOf(number));
         return event?.kind === 'undelivered' ? event.reason : event?.kind;
       }, ms),
+    /** Until the last that was heard is that it waits at its prompt. */
+    rests: (ms = 40_000) =>
+      eventually(() => {
+        const last = events.findLast(({ kind }) => kind === 'idle' || kind === 'works');
+        return last?.kind === 'idle' && last.for === 'prompt' ? true : undefined;
+      }, ms),
     kinds: () => events.map(({ kind }) => kind),
   };
 }
