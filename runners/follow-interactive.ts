@@ -49,6 +49,7 @@ const CLAIM_MS = 20_000;
 const LOOK_SOON_MS = 1500;
 const LOOK_MS = 5000;
 const TAKE_UP_MS = 3000;
+const LAST_LINES = 20;
 
 const TERM: Step = { signal: 'SIGTERM', to: 'all', graceMs: 2000 };
 /** Claude Code leaves in good order on TERM; INT would only break off what it does. It leaves its tools to us. */
@@ -215,12 +216,12 @@ export function followInteractive(parts: InteractiveParts): Run {
       await out.close();
     }
 
-    /** The screen when all is on it: once its pane is dead. */
+    /** The screen when all is on it: once its pane is dead. The line that says so moves the others up. */
     async function lastView() {
-      let view = await pane.look();
+      let view = await pane.look(LAST_LINES);
       for (let tries = 0; view && !view.isDead && tries < 20; tries++) {
         await pause(clock, 100);
-        view = await pane.look();
+        view = await pane.look(LAST_LINES);
       }
       return view;
     }
@@ -239,7 +240,7 @@ export function followInteractive(parts: InteractiveParts): Run {
       // killed in the middle of something: what it said before is not its answer
       const isCutOff = hasFailed && !isStopped && state.state === 'works' && !state.hasLeft;
       const result = agent.kind === 'command' || isCutOff ? undefined : state.result();
-      yield { kind: 'ended', exit, result, stderr: view ? lastLines(view.screen, 20) : '' };
+      yield { kind: 'ended', exit, result, stderr: view ? lastLines(view.screen, LAST_LINES) : '' };
     }
   }
 

@@ -37,8 +37,8 @@ export interface Pane {
   readonly session: string;
   /** Opens it; fails with words of tmux. */
   open(start: PaneStart): Promise<string | undefined>;
-  /** How it looks now; undefined when it is gone. */
-  look(): Promise<PaneView | undefined>;
+  /** How it looks now, with so many lines above the screen; undefined when it is gone. */
+  look(linesAbove?: number): Promise<PaneView | undefined>;
   /** Pastes; only when the cursor is still there, where one is given. */
   paste(text: string, how?: PasteOptions): Promise<void>;
   /** Presses a key, when the cursor is still there. */
@@ -103,11 +103,11 @@ export function paneOf(tmux: Tmux, sessionId: string, run: number): Pane {
       return stderr.trim() || 'tmux gave no reason';
     },
 
-    async look() {
+    async look(linesAbove = 0) {
       if ((await find()) === undefined) return undefined;
       const { isDone, stdout } = await tmux.call([
         ['display-message', '-p', '-t', here(), VIEW],
-        ['capture-pane', '-p', '-e', '-t', here()],
+        ['capture-pane', '-p', '-e', '-S', String(-linesAbove), '-t', here()],
       ]);
       if (!isDone) return undefined;
       const end = stdout.indexOf('\n');

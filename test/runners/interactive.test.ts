@@ -119,7 +119,7 @@ describe('an interactive run', () => {
     rig.tmux('kill-session', '-t', '=person');
   });
 
-  it('keeps an agent that cannot be started from being a riddle', async () => {
+  it('ends with what its screen said when it fails', async () => {
     const run = await rig.runner.start(rig.spec('fails', [message(1, 'x')], ['sh', '-c', 'echo because of this; exit 7']));
     const seen = listen(run);
     await seen.over;
@@ -137,4 +137,18 @@ describe('an interactive run', () => {
       code: 'AGENT_MISSING',
     });
   });
+
+  it('is one of twenty that start at the same time, and each gets its own prompt', async () => {
+    const numbers = Array.from({ length: 20 }, (_, at) => 100 + at);
+    const runs = await Promise.all(
+      numbers.map((number) => rig.runner.start(rig.spec(`many-${number}`, [message(number, `for ${number}`)], ['cat']))),
+    );
+    const all = runs.map(listen);
+    expect(await Promise.all(all.map((seen, at) => seen.outcome(100 + at)))).toEqual(numbers.map(() => 'received'));
+    for (const number of numbers)
+      expect(await readFile(path.join(rig.folder(`many-${number}`), 'out'), 'utf8')).toContain(`for ${number}\r\nfor ${number}`);
+    await Promise.all(runs.map((run) => run.stop(CANCELLED)));
+    await Promise.all(all.map(({ over }) => over));
+    expect(rig.sessions()).toEqual([]);
+  }, 60_000);
 });
