@@ -44,7 +44,7 @@ const POLL_MS = 250;
 const BUSY_MS = 100;
 const SPOKE_MS = 100;
 /** How long a started supervisor may need for its claim. */
-const CLAIM_MS = 20_000;
+const CLAIM_MS = 60_000;
 /** How often the screen is looked at: when something is open, and when nothing was heard for as long. */
 const LOOK_SOON_MS = 1500;
 const LOOK_MS = 5000;

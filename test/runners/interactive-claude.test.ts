@@ -79,4 +79,15 @@ describe('an interactive run of Claude Code', () => {
     expect(out.length).toBeLessThanOrEqual(after.length - before.length);
     expect(promptsIn(out)).toEqual(['once more']);
   }, 100_000);
+
+  it('says what it asks before it begins, and gets its prompt when that is answered', async () => {
+    const run = await rig.runner.start(rig.claude('asks', [message(20, 'hello')], { cwd: rig.work }));
+    const seen = listen(run);
+    const asked = await seen.event('idle');
+    expect(asked).toMatchObject({ for: 'unknown', text: expect.stringMatching(/trust/i) });
+    rig.tmux('send-keys', '-t', '=s-asks:', 'Enter');
+    expect(await seen.outcome(20)).toBe('received');
+    await run.stop(CANCELLED);
+    await seen.over;
+  }, 100_000);
 });
