@@ -8,7 +8,7 @@ export type Fact =
   /** A conversation begins, and this file is its transcript. */
   | { readonly kind: 'begins'; readonly transcript: string | undefined; readonly source: string }
   /** It took up a prompt. `key` is the same in every record of one prompt. */
-  | { readonly kind: 'prompt'; readonly text: string; readonly key: string | undefined; readonly isQueued: boolean }
+  | { readonly kind: 'prompt'; readonly text: string; readonly key: string | undefined }
   /** It put a prompt aside until it has time. */
   | { readonly kind: 'enqueued'; readonly text: string; readonly key: string }
   /** It has nothing more to do. */
@@ -65,7 +65,7 @@ const Line = z.looseObject({
   isApiErrorMessage: z.boolean().optional(),
   apiErrorStatus: z.number().nullish(),
   result: z.string().optional(),
-  attachment: z.looseObject({ type: z.string(), prompt: z.string().optional(), timestamp: z.string().optional() }).optional(),
+  attachment: z.looseObject({ type: z.string(), prompt: z.string().optional() }).optional(),
   message: z
     .looseObject({
       id: z.string().optional(),
@@ -88,7 +88,7 @@ export function factOfHook(line: string): Fact | undefined {
     case 'SessionStart':
       return { kind: 'begins', transcript: hook.transcript_path, source: hook.source ?? '' };
     case 'UserPromptSubmit':
-      return { kind: 'prompt', text: hook.prompt ?? '', key: hook.prompt_id, isQueued: false };
+      return { kind: 'prompt', text: hook.prompt ?? '', key: hook.prompt_id };
     case 'Stop':
       return { kind: 'rests', text: hook.last_assistant_message };
     case 'PermissionRequest':
@@ -114,7 +114,7 @@ export function factOfLine(text: string): Fact | undefined {
         : undefined;
     case 'attachment':
       return line.attachment?.type === 'queued_command' && line.attachment.prompt !== undefined
-        ? { kind: 'prompt', text: line.attachment.prompt, key: `queue ${line.attachment.timestamp ?? ''}`, isQueued: true }
+        ? { kind: 'prompt', text: line.attachment.prompt, key: line.uuid }
         : undefined;
     case 'user':
       return factOfUser(line);
@@ -141,7 +141,7 @@ function factOfUser(line: Line): Fact | undefined {
   if (blocks.some((block) => block.type === 'tool_result')) return { kind: 'works', said: undefined };
   const text = blocks.map((block) => block.text ?? '').join('\n');
   if (text.startsWith('[Request interrupted by user')) return { kind: 'interrupted' };
-  return { kind: 'prompt', text, key: line.promptId ?? line.uuid, isQueued: false };
+  return { kind: 'prompt', text, key: line.promptId ?? line.uuid };
 }
 
 function saidIn({ message, isApiErrorMessage, apiErrorStatus }: Line): Said {

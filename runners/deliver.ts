@@ -54,19 +54,16 @@ export interface Delivery {
 export function createDelivery(scene: Scene, deliver: Deliver): Delivery {
   const { told, clock } = scene;
   const claimed = new Set<string>();
-  const queuedKeys = new Map<string, string>();
   let current: { promptId: string; state: string; since: number; isOurs: boolean } | undefined;
   let isFirstLook = true;
 
   const next = () => told.all().find((message) => !isDone(message) && message.state !== 'queued');
 
-  /** The oldest message with these words that may have been submitted before this place. */
-  function submitted(text: string, from: keyof Seen, at: number): Told | undefined {
-    return told
-      .all()
-      .find(
-        (message) => !isDone(message) && message.seen !== undefined && message.seen[from] <= at && sameWords(message.text, text),
-      );
+  /** The oldest message with these words that may have been submitted before this place; with `isFirst` one that is not known to be. */
+  function submitted(text: string, from: keyof Seen, at: number, isFirst: boolean): Told | undefined {
+    const fits = ({ seen, text: words }: Told) => seen !== undefined && seen[from] <= at && sameWords(words, text);
+    const isOpen = (message: Told) => !isDone(message) && !(isFirst && message.state === 'queued');
+    return told.all().find((message) => isOpen(message) && fits(message));
   }
 
   return {
@@ -95,25 +92,12 @@ export function createDelivery(scene: Scene, deliver: Deliver): Delivery {
     },
 
     evidence(fact, from, at) {
-      if (fact.kind === 'enqueued') {
-        const message = submitted(fact.text, from, at);
-        if (!message || claimed.has(fact.key)) return;
-        claimed.add(fact.key);
-        queuedKeys.set(fact.key, message.promptId);
-        if (message.state !== 'queued') told.step(message.promptId, { state: 'queued' });
-      }
-      if (fact.kind !== 'prompt') return;
-      const queued = fact.isQueued && fact.key !== undefined ? queuedKeys.get(fact.key) : undefined;
-      if (fact.isQueued) {
-        const message = told.all().find(({ promptId }) => promptId === queued);
-        if (message && !isDone(message)) told.step(message.promptId, { state: 'received' });
-        return;
-      }
+      if (fact.kind !== 'enqueued' && fact.kind !== 'prompt') return;
       // hook and transcript tell of one prompt under the same key
       if (fact.key !== undefined && claimed.has(fact.key)) return;
       if (fact.key !== undefined) claimed.add(fact.key);
-      const message = submitted(fact.text, from, at);
-      if (message) told.step(message.promptId, { state: 'received' });
+      const message = submitted(fact.text, from, at, fact.kind === 'enqueued');
+      if (message) told.step(message.promptId, { state: fact.kind === 'enqueued' ? 'queued' : 'received' });
     },
 
     end() {

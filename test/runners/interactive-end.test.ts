@@ -21,7 +21,7 @@ const logOf = async (sessionId: string) => {
   return text.split('\n').flatMap((line) => readLine(line, 'stream-json').entries);
 };
 
-describe('the end of an interactive run', () => {
+describe('the end of an interactive run', { timeout: 60_000 }, () => {
   it('leaves nothing behind, also of an agent that is stubborn and has children', async () => {
     const run = await rig.runner.start(rig.spec('stubborn', [message(1, '@@fork 600\n@@stubborn\n@@hang')]));
     const seen = listen(run);
@@ -75,7 +75,7 @@ describe('the end of an interactive run', () => {
   });
 });
 
-describe('a run whose hub is gone', () => {
+describe('a run whose hub is gone', { timeout: 60_000 }, () => {
   it('is adopted with all it was told, and can be spoken to and stopped', async () => {
     await rig.runner.start(rig.spec('adopted', [message(1, '@@say first')]));
     await eventually(() => readChild(rig.folder('adopted')));

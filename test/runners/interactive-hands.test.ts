@@ -32,7 +32,7 @@ const exists = (file: string) =>
     () => false,
   );
 
-describe('a prompt for Claude Code', () => {
+describe('a prompt for Claude Code', { timeout: 60_000 }, () => {
   it('never answers a dialog; it waits until that is answered', async () => {
     const file = path.join(rig.root, 'touched');
     await run.tell(message(2, `@@tool Bash {"command":"touch ${file}"}\n@@say touched`));

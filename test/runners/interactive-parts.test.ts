@@ -6,6 +6,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { factOfHook, factOfLine } from '../../runners/agent-record.ts';
 import { openCopier } from '../../runners/copy-transcript.ts';
+import { createDelivery, DELIVERY_LIMITS } from '../../runners/deliver.ts';
 import { typedForm } from '../../runners/deliver-claude.ts';
 import { holds, inputBox, worksByTitle } from '../../runners/input-box.ts';
 import { hookSettings } from '../../runners/interactive-argv.ts';
@@ -13,6 +14,7 @@ import { createInteractiveState } from '../../runners/interactive-state.ts';
 import { openTold, prepareTold } from '../../runners/told.ts';
 import { readLine } from '../../runners/transcript.ts';
 import { idOf, message } from './interactive-rig.ts';
+import { realClock } from './rig.ts';
 
 let root: string;
 beforeAll(async () => {
@@ -142,6 +144,65 @@ describe('what was said to a run', () => {
     await appendFile(path.join(root, 'told'), '{"torn');
     expect(openTold(root).all()).toEqual(told.all());
     expect(told.all().map(({ state }) => state)).toEqual(['received', 'undelivered', 'said']);
+  });
+});
+
+describe('evidence that a message was received', () => {
+  const UNUSED = async (): Promise<undefined> => undefined;
+  const pane = { session: 's', open: UNUSED, look: UNUSED, paste: UNUSED, press: UNUSED, detach: async () => 0, close: UNUSED };
+  const openDelivery = async (...texts: string[]) => {
+    const folder = await mkdtemp(path.join(root, 'told-'));
+    prepareTold(
+      folder,
+      texts.map((text, at) => message(at, text)),
+    );
+    const told = openTold(folder);
+    const scene = {
+      pane,
+      agent: createInteractiveState(),
+      told,
+      clock: realClock,
+      limits: DELIVERY_LIMITS,
+      seen: () => ({ hooks: 0, out: 0 }),
+    };
+    const delivery = createDelivery(scene, async () => {});
+    const states = () => told.all().map(({ state }) => state);
+    return { told, delivery, states };
+  };
+  const enqueued = (text: string, key: string) => ({ kind: 'enqueued', text, key }) as const;
+  const prompted = (text: string, key: string) => ({ kind: 'prompt', text, key }) as const;
+
+  it('is the same prompt once, whoever tells of it first', async () => {
+    const { told, delivery, states } = await openDelivery('go', 'go');
+    told.step(idOf(0), { state: 'pasting', seen: { hooks: 0, out: 0 } });
+    delivery.evidence(prompted('go', 'first'), 'hooks', 10);
+    told.step(idOf(1), { state: 'pasting', seen: { hooks: 20, out: 0 } });
+    delivery.evidence(prompted('go', 'first'), 'out', 50);
+    expect(states()).toEqual(['received', 'pasting']);
+    delivery.evidence(prompted(' go ', 'second'), 'hooks', 20);
+    expect(states()).toEqual(['received', 'received']);
+  });
+
+  it('does not come from before it was pasted, nor from other words', async () => {
+    const { told, delivery, states } = await openDelivery('go');
+    delivery.evidence(prompted('go', 'a'), 'hooks', 0);
+    told.step(idOf(0), { state: 'pasting', seen: { hooks: 30, out: 30 } });
+    delivery.evidence(prompted('go', 'b'), 'hooks', 29);
+    delivery.evidence(prompted('go on', 'c'), 'hooks', 31);
+    expect(states()).toEqual(['pasting']);
+  });
+
+  it('comes in two steps while the agent works, also for equal words', async () => {
+    const { told, delivery, states } = await openDelivery('go', 'go');
+    for (const number of [0, 1]) {
+      told.step(idOf(number), { state: 'entering', seen: { hooks: 0, out: 0 } });
+      delivery.evidence(enqueued('go', `queue ${number}`), 'out', number);
+    }
+    expect(states()).toEqual(['queued', 'queued']);
+    delivery.evidence(prompted('go', 'attachment'), 'out', 5);
+    expect(states()).toEqual(['received', 'queued']);
+    delivery.end();
+    expect(states()).toEqual(['received', 'undelivered']);
   });
 });
 

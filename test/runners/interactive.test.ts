@@ -19,7 +19,7 @@ const logOf = async (sessionId: string) => {
   return text.split('\n').flatMap((line) => readLine(line, 'stream-json').entries);
 };
 
-describe('an interactive run', () => {
+describe('an interactive run', { timeout: 60_000 }, () => {
   it('plays its first prompts in order, then waits at its prompt, and ends with its last answer', async () => {
     const run = await rig.runner.start(rig.spec('plays', [message(1, '@@say one'), message(2, '@@say two\n@@say more')]));
     const seen = listen(run);
