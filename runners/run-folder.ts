@@ -5,6 +5,9 @@
 //   claim      who owns the run: the supervisor, or the word `fenced` of a hub that found no claim; made by link(), so only once
 //   child      the agent's process, written by itself before it becomes the agent
 //   exit       its exit code, there as soon as it is known
+//
+// An interactive run has besides: launch (what its pane runs)  terminal (the supervisor leaves it the terminal)  settings.json (with the
+// hooks of Claude Code)  hooks (what they told)  parts (where its transcript lies)  told (what was said to it, and how far that came)
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { link, mkdir, open, readFile, unlink, writeFile } from 'node:fs/promises';
