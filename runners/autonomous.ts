@@ -3,10 +3,12 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { statSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { fail } from '../core/errors.ts';
 import type { Clock, Run, Runner, RunSpec } from '../core/ports.ts';
 import { agentArgv, locateAgent, programOf } from './agent-argv.ts';
 import { followRun, type Launch } from './follow-run.ts';
+import { userLine } from './inbox.ts';
 import { codeOf, RUN_MARK } from './process.ts';
 import { fence, prepareRunFolder, readClaim, readSpec, runFolder } from './run-folder.ts';
 
@@ -26,6 +28,8 @@ export interface AutonomousRunnerOptions {
 }
 
 const SHELL = '/bin/sh';
+/** For so long at most the agent has the processor before what feeds it is started. */
+const HEAD_START_MS = 250;
 
 export function createAutonomousRunner(options: AutonomousRunnerOptions): Runner {
   const { stateDir, workspace, hubPidFile, nodePath, scripts, clock, resultGraceMs = 10_000 } = options;
@@ -47,7 +51,7 @@ export function createAutonomousRunner(options: AutonomousRunnerOptions): Runner
       tools: [],
       output: 'stream-json',
     };
-    return followRun({ folder, agent, mark: markFor(sessionId, run), clock, resultGraceMs });
+    return followRun({ folder, agent, promptIds: spec?.promptIds ?? [], mark: markFor(sessionId, run), clock, resultGraceMs });
   }
 
   return {
@@ -64,13 +68,10 @@ export function createAutonomousRunner(options: AutonomousRunnerOptions): Runner
       const isNew = await prepared(folder, { ...kept(spec), argv, mark }, spec);
       if (!isNew) fail('INTERNAL', `Run ${run} of session ${sessionId} was begun before.`);
       const words = [scripts.supervise, folder, hubPidFile, scripts.keeper, nodePath, scripts.hub, workspace, '--', ...argv];
-      const launch = await launchSupervisor(words, cwd, {
-        ...env,
-        ...accessOf(spec),
-        SCOPECRAFT_SESSION: sessionId,
-        [RUN_MARK]: mark,
-      });
-      return followRun({ folder, agent, mark, clock, resultGraceMs, launch });
+      const variables = { ...env, ...accessOf(spec), SCOPECRAFT_SESSION: sessionId, [RUN_MARK]: mark };
+      const launch = await launchSupervisor(words, cwd, variables);
+      clock.after(HEAD_START_MS, launch.feed);
+      return followRun({ folder, agent, promptIds: promptIdsOf(spec), mark, clock, resultGraceMs, launch });
     },
 
     adopt: find,
@@ -82,8 +83,20 @@ function missingText(agent: RunSpec['agent']): string {
 }
 
 /** The spec as it is written down: names of variables, never their values. */
-function kept({ env, messages: _messages, mcp, ...rest }: RunSpec): object {
-  return { ...rest, env: Object.keys(env), ...(mcp && { mcp: { url: mcp.url } }) };
+function kept(spec: RunSpec): object {
+  const { env, messages: _messages, mcp, ...rest } = spec;
+  return { ...rest, promptIds: promptIdsOf(spec), env: Object.keys(env), ...(mcp && { mcp: { url: mcp.url } }) };
+}
+
+function promptIdsOf({ messages }: RunSpec): readonly string[] {
+  return messages.map(({ promptId }) => promptId);
+}
+
+/** What the run begins with, for an agent that can be told more while it runs and for others. */
+function inputOf({ agent, messages }: RunSpec) {
+  return agent.kind === 'command'
+    ? ({ file: 'prompt', text: messages.map(({ text }) => text).join('\n\n') } as const)
+    : ({ file: 'in', text: messages.map(userLine).join('') } as const);
 }
 
 /** How agents without a config file of ours learn where the hub is. */
@@ -97,23 +110,18 @@ export function accessOf({ agent, env, mcp }: RunSpec): Readonly<Record<string, 
   return { ...access, NO_PROXY: direct, no_proxy: direct };
 }
 
-async function prepared(folder: string, file: object, { agent, messages, mcp }: RunSpec): Promise<boolean> {
+async function prepared(folder: string, file: object, spec: RunSpec): Promise<boolean> {
   try {
-    return await prepareRunFolder(
-      folder,
-      file,
-      messages.map(({ text }) => text).join('\n\n'),
-      agent.kind === 'claude' ? mcp : undefined,
-    );
+    return await prepareRunFolder(folder, file, inputOf(spec), spec.agent.kind === 'claude' ? spec.mcp : undefined);
   } catch (error) {
     return fail('STORAGE_FAILED', `The run folder "${folder}" could not be written (${codeOf(error) ?? 'unknown error'}).`);
   }
 }
 
-/** Starts the supervisor in a session of its own, with no tie to us but our noticing its exit. */
+/** Starts the supervisor in a session of its own. It feeds the agent when its input ends, and we notice its exit: no other tie to us. */
 async function launchSupervisor(words: readonly string[], cwd: string, env: Readonly<Record<string, string>>): Promise<Launch> {
-  const launch: Launch = { hasExited: false };
-  const supervisor = spawn(SHELL, words, { cwd, env: { ...env }, detached: true, stdio: 'ignore' });
+  const supervisor = spawn(SHELL, words, { cwd, env: { ...env }, detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
+  const launch: Launch = { hasExited: false, feed: () => supervisor.stdin.destroy() };
   if (supervisor.pid === undefined) {
     const [error]: unknown[] = await once(supervisor, 'error');
     fail('STORAGE_FAILED', `The supervisor could not be started in "${cwd}" (${codeOf(error) ?? 'unknown error'}).`);
@@ -123,6 +131,7 @@ async function launchSupervisor(words: readonly string[], cwd: string, env: Read
     launch.onExit?.();
   });
   supervisor.unref();
+  if (supervisor.stdin instanceof Socket) supervisor.stdin.unref();
   return launch;
 }
 

@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { factOfLine } from './agent-record.ts';
 import { createTerminalInput } from './terminal-input.ts';
 import { readLine } from './transcript.ts';
 
@@ -37,9 +38,11 @@ export function serveDemoTerminal(agent: readonly string[], sessionId: string, r
     const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
     turn = child;
     child.stdin.on('error', () => {});
-    child.stdin.end(text);
+    child.stdin.end(`${JSON.stringify({ type: 'user', message: { role: 'user', content: text } })}\n`);
     const tools = new Map<string, string>();
     createInterface({ input: child.stdout }).on('line', (line) => {
+      // it says again what it was told, which is in the record
+      if (factOfLine(line)?.kind === 'prompt') return;
       appendFileSync(record, `${line}\n`);
       for (const entry of readLine(line, 'stream-json', tools).entries) if (entry.kind !== 'start') show(`● ${entry.text}`);
     });

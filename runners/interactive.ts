@@ -129,7 +129,7 @@ export function createInteractiveRunner(options: InteractiveRunnerOptions): Runn
   async function prepared(folder: string, file: object, words: readonly string[], spec: RunSpec): Promise<boolean> {
     try {
       const mcp = spec.agent.kind === 'claude' ? spec.mcp : undefined;
-      if (!(await prepareRunFolder(folder, file, '', mcp))) return false;
+      if (!(await prepareRunFolder(folder, file, { file: 'prompt', text: '' }, mcp))) return false;
       prepareTold(folder, spec.messages);
       const mode = 0o600;
       await writeFile(settingsFile(folder), hookSettings(scripts.hook, folder), { mode });
