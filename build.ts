@@ -75,7 +75,8 @@ await build({
 keepCode();
 // the compiler writes a declaration for every file; `exports` in package.json leads to that of client/index.ts
 await promisify(execFile)(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'client', '--outDir', `${fresh}/types`]);
-for (const script of ['runners/supervise.sh', 'server/keeper.sh']) await cp(script, `${fresh}/${script.split('/').at(-1)}`);
+for (const script of ['runners/supervise.sh', 'runners/hook.sh', 'server/keeper.sh'])
+  await cp(script, `${fresh}/${script.split('/').at(-1)}`);
 for (const program of ['door', 'cli']) await chmod(`${fresh}/${program}.mjs`, 0o755);
 await writeFile(`${fresh}/version`, `${version}\n`);
 if (existsSync('dist')) await rename('dist', `${fresh}.old`);

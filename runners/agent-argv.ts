@@ -45,7 +45,8 @@ export async function agentArgv(spec: RunSpec, program: string, demo: DemoParts,
   }
 }
 
-function isProgram(file: string): boolean {
+/** True for a file that can be run. */
+export function isProgram(file: string): boolean {
   // not awaited: a dozen looks of a few microseconds each stand between a start and its agent
   try {
     if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return false;

@@ -100,7 +100,7 @@ function inputOf({ agent, messages }: RunSpec) {
 }
 
 /** How agents without a config file of ours learn where the hub is. */
-function accessOf({ agent, env, mcp }: RunSpec): Readonly<Record<string, string>> {
+export function accessOf({ agent, env, mcp }: RunSpec): Readonly<Record<string, string>> {
   if (mcp === undefined) return {};
   const access = agent.kind === 'claude' ? {} : { SCOPECRAFT_MCP_URL: mcp.url, SCOPECRAFT_MCP_TOKEN: mcp.token };
   // a proxy would neither reach the hub nor should it see the token
@@ -135,7 +135,8 @@ async function launchSupervisor(words: readonly string[], cwd: string, env: Read
   return launch;
 }
 
-function isDirectory(folder: string): boolean {
+/** True for a folder. */
+export function isDirectory(folder: string): boolean {
   try {
     return statSync(folder).isDirectory();
   } catch {

@@ -12,7 +12,17 @@ import { openDemoInput, type Told } from './demo-input.ts';
 import { createHubCalls } from './demo-mcp.ts';
 import { type Directive, directivesIn, filled } from './demo-script.ts';
 import { createSpeech } from './demo-speech.ts';
+import { serveDemoTerminal } from './demo-terminal.ts';
 import { endTool, type ToolOutcome, useTool } from './demo-tools.ts';
+
+// in a terminal it is played turn by turn, each by a process of this program without that argument
+const terminal = process.argv.find((arg) => arg.startsWith('--terminal='));
+if (terminal !== undefined) {
+  const [program = '', ...args] = process.argv.slice(1).filter((arg) => arg !== terminal);
+  const agent = [process.execPath, program, ...args];
+  serveDemoTerminal(agent, sessionIdIn(args), terminal.slice('--terminal='.length));
+  await new Promise(() => {});
+}
 
 /** How a turn ends. */
 interface Ending {

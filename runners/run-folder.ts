@@ -7,6 +7,9 @@
 //   child      the agent's process, written by itself before it becomes the agent
 //   feeder     the process that passes `in` on to the agent      watch  the one that makes sure of a hub meanwhile
 //   exit       its exit code, there as soon as it is known
+//
+// An interactive run has besides: launch (what its pane runs)  terminal (the supervisor leaves it the terminal)  settings.json (with the
+// hooks of Claude Code)  hooks (what they told)  parts (where its transcript lies)  told (what was said to it, and how far that came)
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { link, mkdir, open, readFile, stat, unlink, writeFile } from 'node:fs/promises';

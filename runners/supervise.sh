@@ -9,6 +9,8 @@
 # Input:  the file `prompt`. Where there is a file `in` instead, the agent is fed from that for as long as it lives or the feeder does, so
 #         that more can be said to it. It then waits for its hub when it is done, so a watch makes sure that there is one. Both are started
 #         beside the agent, not before it, and are ended with it.
+# Terminal: where there is a file `terminal`, the agent has the terminal it is started in, and no files. It must not find the tmux server
+#         around it by name: others live there too. A terminal that goes away ends the agent by HUP, and we write down how.
 # End:    the exit code (128 + signal) goes to `exit`. TERM, INT, HUP and QUIT end the agent, never us.
 # After:  when the hub of the workspace is dead, its keeper is started, with none of the run's environment.
 #
@@ -113,7 +115,11 @@ echo "$identity" >"$run/claim.$$" && ln "$run/claim.$$" "$run/claim" 2>/dev/null
 }
 
 trap : TERM INT HUP QUIT
-if [ -f "$run/in" ]; then
+if [ -f "$run/terminal" ]; then
+  unset TMUX TMUX_PANE
+  (agent "$@")
+  code=$?
+elif [ -f "$run/in" ]; then
   {
     # whoever started us may hold us back here, so that the agent is there first
     read -r _

@@ -3,6 +3,8 @@ import { z } from 'zod';
 import type { AgentResult } from '../core/ending.ts';
 import type { LogEntry } from '../core/ports.ts';
 import { agentResult, isoOfSeconds, ResultRecord } from './agent-result.ts';
+import { plainText } from './plain-text.ts';
+import { transcriptOnly } from './transcript-record.ts';
 
 export type Entry = Omit<LogEntry, 'seq'>;
 
@@ -65,8 +67,12 @@ const Known = z.union([Message, Init, Retry, Quota, ResultRecord, Control]);
  * Never throws: what is not understood is an `output` entry.
  */
 export function readLine(line: string, output: 'stream-json' | 'text', tools: Map<string, string> = new Map()): Reading {
-  const known = output === 'stream-json' ? Known.safeParse(parsed(line)) : undefined;
-  if (!known?.success) return { entries: line.trim() === '' && output === 'stream-json' ? [] : [{ kind: 'output', text: line }] };
+  if (output === 'text') return { entries: [{ kind: 'output', text: plainText(line) }] };
+  const said = parsed(line);
+  const housekeeping = transcriptOnly(said);
+  if (housekeeping) return { entries: housekeeping };
+  const known = Known.safeParse(said);
+  if (!known.success) return { entries: line.trim() === '' ? [] : [{ kind: 'output', text: plainText(line) }] };
   const record = known.data;
   switch (record.type) {
     case 'assistant':

@@ -20,8 +20,10 @@ import { createWatchdog } from '../core/watchdog.ts';
 import { removeWorktreesOf } from '../core/worktree-deeds.ts';
 import { prompts } from '../prompts/render.ts';
 import { createAutonomousRunner } from '../runners/autonomous.ts';
+import { createRunnerByType } from '../runners/by-type.ts';
 import { createGit } from '../runners/git.ts';
 import { createGitChanges } from '../runners/git-changes.ts';
+import { createInteractiveRunner } from '../runners/interactive.ts';
 import { createMeter } from '../runners/meter.ts';
 import { readLine } from '../runners/transcript.ts';
 import { createWorktrees } from '../runners/worktrees.ts';
@@ -45,6 +47,8 @@ import { findUnreachable } from './unreachable.ts';
 export interface ComposeOptions {
   readonly workspace: string;
   readonly stateDir: string;
+  /** Folder of the user for sockets. */
+  readonly runtimeDir: string;
   readonly programs: Programs;
   readonly version: string;
   readonly settings: Settings;
@@ -110,14 +114,12 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   const tasks = await createTaskFiles({ workspace, folders: config.workspace.taskFolders });
   const environments = whileThereIsRoom(createEnvironments(stateDir), room);
   const { node: nodePath, ...scripts } = programs;
-  const bareRunner = createAutonomousRunner({
-    stateDir,
-    workspace,
-    nodePath,
-    scripts,
-    hubPidFile: path.join(stateDir, 'hub.pid'),
-    clock: systemClock,
-  });
+  const running = { stateDir, workspace, nodePath, scripts, hubPidFile: path.join(stateDir, 'hub.pid'), clock: systemClock };
+  const terminals = createInteractiveRunner({ ...running, runtimeDir: options.runtimeDir });
+  const bareRunner = createRunnerByType(
+    { autonomous: createAutonomousRunner(running), interactive: terminals },
+    (sessionId) => ledger.session(sessionId)?.type ?? 'autonomous',
+  );
   // longer than any answer takes, also when the call is sent again after a hub kill
   const callTimeoutMs = () => (settings.current().requests.timeoutMs || LONGEST_REQUEST_MS) + CALL_SLACK_MS;
   const runner: Runner = {
@@ -210,7 +212,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     isCutOff,
     ledger,
     requests,
-    terminals: { find: async () => undefined, detach: async () => 0 },
+    terminals,
     queue,
     tasks,
     logs,
