@@ -9,8 +9,8 @@ export interface Box {
   readonly text: string;
 }
 
-const SIGN = /^[❯!>]\u00a0/;
-const RULE = /^─{10}/;
+const SIGN = /^[\u276f!>]\u00a0/;
+const RULE = /^\u2500{10}/;
 const TALL_LINES = 4;
 const STYLE = /\x1b\[([\d;:]*)m|([^\x1b]+)|\x1b/g;
 
