@@ -8,20 +8,18 @@ import path from 'node:path';
 import type { AgentEntry } from '../core/agent.ts';
 import type { Clock } from '../core/ports.ts';
 import type { Exit, Run, RunEvent } from '../core/run-ports.ts';
-import type { ProcessRef } from '../core/session.ts';
 import { factOfHook, factOfLine } from './agent-record.ts';
 import { openCopier } from './copy-transcript.ts';
 import { createDelivery, type DeliveryLimits, type Scene } from './deliver.ts';
 import { createClaudeDelivery } from './deliver-claude.ts';
 import { deliverToDemo, deliverToProgram } from './deliver-line.ts';
+import { watchExit } from './exit-watch.ts';
 import { inputBox, lastLines, worksByTitle } from './input-box.ts';
 import { hooksFile } from './interactive-argv.ts';
 import { createInteractiveState } from './interactive-state.ts';
 import type { Pane } from './pane.ts';
 import { squeezed } from './plain-text.ts';
-import { isAlive } from './process.ts';
 import { createProcessTree } from './process-tree.ts';
-import { fence, readChild, readClaim, readExit } from './run-folder.ts';
 import { LEFTOVERS, type Step, takeDown } from './stop-ladder.ts';
 import { openTail } from './tail.ts';
 import { openTold } from './told.ts';
@@ -62,43 +60,22 @@ const LADDERS = {
 
 export function followInteractive(parts: InteractiveParts): Run {
   const { folder, agent, mark, clock, pane, limits, startedAt, resume } = parts;
-  let supervisor: ProcessRef | undefined;
-  let child: ProcessRef | undefined;
   let isUrgent = false;
   let isStopped = false;
   let ladder: Promise<unknown> | undefined;
   let trouble: unknown;
   let nudge = () => {};
   const begunAt = clock.now();
-  const tree = createProcessTree(() => ({ mark, supervisor, agent: child }));
+  const processes = watchExit(folder, () => parts.isOurs && clock.now() - begunAt < CLAIM_MS);
+  const tree = createProcessTree(() => ({ mark, supervisor: processes.supervisor, agent: processes.agent }));
   const told = openTold(folder);
   const state = createInteractiveState();
-
-  async function look(): Promise<Exit | undefined> {
-    if (!supervisor) {
-      const claim = await readClaim(folder);
-      if (claim === 'fenced') return 'lost';
-      supervisor = claim;
-    }
-    child ??= await readChild(folder);
-    const isGone = !(await isSupervised()) && !(child && isAlive(child));
-    // asked last: the supervisor writes it before it goes
-    const code = await readExit(folder);
-    if (code !== undefined) return { code };
-    return isGone ? 'lost' : undefined;
-  }
-
-  async function isSupervised(): Promise<boolean> {
-    if (supervisor) return isAlive(supervisor);
-    if (parts.isOurs && clock.now() - begunAt < CLAIM_MS) return true;
-    return !(await fence(folder));
-  }
 
   function descend(steps: readonly Step[]): Promise<boolean> {
     return takeDown({
       tree,
       steps,
-      agent: () => child,
+      agent: () => processes.agent,
       isUrgent: () => isUrgent,
       pause: (ms) => pause(clock, ms),
       now: () => clock.now(),
@@ -106,7 +83,7 @@ export function followInteractive(parts: InteractiveParts): Run {
   }
 
   async function climbDown(): Promise<void> {
-    while ((await look()) === undefined && !child) await pause(clock, 20);
+    while ((await processes.look()) === undefined && !processes.agent) await pause(clock, 20);
     await descend(LADDERS[agent.kind]);
   }
 
@@ -124,7 +101,8 @@ export function followInteractive(parts: InteractiveParts): Run {
     let standing = '';
     const reported = new Set<string>();
     const scene: Scene = { pane, agent: state, told, clock, limits, seen: () => ({ hooks: hooks.offset, out: out.offset }) };
-    const isReady = () => child !== undefined && clock.now() - heardAt > (out.offset > 0 ? limits.quietMs / 4 : limits.quietMs);
+    const isReady = () =>
+      processes.agent !== undefined && clock.now() - heardAt > (out.offset > 0 ? limits.quietMs / 4 : limits.quietMs);
     const shows = async (text: string, since: number) =>
       squeezed(await readFrom(path.join(folder, 'out'), since)).includes(squeezed(text));
     const delivery = createDelivery(
@@ -192,9 +170,9 @@ export function followInteractive(parts: InteractiveParts): Run {
     }
 
     try {
-      for (let exit = await look(); ; exit = await look()) {
-        if (child && !isAnnounced) yield { kind: 'started', process: child };
-        isAnnounced = child !== undefined;
+      for (let exit = await processes.look(); ; exit = await processes.look()) {
+        if (processes.agent && !isAnnounced) yield { kind: 'started', process: processes.agent };
+        isAnnounced = processes.agent !== undefined;
         const offset = out.offset;
         const heard = await hear();
         if (heard || out.offset > offset) heardAt = clock.now();
