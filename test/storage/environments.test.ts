@@ -1,0 +1,51 @@
+// What is kept of the environments sessions were started with, and by whom it can be read.
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { Environments } from '../../core/ports.ts';
+import { createEnvironments } from '../../storage/environments.ts';
+
+let stateDir = '';
+let environments: Environments;
+beforeEach(async () => {
+  stateDir = await mkdtemp(path.join(tmpdir(), 'sc-environments-'));
+  environments = createEnvironments(stateDir);
+});
+afterEach(() => rm(stateDir, { recursive: true, force: true }));
+
+const fileOf = (id: string) => path.join(stateDir, 'sessions', id, 'environment.json');
+const numberOf = async (id: string) => (await stat(fileOf(id))).ino;
+
+it('what was kept is found by the next hub too, and readable by the owner alone', async () => {
+  await environments.keep('a', { KEY: 'value' });
+  expect(await createEnvironments(stateDir).find('a')).toEqual({ KEY: 'value' });
+  expect((await stat(fileOf('a'))).mode & 0o777).toBe(0o600);
+  expect(await environments.find('b')).toBeUndefined();
+});
+
+it('the same one is written once, also by many at once, and a different one is a file of its own', async () => {
+  const ids = ['a', 'b', 'c', 'd'];
+  await Promise.all(ids.map((id) => environments.keep(id, { KEY: 'value' })));
+  await environments.keep('other', { KEY: 'another value' });
+  await environments.keep('later', { KEY: 'value' });
+  for (const id of [...ids, 'later']) expect(await environments.find(id)).toEqual({ KEY: 'value' });
+  expect(await environments.find('other')).toEqual({ KEY: 'another value' });
+  expect(await numberOf('later')).toBe(await numberOf('d'));
+  expect(await numberOf('other')).not.toBe(await numberOf('a'));
+});
+
+it('it outlives the session that had it first, and is written anew when nobody has it any more', async () => {
+  await environments.keep('first', { KEY: 'value' });
+  await environments.keep('second', { KEY: 'value' });
+  await rm(path.dirname(fileOf('first')), { recursive: true });
+  expect(await environments.find('second')).toEqual({ KEY: 'value' });
+  await environments.keep('third', { KEY: 'value' });
+  expect(JSON.parse(await readFile(fileOf('third'), 'utf8'))).toEqual({ KEY: 'value' });
+});
+
+it('that of a session is never replaced', async () => {
+  await environments.keep('a', { KEY: 'value' });
+  await expect(environments.keep('a', { KEY: 'value' })).rejects.toMatchObject({ code: 'EEXIST' });
+  await expect(environments.keep('a', { KEY: 'other' })).rejects.toMatchObject({ code: 'EEXIST' });
+});
