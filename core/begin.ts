@@ -52,7 +52,7 @@ export async function begin(parts: BeginParts, id: string, isStopAsked: () => bo
   const reading = Promise.all([
     environments.find(id),
     tasks.get(before.taskId).catch(() => undefined),
-    before.mark === undefined && before.wantsWorktree === undefined ? parts.git.mark(before.cwd) : undefined,
+    before.mark === undefined && before.wantsWorktree === undefined ? markOf(parts, before.cwd) : undefined,
   ]);
   reading.catch(() => undefined);
   const isKept = await ledger.record({ name: 'session.starting', data: { sessionId: id, run, conversationId, resume } }).then(
@@ -101,7 +101,8 @@ export async function begin(parts: BeginParts, id: string, isStopAsked: () => bo
 }
 
 /** Opens its worktree where it wants one, and keeps how its folder stands before it begins. */
-async function prepare({ ledger, worktrees, git }: BeginParts, session: Session, run: number, mark: string | undefined) {
+async function prepare(parts: BeginParts, session: Session, run: number, mark: string | undefined) {
+  const { ledger, worktrees } = parts;
   const { id: sessionId, wantsWorktree, worktree: known } = session;
   if (wantsWorktree === undefined) {
     if (mark !== undefined) await ledger.record({ name: 'session.prepared', data: { sessionId, run, mark } });
@@ -115,10 +116,20 @@ async function prepare({ ledger, worktrees, git }: BeginParts, session: Session,
     const branch = wantsWorktree === true ? undefined : wantsWorktree;
     const worktree = await worktrees.open({ sessionId, branch, known, signal: stopped.signal });
     const cwd = known ? session.cwd : await worktrees.folder(worktree, session.cwd);
-    const fresh = session.mark ?? (await git.mark(cwd));
+    const fresh = session.mark ?? (await markOf(parts, cwd));
     await ledger.record({ name: 'session.prepared', data: { sessionId, run, worktree, cwd, mark: fresh } });
   } finally {
     unsubscribe();
+  }
+}
+
+/** How the folder stands; a run starts without knowing it too. */
+async function markOf({ git, onError }: BeginParts, folder: string): Promise<string | undefined> {
+  try {
+    return await git.mark(folder);
+  } catch (error) {
+    onError(error);
+    return undefined;
   }
 }
 

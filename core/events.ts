@@ -107,7 +107,7 @@ export const EVENTS = {
     data: z.object({ sessionId, promptId: z.string(), run }),
   },
   'session.undelivered': {
-    says: 'A prompt did not reach the agent.',
+    says: 'A prompt did not reach the agent. What is pending when the session ends has failed with it.',
     data: z.object({ sessionId, promptId: z.string(), reason: z.string() }),
   },
   'session.waiting': {
