@@ -2,7 +2,7 @@
 
 import { execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { chmod, cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
@@ -27,6 +27,7 @@ const leaveOut: Plugin = {
 
 // built beside and put in place at the end, so that programs that run meanwhile never miss a file
 const fresh = `dist.${process.pid}`;
+process.on('exit', () => rmSync(fresh, { recursive: true, force: true }));
 await mkdir(fresh, { recursive: true });
 const options = {
   outdir: fresh,

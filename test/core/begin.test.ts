@@ -54,10 +54,7 @@ describe('a session in a worktree of its own', () => {
     expect(get(engine, plain).worktree).toBeUndefined();
   });
 
-  it.each([
-    [{ worktree: '' }, 'needs a branch name'],
-    [{ worktree: 'b', cwd: '/w/sub' }, 'not in both'],
-  ])('is not started with %j', async (more, message) => {
+  it.each([[{ worktree: '' }, 'needs a branch name']])('is not started with %j', async (more, message) => {
     const engine = await makeEngine();
     const request = { type: 'autonomous', queue: true, prompt: 'x', ...more } as const;
     await expect(engine.orchestrator.start(request, caller)).rejects.toMatchObject({
@@ -127,7 +124,7 @@ describe('how the folder stands', () => {
     const id = await running(other);
     await ended(other, id);
     expect(get(other, id)).toMatchObject({ status: 'completed', changes: undefined });
-    expect([...engine.errors, ...other.errors]).toEqual(Array.from({ length: 3 }, () => new Error('git is broken')));
+    expect([...engine.errors, ...other.errors]).toEqual(Array.from({ length: 2 }, () => new Error('git is broken')));
   });
 });
 
