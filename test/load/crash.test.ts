@@ -44,6 +44,7 @@ interface Story {
   /** Key of the prompt → its id, as it was acknowledged. */
   readonly prompted: Map<string, string>;
   refusals: number;
+  answers: number;
 }
 
 /** One client's random deeds until it is told to end. */
@@ -67,6 +68,7 @@ async function act(
         await client.call('queue_move', { sessionId: random.pick(known), priority: random.pick(['low', 'high', 'highest']) });
       else if (roll < 92 && known.length > 0) await promptOne(client, `${name}-p${n}`, random.pick(known), story);
       else await client.call('queue_status');
+      story.answers++;
     } catch (error) {
       // moved too late, or the hub died too often under one call; anything else is a fault
       const isRefused = error instanceof ToolFailure && ['NOT_QUEUED', 'PROMPT_REFUSED'].includes(error.code);
@@ -104,10 +106,13 @@ async function promptOne(client: TestClient, key: string, sessionId: string, sto
   story.prompted.set(key, Receipt.parse(answer).receipt.promptId);
 }
 
-async function killHubs(workspace: Workspace, random: ReturnType<typeof randomFrom>): Promise<number> {
+/** Every second hub is killed whatever it does, the others when they have answered a little: also on a slow machine something shall happen. */
+async function killHubs(workspace: Workspace, random: ReturnType<typeof randomFrom>, story: Story): Promise<number> {
   let kills = 0;
-  for (const until = Date.now() + KILLS * 3000; kills < KILLS && Date.now() < until; ) {
+  for (const until = Date.now() + KILLS * 5000; kills < KILLS && Date.now() < until; ) {
     await sleep(300 + random.below(1800));
+    const enough = story.answers + 6;
+    if (kills % 2 === 0) for (const late = Date.now() + 4000; story.answers < enough && Date.now() < late; ) await sleep(50);
     const hub = await workspace.hub();
     if (!hub) continue;
     process.kill(hub.pid, 'SIGKILL');
@@ -146,7 +151,7 @@ async function linesIn(folder: string): Promise<ReadonlyMap<string, number>> {
 }
 
 describe('the crash loop', () => {
-  it(`survives ${KILLS} kills of the hub (seed ${SEED})`, { timeout: KILLS * 4000 + 120_000 }, async () => {
+  it(`survives ${KILLS} kills of the hub (seed ${SEED})`, { timeout: KILLS * 6000 + 120_000 }, async () => {
     const random = randomFrom(SEED);
     const task = '# Task\n\n---\ntype: test\nstatus: todo\narea: test\n---\n\n## Instruction\n\nNothing.\n';
     const workspace = await makeWorkspace({
@@ -159,10 +164,17 @@ describe('the crash loop', () => {
       const clients = await Promise.all(
         Array.from({ length: CLIENTS }, () => connect('modern', { env: workspace.env, cwd: workspace.path })),
       );
-      const story: Story = { acknowledged: new Map(), unsure: new Set(), cancelled: new Set(), prompted: new Map(), refusals: 0 };
+      const story: Story = {
+        acknowledged: new Map(),
+        unsure: new Set(),
+        cancelled: new Set(),
+        prompted: new Map(),
+        refusals: 0,
+        answers: 0,
+      };
       let isOver = false;
       const acting = Promise.all(clients.map((client, n) => act(client, `c${n}`, story, randomFrom(SEED + n + 1), () => isOver)));
-      const kills = await Promise.race([killHubs(workspace, random), acting.then(() => 0)]);
+      const kills = await Promise.race([killHubs(workspace, random, story), acting.then(() => 0)]);
       isOver = true;
       await acting;
 
