@@ -84,6 +84,7 @@ export function said(
   { at, data }: EventOf<'session.prompted'> | EventOf<'session.reopened'>,
 ): readonly SessionPrompt[] {
   const { promptId, prompt: text, by, mode, requestKey } = data;
+  if (promptId === '') return prompts ?? [];
   return [...(prompts ?? []), { promptId, text, by, mode, requestKey, state: 'pending', at }];
 }
 

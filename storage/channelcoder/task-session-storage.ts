@@ -28,6 +28,8 @@ interface Opened {
   readonly stateFiles: StateFiles;
 }
 
+/** What is being written by this process: several storages may write one task file. */
+const turns = new Map<string, Promise<unknown>>();
 /** Where the late edits of somebody who had the task file open are looked for, in milliseconds after a write. */
 const LATE_LOOKS_MS = [0, 20, 100];
 
@@ -37,7 +39,6 @@ export class TaskSessionStorage implements SessionStorage {
   readonly #taskId: string | undefined;
   // channelcoder saves the same object again and again, often without a name
   readonly #places = new WeakMap<SessionState, Place>();
-  readonly #turns = new Map<string, Promise<unknown>>();
 
   constructor({ workspace, taskId, folders }: TaskSessionStorageOptions) {
     this.#taskId = taskId;
@@ -87,7 +88,7 @@ export class TaskSessionStorage implements SessionStorage {
     const { taskFiles, stateFiles } = await this.#opened;
     const place = { taskId: (await located(taskFiles, taskId)).id, name: checked };
     this.#places.set(state, place);
-    await inTurn(this.#turns, place.taskId, async () => {
+    await inTurn(turns, `${taskFiles.root}\0${place.taskId}`, async () => {
       const there = (await remembered(taskFiles, place.taskId)).find(({ id }) => id === checked);
       if (there && there.agent !== AGENT)
         fail(
