@@ -166,8 +166,10 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     if (!isOwner) queue.close();
     return isOwner;
   };
+  const requests = createRequests({ ledger, clock: systemClock, settings, onError: complain('requests') });
   const supervisor = createSupervisor({
     ledger,
+    requests,
     runner,
     tasks,
     prompts,
@@ -204,7 +206,6 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     onError: complain('watchdog'),
   });
   const projector = createTaskProjector({ ledger, taskFiles: tasks, onProblem: ({ message }) => log(`task file: ${message}`) });
-  const requests = createRequests({ ledger, clock: systemClock, settings, onError: complain('requests') });
   const isCutOff = await findUnreachable({ ledger, stateDir, isReachable: options.isReachable });
   const orchestrator = createOrchestrator({
     isCutOff,

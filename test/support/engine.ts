@@ -14,7 +14,7 @@ import { createOrchestrator, type Orchestrator } from '../../core/orchestrator.t
 import type { JobQueue, Journal, LogEntry, Settings, TaskStore } from '../../core/ports.ts';
 import { recover } from '../../core/recovery.ts';
 import { createRequests } from '../../core/requests.ts';
-import type { Message, Run, RunEvent, Runner, RunSpec, Terminals } from '../../core/run-ports.ts';
+import type { Message, Run, RunEvent, Runner, RunSpec, Terminals, Verdict } from '../../core/run-ports.ts';
 import { createSupervisor } from '../../core/supervisor.ts';
 import type { Task } from '../../core/task.ts';
 import { tuned } from '../../core/tuning.ts';
@@ -29,6 +29,8 @@ export interface PlayedRun {
   readonly stops: readonly EndCause[];
   /** What was said to it while it ran. */
   readonly messages: readonly Message[];
+  /** How it was answered. */
+  readonly answers: ReadonlyArray<Verdict & { readonly callId: string }>;
   say(event: RunEvent): void;
   /** The process ends with this code, with a result unless told otherwise. */
   end(code: number, more?: Partial<Extract<RunEvent, { kind: 'ended' }>>): void;
@@ -147,9 +149,11 @@ export async function makeEngine({
       path.startsWith('/w') ? path : fail('PATH_OUTSIDE', `"${path}" is not inside the workspace.`),
     digest: (text: string) => createHash('sha256').update(text).digest('hex'),
   };
+  const requests = createRequests({ ledger, clock, settings: parts.settings, onError: (error) => errors.push(error) });
   const supervisor = createSupervisor({
     ...playedGit(),
     ...parts,
+    requests,
     mayStart: async () => {
       await beforeStart?.();
       if (!mayStart) queue.close();
@@ -164,7 +168,6 @@ export async function makeEngine({
     stop: supervisor.stop,
     onError: (error) => errors.push(error),
   });
-  const requests = createRequests({ ledger, clock, settings: parts.settings, onError: (error) => errors.push(error) });
   const terminals: Terminals = { find: async () => undefined, detach: async () => 0 };
   const orchestrator = createOrchestrator({ ...parts, supervisor, requests, terminals });
   watchIdle({ ledger, clock, settings: parts.settings, stop: supervisor.stop, onError: (error) => errors.push(error) });
@@ -256,6 +259,7 @@ function playedRunner(
     const told: RunEvent[] = [];
     const stops: EndCause[] = [];
     const messages: Message[] = [];
+    const answers: (Verdict & { readonly callId: string })[] = [];
     let wake = () => {};
     const say = (event: RunEvent) => {
       told.push(event);
@@ -266,6 +270,7 @@ function playedRunner(
       spec,
       stops,
       messages,
+      answers,
       say,
       end: (code, more) => say({ kind: 'ended', exit: { code }, result, stderr: '', ...more }),
     });
@@ -275,6 +280,9 @@ function playedRunner(
       },
       async tell(message) {
         messages.push(message);
+      },
+      async answer(callId, verdict) {
+        answers.push({ callId, ...verdict });
       },
       events: (async function* () {
         for (;;) {
