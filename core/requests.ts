@@ -43,6 +43,8 @@ export interface Requests {
   ask(sessionId: string, ask: Ask, signal?: AbortSignal | undefined): Promise<RequestAnswer>;
   /** Answers. Fails with REQUEST_NOT_FOUND, REQUEST_ANSWERED or INVALID_INPUT. */
   answer(request: AnswerRequest, by: string): Promise<OpenRequest>;
+  /** The session does not ask that any more: where it is open, it is denied in the name of the session itself. */
+  withdraw(sessionId: string, callId: string): Promise<void>;
   /** The request with this id. Fails with REQUEST_NOT_FOUND. */
   find(requestId: string): OpenRequest;
   /** All that is open, oldest first. */
@@ -137,6 +139,11 @@ export function createRequests({ ledger, clock, settings, onError }: RequestsPar
       return answered(ledger, sessionId, request.requestId, signal);
     },
     answer,
+    async withdraw(sessionId, callId) {
+      const request = open().find((one) => one.sessionId === sessionId && one.callId === callId);
+      const text = 'It was interrupted and does not ask any more.';
+      if (request) await answer({ requestId: request.requestId, decision: 'deny', text }, `session ${sessionId}`);
+    },
     find,
     open,
     close() {

@@ -60,12 +60,19 @@ export type RunEvent =
   | { readonly kind: 'received'; readonly promptId: string }
   /** The message did not reach the agent and will not in this run. */
   | { readonly kind: 'undelivered'; readonly promptId: string; readonly reason: string }
+  /** It wants to use a tool that nobody has allowed, and waits for `answer`. Told once for each hub, unless it was answered. */
+  | { readonly kind: 'asks'; readonly callId: string; readonly tool: string; readonly input: unknown }
+  /** It does not ask that any more: it was interrupted. */
+  | { readonly kind: 'withdrawn'; readonly callId: string }
   /** It stopped working and waits for somebody: at its prompt, at a permission, or for what cannot be told. Interactive runs only; told at each change. */
   | { readonly kind: 'idle'; readonly for: 'prompt' | 'permission' | 'unknown'; readonly text?: string | undefined }
   /** It works again. */
   | { readonly kind: 'works' }
   /** The last event: its whole process tree is gone. `stderr` is the last of what it wrote there. */
   | { readonly kind: 'ended'; readonly exit: Exit; readonly result: AgentResult | undefined; readonly stderr: string };
+
+/** Whether an agent may use the tool it asked for; `message` tells it why not. */
+export type Verdict = { readonly behavior: 'allow' } | { readonly behavior: 'deny'; readonly message: string };
 
 /** One run that was started or found. */
 export interface Run {
@@ -78,6 +85,11 @@ export interface Run {
    * to this run before, also by an earlier hub, is not said again. Fails with PROMPT_REFUSED where this agent cannot be spoken to while it runs.
    */
   tell(message: Message): Promise<void>;
+  /**
+   * Answers what the agent asked by `asks`. Resolves when it is handed over. What was answered before, also by an earlier hub, is not answered
+   * again, nor what it does not ask. Fails with PROMPT_REFUSED where this agent has no way to ask.
+   */
+  answer(callId: string, verdict: Verdict): Promise<void>;
 }
 
 /** Starts, watches and stops runs of one kind. */

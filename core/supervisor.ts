@@ -2,10 +2,12 @@
 // The promise of `run` is the lease of the slot: it resolves only when the run's whole process tree is gone.
 
 import { agentNamed } from './agent.ts';
+import { type AskingEvent, openAsking } from './asking.ts';
 import { type BeginParts, begin, unlessFull } from './begin.ts';
 import type { EndCause } from './ending.ts';
 import { fail, ScopecraftError } from './errors.ts';
 import { jobOf } from './recovery.ts';
+import type { Requests } from './requests.ts';
 import type { Run, RunEvent } from './run-ports.ts';
 import type { WaitingJob } from './scheduler.ts';
 import { isSettled } from './session.ts';
@@ -16,6 +18,8 @@ import type { Watchdog } from './watchdog.ts';
 export interface SupervisorParts extends BeginParts, SettleParts {
   /** Who looks after runs that say nothing, or too much. */
   readonly watchdog: () => Watchdog;
+  /** Where the permissions that runs ask for are asked and answered. */
+  readonly requests: Pick<Requests, 'ask' | 'withdraw'>;
 }
 
 export interface Supervisor {
@@ -54,6 +58,7 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
     const watch = parts
       .watchdog()
       .watch({ sessionId: id, output: agent?.kind === 'command' ? agent.output : 'stream-json', isFound });
+    const asking = openAsking(parts, id, run);
     const over = () => {
       watch.done();
       disarm();
@@ -69,14 +74,16 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
         if (event.kind === 'complained') watch.complained(event.bytes);
         // nothing is said to it any more and nobody stops it; what comes while its end is judged counts for what comes next
         if (event.kind === 'ended') over();
-        await take(id, event);
+        if (event.kind === 'asks' || event.kind === 'withdrawn') asking.take(event);
+        else await take(id, event);
       }
     } finally {
+      asking.close();
       over();
     }
   }
 
-  async function take(id: string, event: RunEvent): Promise<void> {
+  async function take(id: string, event: Exclude<RunEvent, AskingEvent>): Promise<void> {
     const session = current(id);
     const { run, status } = session;
     switch (event.kind) {

@@ -13,9 +13,6 @@ const PROMPT = 'SCOPECRAFT_PROMPT';
 /** All tools of our server, as Claude Code names them. */
 const OUR_TOOLS = 'mcp__scopecraft';
 
-/** The one of them that decides about uses nobody has allowed beforehand. Claude Code ends at its first tool use when it is not there. */
-const PERMISSION_TOOL = `${OUR_TOOLS}__request_permission`;
-
 const DryRun = z.object({ args: z.array(z.string()) });
 let frame: Promise<readonly string[]> | undefined;
 
@@ -43,11 +40,13 @@ export async function claudeArgv(spec: RunSpec, folder: string): Promise<readonl
     // messages by line, each repeated with its id once it was taken up
     '--input-format=stream-json',
     '--replay-user-messages',
+    // it asks on its output and takes the answer from its input: a tool of ours it would have to reach at its first use of any
+    '--permission-prompt-tool=stdio',
     `--${spec.resume ? 'resume' : 'session-id'}=${spec.conversationId}`,
     `--permission-mode=${spec.agent.permissionMode}`,
     ...(spec.model === undefined ? [] : [`--model=${spec.model}`]),
     // beside the servers the user has: these stay
-    ...(spec.mcp === undefined ? [] : [`--mcp-config=${mcpConfigFile(folder)}`, `--permission-prompt-tool=${PERMISSION_TOOL}`]),
+    ...(spec.mcp === undefined ? [] : [`--mcp-config=${mcpConfigFile(folder)}`]),
     ...(spec.resultSchema === undefined ? [] : [`--json-schema=${spec.resultSchema}`]),
     ...(spec.maxCostUsd === undefined ? [] : [`--max-budget-usd=${spec.maxCostUsd}`]),
   ];

@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { z } from 'zod';
+import { createDemoAsks } from './demo-asks.ts';
 import { openDemoInput, type Told } from './demo-input.ts';
 import { createHubCalls } from './demo-mcp.ts';
 import { type Directive, directivesIn, filled } from './demo-script.ts';
@@ -39,13 +39,8 @@ const REHEARSAL = `
 @@sleep 300
 @@say 3. Write down what was done.
 @@sleep 300`;
-const Verdict = z.looseObject({
-  behavior: z.enum(['allow', 'deny']),
-  updatedInput: z.unknown().optional(),
-  message: z.string().optional(),
-});
-
 const speech = createSpeech(sessionIdIn(process.argv.slice(2)));
+const asks = createDemoAsks(speech);
 const hub = createHubCalls(process.env.SCOPECRAFT_MCP_URL, process.env.SCOPECRAFT_MCP_TOKEN);
 let costUsd = 0;
 let last = '';
@@ -54,10 +49,15 @@ let turn = new AbortController();
 
 // like Claude Code: ends its tool, says that it was interrupted, and leaves in good order
 process.on('SIGINT', interrupted);
-const input = openDemoInput(process.stdin, (requestId) => {
-  speech.acknowledge(requestId);
-  turn.abort();
-  endTool();
+const input = openDemoInput(process.stdin, {
+  interrupt(requestId) {
+    asks.withdraw();
+    speech.acknowledge(requestId);
+    turn.abort();
+    endTool();
+  },
+  answer: asks.answer,
+  end: asks.end,
 });
 for (let told = await input.next(); told; told = await input.next()) await takeUp(told);
 process.exit(0);
@@ -158,10 +158,9 @@ async function used(name: string, given: unknown, use: Use): Promise<undefined> 
 }
 
 async function usePermitted(name: string, given: unknown, id: string): Promise<ToolOutcome> {
-  const answer = await hub.call('request_permission', { tool_name: name, input: given, tool_use_id: id });
-  const { data: verdict } = Verdict.safeParse(parsedOr(answer.text, undefined));
-  if (verdict?.behavior === 'allow') return useTool(name, verdict.updatedInput ?? given);
-  return { text: verdict?.message ?? answer.text, isError: true };
+  const verdict = await asks.ask({ name, input: given, id });
+  if (verdict.behavior === 'allow') return useTool(name, verdict.updatedInput ?? given);
+  return { text: verdict.message, isError: true };
 }
 
 function useHub(tool: string, json: string): Promise<undefined> {
@@ -183,6 +182,7 @@ function unlessInterrupted(outcome: Promise<ToolOutcome>): Promise<ToolOutcome> 
 }
 
 function interrupted(): void {
+  asks.withdraw();
   endTool();
   speech.result({ text: 'Request interrupted by user', isError: true, costUsd, subtype: 'error_during_execution' });
   process.exit(0);

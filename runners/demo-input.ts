@@ -7,6 +7,14 @@ export interface Told {
   readonly uuid: string | undefined;
 }
 
+/** What else it hears. */
+export interface DemoListener {
+  interrupt(requestId: string): void;
+  /** A control request of the agent was answered. */
+  answer(requestId: string, response: unknown): void;
+  end(): void;
+}
+
 export interface DemoInput {
   /** The oldest message that was not taken yet; waits for one. Undefined at the end of input. */
   next(): Promise<Told | undefined>;
@@ -25,9 +33,13 @@ const Interrupt = z.looseObject({
   request_id: z.string(),
   request: z.looseObject({ subtype: z.literal('interrupt') }),
 });
+const Answer = z.looseObject({
+  type: z.literal('control_response'),
+  response: z.looseObject({ request_id: z.string(), response: z.unknown() }),
+});
 
 /** Reads the stream to its end. A line that is not JSON ends the process. */
-export function openDemoInput(stream: Readable, onInterrupt: (requestId: string) => void): DemoInput {
+export function openDemoInput(stream: Readable, listener: DemoListener): DemoInput {
   const waiting: Told[] = [];
   let hasEnded = false;
   let wake = () => {};
@@ -42,6 +54,7 @@ export function openDemoInput(stream: Readable, onInterrupt: (requestId: string)
   stream.once('end', () => {
     hear(partial);
     hasEnded = true;
+    listener.end();
     wake();
   });
 
@@ -51,7 +64,9 @@ export function openDemoInput(stream: Readable, onInterrupt: (requestId: string)
     const { data: told } = UserLine.safeParse(said);
     if (told) waiting.push({ text: textOf(told.message.content), uuid: told.uuid });
     const { data: interrupt } = Interrupt.safeParse(said);
-    if (interrupt) onInterrupt(interrupt.request_id);
+    if (interrupt) listener.interrupt(interrupt.request_id);
+    const { data: answer } = Answer.safeParse(said);
+    if (answer) listener.answer(answer.response.request_id, answer.response.response);
   }
 
   return {

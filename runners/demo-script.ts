@@ -13,7 +13,7 @@ export const VERBS = {
   sleep: 'MS: waits',
   tool: 'Bash {"command":"…"} or Write {"file_path":"…","content":"…"}: really does it',
   mcp: 'TOOL {json}: calls a tool of the hub that runs it; session_wait until there is something to tell',
-  permission: 'TOOL {json}: asks the hub first, then does it as `tool` or says why not',
+  permission: 'TOOL {json}: asks for the permission first, then does it as `tool` or says why not',
   question: 'TEXT or {"question":"…","options":["…"]}: asks it through the hub and waits for the answer',
   ask: 'QUESTION: asks it and ends its turn',
   data: '{json}: ends its turn with this as structured data',

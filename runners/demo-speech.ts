@@ -11,6 +11,10 @@ export interface Speech {
   interrupted(): void;
   /** A request on standard input was taken. */
   acknowledge(requestId: string): void;
+  /** Asks whether it may use a tool. */
+  ask(requestId: string, use: { readonly name: string; readonly input: unknown; readonly id: string }): void;
+  /** It does not ask that any more. */
+  withdraw(requestId: string): void;
   say(text: string): void;
   /** Returns the id of the call. */
   useTool(name: string, input: unknown): string;
@@ -60,6 +64,13 @@ export function createSpeech(sessionId: string): Speech {
     replay: ({ text, uuid }) => user({ type: 'text', text }, { isReplay: true, ...(uuid !== undefined && { uuid }) }),
     interrupted: () => user({ type: 'text', text: '[Request interrupted by user]' }),
     acknowledge: (requestId) => write({ type: 'control_response', response: { subtype: 'success', request_id: requestId } }),
+    ask: (requestId, { name, input, id }) =>
+      write({
+        type: 'control_request',
+        request_id: requestId,
+        request: { subtype: 'can_use_tool', tool_name: name, input, tool_use_id: id },
+      }),
+    withdraw: (requestId) => write({ type: 'control_cancel_request', request_id: requestId }),
     say: (text) => assistant({ type: 'text', text }),
     useTool(name, input) {
       const id = `toolu_${randomUUID().slice(0, 12)}`;

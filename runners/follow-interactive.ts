@@ -6,6 +6,7 @@
 import { open } from 'node:fs/promises';
 import path from 'node:path';
 import type { AgentEntry } from '../core/agent.ts';
+import { fail } from '../core/errors.ts';
 import type { Clock } from '../core/ports.ts';
 import type { Exit, Run, RunEvent } from '../core/run-ports.ts';
 import { factOfHook, factOfLine } from './agent-record.ts';
@@ -235,6 +236,9 @@ export function followInteractive(parts: InteractiveParts): Run {
         .finally(() => {
           ladder = undefined;
         });
+    },
+    async answer() {
+      fail('PROMPT_REFUSED', 'An interactive agent asks in its terminal; a person answers there.');
     },
     async tell(message) {
       if (told.say(message)) nudge();

@@ -55,6 +55,9 @@ export function followRun({ folder, agent, promptIds, mark, clock, resultGraceMs
   // others are told all they are ever told before they start
   const inbox = agent.kind === 'command' ? undefined : openInbox(folder, clock);
   const received = new Set<string>();
+  /** What it asks: the inputs of tools by the id of the question. */
+  const asked = new Map<string, unknown>();
+  let isOver = false;
 
   /** The exit as far as it can be seen; undefined while the run is under way. */
   async function look(): Promise<Exit | undefined> {
@@ -68,6 +71,7 @@ export function followRun({ folder, agent, promptIds, mark, clock, resultGraceMs
     const isGone = !(await isSupervised()) && !(child && isAlive(child));
     // asked last: the supervisor writes it before it goes
     const code = await readExit(folder);
+    isOver = code !== undefined || isGone;
     if (code !== undefined) return { code };
     return isGone ? 'lost' : undefined;
   }
@@ -113,10 +117,15 @@ export function followRun({ folder, agent, promptIds, mark, clock, resultGraceMs
     }
   }
 
-  function* told(line: string): Generator<RunEvent> {
-    const { retry, received: promptId } = facts.take(line, clock.now());
+  async function* told(line: string): AsyncGenerator<RunEvent> {
+    const { retry, received: promptId, asks, withdrawn } = facts.take(line, clock.now());
     if (retry) yield { kind: 'retrying', ...retry };
     if (promptId !== undefined) yield* receipts([promptId]);
+    if (asks && inbox && !isOver && !asked.has(asks.callId) && !(await inbox.hasAnswered(asks.callId))) {
+      asked.set(asks.callId, asks.input);
+      yield { kind: 'asks', ...asks };
+    }
+    if (withdrawn !== undefined && asked.delete(withdrawn)) yield { kind: 'withdrawn', callId: withdrawn };
   }
 
   async function* events(): AsyncGenerator<RunEvent> {
@@ -185,6 +194,13 @@ export function followRun({ folder, agent, promptIds, mark, clock, resultGraceMs
     async tell(message) {
       if (!inbox) fail('PROMPT_REFUSED', 'This agent cannot be spoken to while it runs.');
       await inbox.tell(message);
+    },
+    async answer(callId, verdict) {
+      if (!inbox) return fail('PROMPT_REFUSED', 'This agent has no way to ask.');
+      if (!asked.has(callId)) return;
+      // Claude Code wants the input back with which the tool is to be used
+      const response = verdict.behavior === 'allow' ? { ...verdict, updatedInput: asked.get(callId) } : verdict;
+      await inbox.answer(callId, response);
     },
   };
 }

@@ -2,7 +2,8 @@
 //
 // A line counts once its line end is there. A hub that dies, or runs out of disk, within a line leaves a torn one. Nothing can be taken
 // back, since the agent may have read the beginning, and Claude Code ends at a line that is not JSON. So whoever looks next completes it to
-// a line that says nothing. What that line was to say is then said anew; a promptId that a whole line has is never said again.
+// a line that says nothing. What that line was to say is then said anew; a promptId that a whole line has is never said again, and a control
+// request of the agent that a whole line answers is never answered again.
 // The input ends when its feeder is ended: only when all that was said was received, and from then on nothing is added.
 import { appendFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -16,6 +17,10 @@ import { readFeeder, readIfThere } from './run-folder.ts';
 export interface Inbox {
   /** Says it, unless it was said before, or nothing reaches the agent any more: then it will not be received. */
   tell(message: Message): Promise<void>;
+  /** Answers the agent's control request with this id, unless it was answered before, or nothing reaches the agent any more. */
+  answer(requestId: string, response: object): Promise<void>;
+  /** True where a whole line answers that request. */
+  hasAnswered(requestId: string): Promise<boolean>;
   /** Ends the input where everything that was said is among `received`. Harmless when it has ended. */
   endUnlessOwing(received: ReadonlySet<string>): Promise<void>;
   /** When this hub wrote into it last; 0 when it has not. */
@@ -23,6 +28,9 @@ export interface Inbox {
 }
 
 const Said = z.looseObject({ type: z.literal('user'), uuid: z.string() });
+const Answered = z.looseObject({ type: z.literal('control_response'), response: z.looseObject({ request_id: z.string() }) });
+/** What tells the id of a request that was answered from that of a message. */
+const ANSWER = 'answer ';
 /** Longer than any feeder takes to pass on the end of a torn line. */
 const MENDED_MS = 2000;
 
@@ -53,8 +61,18 @@ export function openInbox(folder: string, clock: Clock): Inbox {
     if (text === undefined) return fail('PROMPT_REFUSED', 'This agent cannot be spoken to while it runs.');
     const end = text.lastIndexOf('\n') + 1;
     const mend = mendOf(text.slice(end));
-    const said = `${text}${mend}`.split('\n').flatMap((line) => Said.safeParse(parsed(line)).data?.uuid ?? []);
+    const said = `${text}${mend}`.split('\n').flatMap((line) => idIn(parsed(line)) ?? []);
     return { mend, said: new Set(said) };
+  }
+
+  /** Adds what says it under this id, unless a whole line has said it; a line that lacks its end alone gets that. */
+  async function addOnce(id: string, text: string): Promise<void> {
+    const { mend, said } = await look();
+    const isSaid = said.has(id);
+    const feeder = await readFeeder(folder);
+    if (hasEnded || (feeder && !isAlive(feeder)) || (isSaid && mend === '')) return;
+    toldAt = clock.now();
+    await add(isSaid ? mend : `${mend}${text}`);
   }
 
   async function add(text: string): Promise<void> {
@@ -69,14 +87,14 @@ export function openInbox(folder: string, clock: Clock): Inbox {
 
   return {
     tell: (message) =>
-      inTurn(async () => {
-        const { mend, said } = await look();
-        const isSaid = said.has(message.promptId);
-        const feeder = await readFeeder(folder);
-        if (hasEnded || (feeder && !isAlive(feeder)) || (isSaid && mend === '')) return;
-        toldAt = clock.now();
-        await add(isSaid ? mend : `${mend}${message.mode === 'interrupt' ? interruptLine(message) : ''}${userLine(message)}`);
-      }),
+      inTurn(() =>
+        addOnce(message.promptId, `${message.mode === 'interrupt' ? interruptLine(message) : ''}${userLine(message)}`),
+      ),
+    answer: (requestId, response) => inTurn(() => addOnce(ANSWER + requestId, answerLine(requestId, response))),
+    async hasAnswered(requestId) {
+      const lines = ((await readIfThere(file)) ?? '').split('\n').slice(0, -1);
+      return lines.some((line) => idIn(parsed(line)) === ANSWER + requestId);
+    },
     endUnlessOwing: (received) =>
       inTurn(async () => {
         const feeder = hasEnded ? undefined : await readFeeder(folder);
@@ -86,7 +104,8 @@ export function openInbox(folder: string, clock: Clock): Inbox {
           mendedAt = toldAt = clock.now();
           return add(mend);
         }
-        if (clock.now() - mendedAt < MENDED_MS || [...said].some((promptId) => !received.has(promptId))) return;
+        const isOwing = [...said].some((id) => !id.startsWith(ANSWER) && !received.has(id));
+        if (clock.now() - mendedAt < MENDED_MS || isOwing) return;
         hasEnded = true;
         signalProcess(feeder, 'SIGTERM');
       }),
@@ -94,6 +113,10 @@ export function openInbox(folder: string, clock: Clock): Inbox {
       return toldAt;
     },
   };
+}
+
+function answerLine(requestId: string, response: object): string {
+  return asciiLine({ response: { request_id: requestId, subtype: 'success', response }, type: 'control_response' });
 }
 
 function interruptLine({ promptId }: Message): string {
@@ -106,25 +129,42 @@ function asciiLine(value: object): string {
 }
 
 const STRING_ENDS = ['', '"', '\\"', '0"', '00"', '000"', '0000"'];
-const VALUES = ['', ':0', '0', '"":0'];
-const CLOSINGS = ['', '}', ']}', '}]}'];
+const WORD_ENDS = ['rue', 'ue', 'alse', 'lse', 'se', 'ull', 'll', 'l', 'e'];
+const VALUES = ['', ':0', '0', '"":0', ...WORD_ENDS];
 const NOTHING = ['"type":"keep_alive"}\n', ',"type":"keep_alive"}\n'];
 
 /** What to add to a torn line of ours so that it is one that says nothing, or the whole line where only its end is missing. */
 function mendOf(torn: string): string {
   if (torn === '') return '';
   if (parsed(torn) !== undefined) return '\n';
+  const closing = closingOf(torn);
   for (const stringEnd of STRING_ENDS) {
     for (const value of VALUES) {
-      for (const closing of CLOSINGS) {
-        for (const nothing of NOTHING) {
-          const rest = `${stringEnd}${value}${closing}${nothing}`;
-          if (parsed(`${torn}${rest}`) !== undefined) return rest;
-        }
+      for (const nothing of NOTHING) {
+        const rest = `${stringEnd}${value}${closing}${nothing}`;
+        if (parsed(`${torn}${rest}`) !== undefined) return rest;
       }
     }
   }
   return fail('INTERNAL', 'The end of what was said to the agent cannot be mended.');
+}
+
+/** The brackets that close what is open in a torn line, but for the outermost. */
+function closingOf(torn: string): string {
+  const open: string[] = [];
+  // a string counts as one word, also one that is torn
+  for (const [word] of torn.matchAll(/"(?:[^"\\]|\\.)*"?|[{}[\]]/g)) {
+    if (word === '{') open.unshift('}');
+    else if (word === '[') open.unshift(']');
+    else if (word === '}' || word === ']') open.shift();
+  }
+  return open.slice(0, -1).join('');
+}
+
+/** What a line says is known by: the promptId of a message, or the id of the request it answers. */
+function idIn(line: unknown): string | undefined {
+  const answered = Answered.safeParse(line).data;
+  return answered ? ANSWER + answered.response.request_id : Said.safeParse(line).data?.uuid;
 }
 
 function parsed(line: string): unknown {

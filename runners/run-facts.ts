@@ -4,8 +4,8 @@ import { afterTurn } from './agent-result.ts';
 import { type Reading, readLine } from './transcript.ts';
 
 export interface RunFacts {
-  /** Takes in one line of output; answers with the failed call or the message received that it tells of, if it does. */
-  take(line: string, now: number): Pick<Reading, 'retry' | 'received'>;
+  /** Takes in one line of output; answers with the failed call, the message received or the permission asked for that it tells of, if it does. */
+  take(line: string, now: number): Pick<Reading, 'retry' | 'received' | 'asks' | 'withdrawn'>;
   /** The result of the last turn, with the work of all, with the time the quota resets where that was told apart. */
   readonly result: AgentResult | undefined;
   /** When the agent said its result, or that it has nothing to do, unless it has gone on working since. */
@@ -14,7 +14,15 @@ export interface RunFacts {
   freeze(): void;
 }
 
-const TELLING = ['"result"', '"isReplay"', '"init"', '"api_retry"', '"rate_limit_event"'];
+const TELLING = [
+  '"result"',
+  '"isReplay"',
+  '"init"',
+  '"api_retry"',
+  '"rate_limit_event"',
+  '"control_request"',
+  '"control_cancel_request"',
+];
 
 export function createRunFacts(output: 'stream-json' | 'text'): RunFacts {
   let result: AgentResult | undefined;
@@ -27,7 +35,7 @@ export function createRunFacts(output: 'stream-json' | 'text'): RunFacts {
     take(line, now) {
       // most lines tell nothing, and long ones are slow to parse; after a result every line may mean that it goes on
       if (output === 'text' || (doneAt === undefined && !TELLING.some((word) => line.includes(word)))) return {};
-      const { works, begins, received, quota, result: said, retry } = readLine(line, output);
+      const { works, begins, received, quota, result: said, retry, asks, withdrawn } = readLine(line, output);
       if (frozen) return received === undefined ? {} : { received };
       if (quota) resetsAt = quota.resetsAt;
       if (begins) hasBegun = true;
@@ -35,7 +43,12 @@ export function createRunFacts(output: 'stream-json' | 'text'): RunFacts {
       // a message it knows from an earlier run is acknowledged, and nothing begins
       if (said || (received !== undefined && !hasBegun)) doneAt = now;
       if (said) result = afterTurn(result, said);
-      return { ...(retry && { retry }), ...(received !== undefined && { received }) };
+      return {
+        ...(retry && { retry }),
+        ...(received !== undefined && { received }),
+        ...(asks && { asks }),
+        ...(withdrawn !== undefined && { withdrawn }),
+      };
     },
     get result() {
       const needsTime = result?.errorKind === 'rate_limited' && result.resetsAt === undefined && resetsAt !== undefined;

@@ -8,6 +8,13 @@ import { transcriptOnly } from './transcript-record.ts';
 
 export type Entry = Omit<LogEntry, 'seq'>;
 
+/** A permission that is asked for, by the id of its control request. */
+export interface Asked {
+  readonly callId: string;
+  readonly tool: string;
+  readonly input: unknown;
+}
+
 export interface Reading {
   readonly entries: readonly Entry[];
   /** The agent's word on how it went. */
@@ -21,6 +28,10 @@ export interface Reading {
   readonly begins?: true;
   /** The message with this promptId was taken up. */
   readonly received?: string;
+  /** It asks whether it may use this tool. */
+  readonly asks?: Asked;
+  /** It does not ask that any more. */
+  readonly withdrawn?: string;
 }
 
 const Text = z.looseObject({ type: z.literal('text'), text: z.string() });
@@ -59,8 +70,14 @@ const Quota = z.looseObject({
   type: z.literal('rate_limit_event'),
   rate_limit_info: z.looseObject({ status: z.string(), resetsAt: z.number().optional() }),
 });
+const Asks = z.looseObject({
+  type: z.literal('control_request'),
+  request_id: z.string(),
+  request: z.looseObject({ subtype: z.literal('can_use_tool'), tool_name: z.string(), input: z.unknown() }),
+});
+const Withdraws = z.looseObject({ type: z.literal('control_cancel_request'), request_id: z.string() });
 const Control = z.looseObject({ type: z.enum(['control_request', 'control_response', 'keep_alive']) });
-const Known = z.union([Message, Init, Retry, Quota, ResultRecord, Control]);
+const Known = z.union([Message, Init, Retry, Quota, ResultRecord, Withdraws, Control]);
 
 /**
  * Reads one line. `tools` remembers the names of tools by the id of their call, from one line to the next.
@@ -82,7 +99,15 @@ export function readLine(line: string, output: 'stream-json' | 'text', tools: Ma
         works: true,
         ...(record.isReplay && record.uuid !== undefined && { received: record.uuid }),
       };
-    case 'control_request':
+    case 'control_request': {
+      // what it asks about is in the log as a tool use
+      const { data: asks } = Asks.safeParse(record);
+      if (!asks) return { entries: [] };
+      const { tool_name: tool, input } = asks.request;
+      return { entries: [], works: true, asks: { callId: asks.request_id, tool, input } };
+    }
+    case 'control_cancel_request':
+      return { entries: [], withdrawn: record.request_id };
     case 'control_response':
     case 'keep_alive':
       return { entries: [] };

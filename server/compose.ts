@@ -168,8 +168,10 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     if (!isOwner) queue.close();
     return isOwner;
   };
+  const requests = createRequests({ ledger, clock: systemClock, settings, onError: complain('requests') });
   const supervisor = createSupervisor({
     ledger,
+    requests,
     runner,
     tasks,
     prompts,
@@ -206,7 +208,6 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     onError: complain('watchdog'),
   });
   const projector = createTaskProjector({ ledger, taskFiles: tasks, onProblem: ({ message }) => log(`task file: ${message}`) });
-  const requests = createRequests({ ledger, clock: systemClock, settings, onError: complain('requests') });
   const isCutOff = await findUnreachable({ ledger, stateDir, isReachable: options.isReachable });
   const orchestrator = createOrchestrator({
     isCutOff,

@@ -27,7 +27,6 @@ export const SESSION_TOOLS: readonly string[] = [
   'session_ask',
   'request_list',
   'request_answer',
-  'request_permission',
   'queue_status',
   'task_list',
 ];

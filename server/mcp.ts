@@ -165,7 +165,7 @@ async function callTool(
     const args = typeof params.arguments === 'object' ? { ...params.arguments, ...found.fixed } : params.arguments;
     const output = await found.tool.call(args, { ...context, orchestrator });
     const content = [{ type: 'text' as const, text: JSON.stringify(output) }];
-    return found.tool.isBare ? { content } : { structuredContent: { ...output }, content };
+    return { structuredContent: { ...output }, content };
   } catch (error) {
     const view = errorView(error instanceof ScopecraftError ? error : unexpected(error, log));
     // no structuredContent: clients check that against the schema of a good answer

@@ -47,8 +47,6 @@ describe.each(named)('%s', (name, tool) => {
   });
 
   it('takes flat arguments, each described, and no others', () => {
-    // a program calls it, with what it has always sent
-    if (name === 'request_permission') return expect(tool.toolset).toBe('session');
     const { properties, additionalProperties, ...rest } = inputOf(tool);
     expect(additionalProperties).toBe(false);
     expect(Object.keys(rest).filter((key) => ['anyOf', 'oneOf', 'allOf', '$defs'].includes(key))).toEqual([]);

@@ -10,7 +10,6 @@ import { queueResume } from './queue-resume.ts';
 import { queueStatus } from './queue-status.ts';
 import { requestAnswer } from './request-answer.ts';
 import { requestList } from './request-list.ts';
-import { requestPermission } from './request-permission.ts';
 import { sessionAsk } from './session-ask.ts';
 import { sessionAttach } from './session-attach.ts';
 import { sessionCancel } from './session-cancel.ts';
@@ -49,7 +48,6 @@ export const TOOLS = [
   worktreeRemove,
   sessionPin,
   sessionAsk,
-  requestPermission,
 ] as const satisfies readonly Tool[];
 
 /** The tool with this name, old names included, with the arguments that the name fixes. */

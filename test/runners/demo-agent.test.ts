@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { userLine } from '../../runners/inbox.ts';
 import { createRunFacts } from '../../runners/run-facts.ts';
 import { readLine } from '../../runners/transcript.ts';
-import { startPermissionServer } from '../support/permission-server.ts';
 import { openRig, type Rig } from './rig.ts';
 
 let rig: Rig;
@@ -139,19 +139,47 @@ it('ends with data', async () => {
   expect(result).toMatchObject({ isError: false, text: '{"n":7}', data: { n: 7 } });
 });
 
-it('asks the hub for permission and for answers, and does as it is told', async () => {
-  const server = await startPermissionServer({ behavior: 'allow', updatedInput: { command: 'echo changed' } });
-  const refusing = await startPermissionServer({ behavior: 'deny', message: 'Not on a Friday.' });
-  const script = '@@permission Bash {"command":"echo asked"}\n@@question Which colour?\n@@say {{last.behavior}}';
-  const env = (url: string) => ({ SCOPECRAFT_MCP_URL: url, SCOPECRAFT_MCP_TOKEN: 'sc_token' });
-  const allowed = await played(script, undefined, env(server.url));
-  expect(allowed.texts).toContain('tool_result: changed');
-  expect(allowed.result?.text).toBe('allow');
-  expect(server.asked).toMatchObject([
-    { tool_name: 'Bash', input: { command: 'echo asked' }, tool_use_id: expect.stringMatching(/^toolu_/) },
-    { question: 'Which colour?' },
-  ]);
-  expect((await played(script, undefined, env(refusing.url))).texts).toContain('tool_result: Not on a Friday.');
-  expect((await played(script)).texts).toContain('tool_result: This run was not given the address of a hub.');
-  await Promise.all([server.close(), refusing.close()]);
+/** Plays the prompt and answers each control request as told, or ends the input. */
+async function asking(prompt: string, answer: (line: string) => string | undefined) {
+  const agent = spawn(process.execPath, [rig.options.scripts.demoAgent], { env: rig.env, cwd: rig.work });
+  agent.stdin.write(userLine({ promptId: 'the-prompt', text: prompt, mode: 'queue' }));
+  const texts: string[] = [];
+  for await (const line of createInterface(agent.stdout)) {
+    const { entries, asks, withdrawn, result } = readLine(line, 'stream-json');
+    texts.push(...entries.map(({ kind, text }) => `${kind}: ${text}`));
+    if (asks) {
+      texts.push(`asks: ${asks.tool} ${JSON.stringify(asks.input)}`);
+      const said = answer(asks.callId);
+      if (said === undefined) agent.stdin.end();
+      else agent.stdin.write(said);
+    }
+    if (withdrawn !== undefined) texts.push('withdrawn');
+    if (result) agent.stdin.end();
+  }
+  return texts;
+}
+
+const answerOf = (response: object) => (callId: string) =>
+  `${JSON.stringify({ type: 'control_response', response: { subtype: 'success', request_id: callId, response } })}\n`;
+
+it('asks for permission on its output, and does as it is told on its input', async () => {
+  const script = '@@permission Bash {"command":"echo asked"}\n@@say it was {{last}}';
+  const allowed = await asking(script, answerOf({ behavior: 'allow', updatedInput: { command: 'echo changed' } }));
+  expect(allowed).toContain('asks: Bash {"command":"echo asked"}');
+  expect(allowed).toContain('result: it was changed');
+  expect(await asking(script, answerOf({ behavior: 'deny', message: 'Not on a Friday.' }))).toContain(
+    'result: it was Not on a Friday.',
+  );
+  expect(await asking(script, () => undefined)).toContain('result: it was Tool permission request failed: the input has ended.');
+});
+
+it('withdraws what it asks when it is interrupted', async () => {
+  const interrupt = `${JSON.stringify({ type: 'control_request', request_id: 'i', request: { subtype: 'interrupt' } })}\n`;
+  const texts = await asking('@@permission Bash {"command":"echo asked"}\n@@say never', () => interrupt);
+  expect(texts).toContain('withdrawn');
+  expect(texts.at(-1)).toBe('result: agent_error: error_during_execution');
+});
+
+it('says so when there is no hub to ask a question through', async () => {
+  expect((await played('@@question Which colour?')).texts).toContain('tool_result: This run was not given the address of a hub.');
 });

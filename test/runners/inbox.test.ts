@@ -66,6 +66,42 @@ it('what was left torn does not become part of another message, and can be said 
   }
 });
 
+it('an answer that a hub left torn at any byte is given once by the next, and no line is broken', async () => {
+  const response = {
+    behavior: 'allow',
+    updatedInput: { 'a "key"': [[{ x: -1.5e21, yes: true, no: false }], [], null], text: 'h\u00e9 {[\n\\', none: {} },
+  };
+  await writeFile(file, userLine(first));
+  await openInbox(folder, realClock).answer('the-id', response);
+  const whole = (await readFile(file, 'utf8')).slice(userLine(first).length);
+  for (let cut = 0; cut <= whole.length; cut++) {
+    await writeFile(file, userLine(first) + whole.slice(0, cut));
+    const next = openInbox(folder, realClock);
+    expect(await next.hasAnswered('the-id'), `cut at ${cut}`).toBe(cut === whole.length);
+    await Promise.all([next.answer('the-id', response), next.answer('the-id', { behavior: 'deny', message: 'late' })]);
+    const answers = (await read()).filter(({ type }) => type === 'control_response');
+    expect(answers, `cut at ${cut}`).toEqual([
+      { type: 'control_response', response: { subtype: 'success', request_id: 'the-id', response } },
+    ]);
+    expect(await next.hasAnswered('the-id')).toBe(true);
+    expect(await ids()).toEqual([first.promptId]);
+  }
+});
+
+it('an answer that is torn does not become part of a message', async () => {
+  const inbox = openInbox(folder, realClock);
+  await writeFile(file, userLine(first));
+  await inbox.answer('the-id', { behavior: 'allow', updatedInput: { list: [{ n: [1, 'two'] }] } });
+  const whole = (await readFile(file, 'utf8')).slice(userLine(first).length);
+  for (let cut = 0; cut < whole.length - 1; cut++) {
+    await writeFile(file, userLine(first) + whole.slice(0, cut));
+    const other = said('something else');
+    await openInbox(folder, realClock).tell(other);
+    expect(await ids(), `cut at ${cut}`).toEqual([first.promptId, other.promptId]);
+    expect(await inbox.hasAnswered('the-id'), `cut at ${cut}`).toBe(false);
+  }
+});
+
 it('an interrupt comes right before its message, and only before that', async () => {
   await written(said('stop', 'interrupt'));
   await openInbox(folder, realClock).tell(said('and then'));

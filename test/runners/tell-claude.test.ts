@@ -5,9 +5,9 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { AgentEntry } from '../../core/agent.ts';
 import type { RunSpec } from '../../core/run-ports.ts';
+import { createAutonomousRunner } from '../../runners/autonomous.ts';
 import { readLine } from '../../runners/transcript.ts';
 import { type ClaudeSandbox, claudeSandbox } from '../support/claude.ts';
-import { startPermissionServer } from '../support/permission-server.ts';
 import { processesLeft } from '../support/processes.ts';
 import { type StubModel, startStubModel } from '../support/stub-model.ts';
 import { eventually, followed, openRig, type Rig, said } from './rig.ts';
@@ -93,14 +93,64 @@ it('ends with the data that was asked for', async () => {
   expect(await follow.done).toMatchObject({ exit: { code: 0 }, result: { isError: false, data: { answer: 42 } } });
 });
 
-it('asks the hub about what nobody allowed, and does what the answer says', async () => {
-  const server = await startPermissionServer({ behavior: 'allow', updatedInput: { command: 'echo allowed > permitted' } });
-  const mcp = { url: server.url, token: 'sc_token' };
-  const { follow } = await started('asks', '@@tool Bash {"command":"echo asked > permitted"}\n@@say done', { mcp }, []);
-  expect(await follow.done).toMatchObject({ exit: { code: 0 }, result: { text: 'done' } });
-  expect(server.asked).toMatchObject([{ tool_name: 'Bash', input: { command: 'echo asked > permitted' } }]);
-  expect(await readFile(path.join(sandbox.cwd, 'permitted'), 'utf8')).toBe('allowed\n');
-  await server.close();
+/** The next thing it asks. */
+const asksOf = ({ events }: ReturnType<typeof followed>) =>
+  eventually(() => events.find((event) => event.kind === 'asks'), 120_000);
+const ASKING = '@@tool Bash {"command":"echo \\"as\u00f6ked\\" >> permitted"}\n@@say it was {{last}}';
+const permitted = () => readFile(path.join(sandbox.cwd, 'permitted'), 'utf8').catch(() => '');
+
+it('asks about what nobody allowed, and does it when that is allowed', async () => {
+  await rm(path.join(sandbox.cwd, 'permitted'), { force: true });
+  const { run, follow } = await started('allowed', ASKING, {}, []);
+  const { callId, tool, input } = await asksOf(follow);
+  expect({ tool, input }).toEqual({ tool: 'Bash', input: { command: 'echo "as\u00f6ked" >> permitted' } });
+  expect(await permitted()).toBe('');
+  await run.answer(callId, { behavior: 'allow' });
+  expect(await follow.done).toMatchObject({ exit: { code: 0 }, result: { isError: false } });
+  expect(await permitted()).toBe('as\u00f6ked\n');
+});
+
+it('is told why it may not', async () => {
+  await rm(path.join(sandbox.cwd, 'permitted'), { force: true });
+  const { run, follow } = await started('denied', ASKING, {}, []);
+  const { callId } = await asksOf(follow);
+  await run.answer(callId, { behavior: 'deny', message: 'Not on a Friday.' });
+  expect(await follow.done).toMatchObject({
+    exit: { code: 0 },
+    result: { text: 'it was Not on a Friday.', permissionDenials: ['Bash'] },
+  });
+  expect(await permitted()).toBe('');
+});
+
+it('is answered once, by the hub that follows it then', async () => {
+  await rm(path.join(sandbox.cwd, 'permitted'), { force: true });
+  const { follow } = await started('across', ASKING, {}, []);
+  const { callId } = await asksOf(follow);
+  const [second, third] = [createAutonomousRunner(rig.options), createAutonomousRunner(rig.options)];
+  const next = await second.adopt('across', 1);
+  if (!next) throw new Error('The run was not found.');
+  const nextFollow = followed(next);
+  expect(await asksOf(nextFollow)).toMatchObject({ callId, tool: 'Bash' });
+  await next.answer('nobody asked this', { behavior: 'allow' });
+  await Promise.all([next.answer(callId, { behavior: 'allow' }), next.answer(callId, { behavior: 'deny', message: 'late' })]);
+  const last = await third.adopt('across', 1);
+  const lastFollow = last && followed(last);
+  expect(await nextFollow.done).toMatchObject({ exit: { code: 0 }, result: { isError: false } });
+  await Promise.all([lastFollow?.done, follow.done]);
+  expect(lastFollow?.events.filter(({ kind }) => kind === 'asks')).toEqual([]);
+  expect(await permitted()).toBe('as\u00f6ked\n');
+  const said = (await readFile(path.join(rig.folder('across'), 'in'), 'utf8')).split('\n');
+  expect(said.filter((line) => line.includes('control_response'))).toHaveLength(1);
+});
+
+it('withdraws what it asks when it is interrupted, and goes on with the message', async () => {
+  await rm(path.join(sandbox.cwd, 'permitted'), { force: true });
+  const { run, follow } = await started('withdrawn', ASKING, {}, []);
+  const { callId } = await asksOf(follow);
+  await run.tell(said('@@say instead', 'interrupt'));
+  expect(await follow.done).toMatchObject({ exit: { code: 0 }, result: { isError: false, text: 'instead' } });
+  expect(follow.events).toContainEqual({ kind: 'withdrawn', callId });
+  expect(await permitted()).toBe('');
 });
 
 it('that is idle or at work leaves at once when it is stopped', async () => {

@@ -105,6 +105,26 @@ describe('a running agent', () => {
     expect(await ending(run)).toMatchObject({ exit: { code: 0 }, result: { text: 'done' } });
   });
 
+  it('is allowed by the next hub what it asked while there was another, and ended ones ask nothing', async () => {
+    const script = '@@permission Bash {"command":"echo by the next"}\n@@say it was {{last}}';
+    await rig.runner.start(rig.spec('asks', script));
+    await shows('asks', 'can_use_tool');
+    const next = await rig.runner.adopt('asks', 1);
+    if (!next) throw new Error('The run was not found.');
+    const follow = followed(next);
+    const { callId, ...asked } = await eventually(() => follow.events.find((event) => event.kind === 'asks'));
+    expect(asked).toEqual({ kind: 'asks', tool: 'Bash', input: { command: 'echo by the next' } });
+    await next.answer(callId, { behavior: 'allow' });
+    expect(await follow.done).toMatchObject({ exit: { code: 0 }, result: { text: 'it was by the next' } });
+    const killed = await rig.runner.start(rig.spec('asks-killed', script));
+    await shows('asks-killed', 'can_use_tool');
+    process.kill((await eventually(() => readChild(rig.folder('asks-killed')))).pid, 'SIGKILL');
+    await eventually(() => readExit(rig.folder('asks-killed')));
+    const late = followed(killed);
+    await late.done;
+    expect(late.events.filter(({ kind }) => kind === 'asks')).toEqual([]);
+  });
+
   it('can be another program that is told all at once', async () => {
     const messages = [said('one'), said('two')];
     const follow = followed(await rig.runner.start(rig.spec('command', '', ['cat'], { messages })));
@@ -113,6 +133,7 @@ describe('a running agent', () => {
     expect(follow.received()).toEqual(messages.map(({ promptId }) => promptId));
     const found = await rig.runner.adopt('command', 1);
     await expect(found?.tell(said('three'))).rejects.toMatchObject({ code: 'PROMPT_REFUSED' });
+    await expect(found?.answer('any', { behavior: 'allow' })).rejects.toMatchObject({ code: 'PROMPT_REFUSED' });
     expect(found && followed(found)).toBeDefined();
   });
 });

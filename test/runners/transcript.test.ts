@@ -63,6 +63,17 @@ describe('a line of stream-json', () => {
     expect(json(record).entries).toEqual(entries);
   });
 
+  it('that asks for a permission, or does not any more, tells that and is no entry', () => {
+    const request = { subtype: 'can_use_tool', tool_name: 'Bash', input: { command: 'ls' }, tool_use_id: 'toolu_1' };
+    expect(json({ type: 'control_request', request_id: 'x', request })).toEqual({
+      entries: [],
+      works: true,
+      asks: { callId: 'x', tool: 'Bash', input: { command: 'ls' } },
+    });
+    expect(json({ type: 'control_cancel_request', request_id: 'x' })).toEqual({ entries: [], withdrawn: 'x' });
+    expect(json({ type: 'control_request', request_id: 'x', request: { subtype: 'mcp_message' } })).toEqual({ entries: [] });
+  });
+
   it('that repeats a message is its receipt, and names only the last of those taken up together', () => {
     const texts = ['one', 'two'].map((text) => ({ type: 'text', text }));
     expect(json({ ...user(texts), isReplay: true, uuid: 'the-id' })).toEqual({

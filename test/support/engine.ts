@@ -166,9 +166,11 @@ export async function makeEngine({
       path.startsWith('/w') ? path : fail('PATH_OUTSIDE', `"${path}" is not inside the workspace.`),
     digest: (text: string) => createHash('sha256').update(text).digest('hex'),
   };
+  const requests = createRequests({ ledger, clock, settings: parts.settings, onError: (error) => errors.push(error) });
   const supervisor = createSupervisor({
     ...playedGit(git, openWorktree),
     ...parts,
+    requests,
     mayStart: async () => {
       await beforeStart?.();
       if (!mayStart) queue.close();
@@ -184,7 +186,6 @@ export async function makeEngine({
     mayBeQuiet: (id) => ledger.session(id)?.status === 'waiting',
     onError: (error) => errors.push(error),
   });
-  const requests = createRequests({ ledger, clock, settings: parts.settings, onError: (error) => errors.push(error) });
   const orchestrator = createOrchestrator({ ...parts, supervisor, requests, terminals });
   const endIdle = watchIdle({
     ledger,

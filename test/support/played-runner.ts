@@ -1,6 +1,6 @@
 // A runner whose runs do what a test says, and keep what was said to them as the port asks: each message once.
 import type { EndCause } from '../../core/ending.ts';
-import type { Message, Run, RunEvent, Runner, RunSpec } from '../../core/run-ports.ts';
+import type { Message, Run, RunEvent, Runner, RunSpec, Verdict } from '../../core/run-ports.ts';
 
 /** One run as the test plays it. */
 export interface PlayedRun {
@@ -8,6 +8,8 @@ export interface PlayedRun {
   readonly stops: readonly EndCause[];
   /** What was said to it after its beginning. */
   readonly messages: readonly Message[];
+  /** How it was answered. */
+  readonly answers: ReadonlyArray<Verdict & { readonly callId: string }>;
   say(event: RunEvent): void;
   /** The process ends with this code, with a result unless told otherwise. */
   end(code: number, more?: Partial<Extract<RunEvent, { kind: 'ended' }>>): void;
@@ -29,6 +31,7 @@ export function playedRunner({ runs, found, start, tell, said }: PlayedRunnerOpt
     const told: RunEvent[] = [];
     const stops: EndCause[] = [];
     const messages: Message[] = [];
+    const answers: (Verdict & { readonly callId: string })[] = [];
     const heard = said.get(`${sessionId}/${run}`) ?? [...(spec?.messages ?? [])];
     said.set(`${sessionId}/${run}`, heard);
     let wake = () => {};
@@ -41,12 +44,16 @@ export function playedRunner({ runs, found, start, tell, said }: PlayedRunnerOpt
       spec,
       stops,
       messages,
+      answers,
       say,
       end: (code, more) => say({ kind: 'ended', exit: { code }, result, stderr: '', ...more }),
     });
     return {
       async stop(cause) {
         stops.push(cause);
+      },
+      async answer(callId, verdict) {
+        answers.push({ callId, ...verdict });
       },
       async tell(message) {
         if (heard.some(({ promptId }) => promptId === message.promptId)) return;
