@@ -2,7 +2,7 @@
 
 import { execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { chmod, cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
@@ -27,6 +27,7 @@ const leaveOut: Plugin = {
 
 // built beside and put in place at the end, so that programs that run meanwhile never miss a file
 const fresh = `dist.${process.pid}`;
+process.on('exit', () => rmSync(fresh, { recursive: true, force: true }));
 await mkdir(fresh, { recursive: true });
 const options = {
   outdir: fresh,
@@ -75,7 +76,8 @@ await build({
 keepCode();
 // the compiler writes a declaration for every file; `exports` in package.json leads to that of client/index.ts
 await promisify(execFile)(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'client', '--outDir', `${fresh}/types`]);
-for (const script of ['runners/supervise.sh', 'server/keeper.sh']) await cp(script, `${fresh}/${script.split('/').at(-1)}`);
+for (const script of ['runners/supervise.sh', 'runners/hook.sh', 'server/keeper.sh'])
+  await cp(script, `${fresh}/${script.split('/').at(-1)}`);
 for (const program of ['door', 'cli']) await chmod(`${fresh}/${program}.mjs`, 0o755);
 await writeFile(`${fresh}/version`, `${version}\n`);
 if (existsSync('dist')) await rename('dist', `${fresh}.old`);

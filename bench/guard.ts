@@ -6,7 +6,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pidusage from 'pidusage';
 import { AgentEntry } from '../core/agent.ts';
-import type { Run } from '../core/ports.ts';
+import type { Run } from '../core/run-ports.ts';
 import { createAutonomousRunner } from '../runners/autonomous.ts';
 import { createMeter } from '../runners/meter.ts';
 import { markOf, processTable } from '../runners/process.ts';

@@ -2,8 +2,10 @@
 import { agentNamed, canResume, environmentOf } from './agent.ts';
 import { costLimit } from './budget.ts';
 import { type ErrorCode, fail, ScopecraftError } from './errors.ts';
+import type { Git, Worktrees } from './git-ports.ts';
 import type { Ledger } from './ledger.ts';
-import type { Clock, Environments, Git, Ids, Message, Prompts, Run, Runner, Settings, TaskStore, Worktrees } from './ports.ts';
+import type { Clock, Environments, Ids, Prompts, Settings, TaskStore } from './ports.ts';
+import type { Message, Run, Runner } from './run-ports.ts';
 import { isSettled, type Session } from './session.ts';
 import { pendingPrompts } from './talk.ts';
 
@@ -50,7 +52,7 @@ export async function begin(parts: BeginParts, id: string, isStopAsked: () => bo
   const reading = Promise.all([
     environments.find(id),
     tasks.get(before.taskId).catch(() => undefined),
-    before.mark === undefined && before.wantsWorktree === undefined ? parts.git.mark(before.cwd) : undefined,
+    before.mark === undefined && before.wantsWorktree === undefined ? markOf(parts, before.cwd) : undefined,
   ]);
   reading.catch(() => undefined);
   const isKept = await ledger.record({ name: 'session.starting', data: { sessionId: id, run, conversationId, resume } }).then(
@@ -88,6 +90,8 @@ export async function begin(parts: BeginParts, id: string, isStopAsked: () => bo
       resultSchema: session.resultSchema,
     });
   } catch (error) {
+    // it was stopped while its worktree was being made
+    if (error instanceof ScopecraftError && error.code === 'CANCELLED') return undefined;
     const isKnown = error instanceof ScopecraftError && START_FAILURES.includes(error.code);
     if (!isKnown) parts.onError(error);
     const reason = isKnown ? error.message : 'it could not be started; the log of the hub says why';
@@ -97,15 +101,36 @@ export async function begin(parts: BeginParts, id: string, isStopAsked: () => bo
 }
 
 /** Opens its worktree where it wants one, and keeps how its folder stands before it begins. */
-async function prepare({ ledger, worktrees, git }: BeginParts, session: Session, run: number, mark: string | undefined) {
+async function prepare(parts: BeginParts, session: Session, run: number, mark: string | undefined) {
+  const { ledger, worktrees } = parts;
   const { id: sessionId, wantsWorktree, worktree: known } = session;
   if (wantsWorktree === undefined) {
     if (mark !== undefined) await ledger.record({ name: 'session.prepared', data: { sessionId, run, mark } });
     return;
   }
-  const worktree = await worktrees.open({ sessionId, branch: wantsWorktree === true ? undefined : wantsWorktree, known });
-  const fresh = session.mark ?? (await git.mark(worktree.path));
-  await ledger.record({ name: 'session.prepared', data: { sessionId, run, worktree, mark: fresh } });
+  const stopped = new AbortController();
+  const unsubscribe = ledger.subscribe((event) => {
+    if (event.name === 'session.stopping' && event.data.sessionId === sessionId) stopped.abort();
+  });
+  try {
+    const branch = wantsWorktree === true ? undefined : wantsWorktree;
+    const worktree = await worktrees.open({ sessionId, branch, known, signal: stopped.signal });
+    const cwd = known ? session.cwd : await worktrees.folder(worktree, session.cwd);
+    const fresh = session.mark ?? (await markOf(parts, cwd));
+    await ledger.record({ name: 'session.prepared', data: { sessionId, run, worktree, cwd, mark: fresh } });
+  } finally {
+    unsubscribe();
+  }
+}
+
+/** How the folder stands; a run starts without knowing it too. */
+async function markOf({ git, onError }: BeginParts, folder: string): Promise<string | undefined> {
+  try {
+    return await git.mark(folder);
+  } catch (error) {
+    onError(error);
+    return undefined;
+  }
 }
 
 /** What this run is told: where it goes on, what was said meanwhile; where it begins anew, all that was ever said. */

@@ -90,7 +90,7 @@ export const EVENTS = {
   },
   'session.prepared': {
     says: 'What it works in is ready: its worktree, and how its folder stands before it begins.',
-    data: z.object({ sessionId, run, worktree: worktree.optional(), mark: z.string().optional() }),
+    data: z.object({ sessionId, run, worktree: worktree.optional(), cwd: z.string().optional(), mark: z.string().optional() }),
   },
   'session.started': { says: 'The agent process runs.', data: z.object({ sessionId, run, process: ProcessRef }) },
   'session.resumed': {
@@ -107,7 +107,7 @@ export const EVENTS = {
     data: z.object({ sessionId, promptId: z.string(), run }),
   },
   'session.undelivered': {
-    says: 'A prompt did not reach the agent.',
+    says: 'A prompt did not reach the agent. What is pending when the session ends has failed with it.',
     data: z.object({ sessionId, promptId: z.string(), reason: z.string() }),
   },
   'session.waiting': {

@@ -3,6 +3,7 @@
 import type { EndCause } from './ending.ts';
 import type { StoredEvent } from './events.ts';
 import type { Session } from './session.ts';
+import { ENDED_FIRST } from './talk.ts';
 import { iso } from './time.ts';
 
 export interface HistoryLine {
@@ -47,18 +48,20 @@ function sentence(session: Session, event: StoredEvent): string | undefined {
     case 'session.failed':
     case 'session.cancelled':
     case 'session.lost':
-      return ending(event.name.slice('session.'.length), session);
+      return ending(event.name.slice('session.'.length), session, event.at);
     default:
       return undefined;
   }
 }
 
-function ending(word: string, { cause, result }: Session): string {
+function ending(word: string, { cause, result, prompts = [] }: Session, at: number): string {
   const cost = result?.costUsd === undefined ? '' : `, $${result.costUsd.toFixed(4)}`;
   const turns = result?.turns === undefined ? '' : `, ${result.turns} turn${result.turns === 1 ? '' : 's'}`;
   const why = cause === undefined || cause.kind === 'done' ? '' : ` (${causeText(cause)})`;
   const said = result?.text ? `: ${oneLine(result.text, RESULT_LENGTH)}` : '';
-  return `Session ${word}${why}${cost}${turns}${said}`;
+  const unheard = prompts.filter(({ reason, doneAt }) => reason === ENDED_FIRST && doneAt === at).length;
+  const lost = unheard === 0 ? '' : `, ${unheard} prompt${unheard === 1 ? '' : 's'} not delivered`;
+  return `Session ${word}${why}${cost}${turns}${lost}${said}`;
 }
 
 /** An end cause in words: `cancelled by sc: no longer needed`. */

@@ -89,6 +89,7 @@ const HAPPENED: readonly EventName[] = [
   'session.started',
   'session.resumed',
   'session.received',
+  'session.undelivered',
   'session.requeued',
   'session.completed',
   'session.failed',

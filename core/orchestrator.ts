@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { ancestorsOf, descendantsOf } from './delegation.ts';
 import { fail } from './errors.ts';
 import { estimatedStart, estimatedStarts } from './estimate.ts';
+import type { Worktrees } from './git-ports.ts';
 import type { Guard } from './guard.ts';
 import type { Reading } from './headroom.ts';
 import type { Ledger } from './ledger.ts';
@@ -17,6 +18,7 @@ import { normalised, type Task } from './task.ts';
 import type { Overrides } from './tuning.ts';
 import { type SessionView, sessionView } from './views.ts';
 import { type Waited, type WaitRequest, waitFor } from './wait.ts';
+import { type WorktreeDeeds, worktreeDeeds } from './worktree-deeds.ts';
 
 export interface OrchestratorParts extends StartParts, TalkParts {
   readonly ledger: Ledger;
@@ -27,6 +29,8 @@ export interface OrchestratorParts extends StartParts, TalkParts {
   readonly clock: Clock;
   /** What runs use and what the machine has left; not there where nothing is measured. */
   readonly guard?: Pick<Guard, 'usage' | 'machine'>;
+  /** Not there where no session has a worktree of its own. */
+  readonly worktrees?: Worktrees | undefined;
   /** True for a session whose living run was told an address at which this hub cannot be called. */
   readonly isCutOff?: ((session: Session) => boolean) | undefined;
 }
@@ -81,6 +85,7 @@ export interface Orchestrator extends LineDeeds, TalkDeeds {
   readonly workspace: string;
   readonly ledger: Ledger;
   readonly settings: Settings;
+  readonly worktrees: WorktreeDeeds;
 }
 
 const CUT_OFF =
@@ -163,6 +168,7 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
     workspace,
     ledger,
     settings,
+    worktrees: worktreeDeeds(ledger, parts.worktrees),
   };
 }
 

@@ -1,7 +1,7 @@
 // How a run ended: decided from its exit code, the agent's own result record and whether a stop was asked, together.
 
 import type { AgentResult, EndCause } from './ending.ts';
-import type { Exit } from './ports.ts';
+import type { Exit } from './run-ports.ts';
 
 export interface Outcome {
   readonly name: 'session.completed' | 'session.failed' | 'session.cancelled' | 'session.lost';

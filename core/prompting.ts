@@ -2,7 +2,7 @@
 // reopened for another run of the same conversation. The same request says it once.
 import { agentNamed, canBeTold, canResume } from './agent.ts';
 import { MAX_PROMPT_BYTES } from './config.ts';
-import { fail } from './errors.ts';
+import { fail, ScopecraftError } from './errors.ts';
 import type { Ledger } from './ledger.ts';
 import type { Clock, Ids, JobQueue, Settings } from './ports.ts';
 import { jobOf } from './recovery.ts';
@@ -35,21 +35,38 @@ export interface PromptRequest {
 /** Makes the deed `prompt`: answers with the prompt as it stands when its receipt came, or when the time was over. */
 export function createPrompting(parts: PromptingParts): (request: PromptRequest, by: string) => Promise<SessionPrompt> {
   const { ledger, ids } = parts;
+  const underway = new Map<string, Promise<unknown>>();
   const current = (id: string) => ledger.session(id) ?? fail('SESSION_NOT_FOUND', `There is no session "${id}".`);
   const promptOf = (id: string, promptId: string) => current(id).prompts?.find((prompt) => prompt.promptId === promptId);
 
-  return async (request, by) => {
-    const { sessionId, prompt, mode, requestKey } = request;
-    checkText(prompt);
+  /** Says it, unless its key said it before; answers the id of the prompt. */
+  const say = async ({ sessionId, prompt, mode, requestKey }: PromptRequest, by: string): Promise<string> => {
     const session = current(sessionId);
     const digest = requestKey === undefined ? undefined : parts.digest(JSON.stringify({ sessionId, prompt, mode }));
     const promptId = usedFor(ledger, requestKey, digest) ?? ids.uuid();
-    if (!promptOf(sessionId, promptId)) {
-      ledger.expectRoom();
-      const fact = { sessionId, promptId, prompt, by, mode, requestKey, digest };
-      await (isSettled(session) ? reopen(parts, session, fact) : add(parts, session, fact));
-    }
-    return receipt(parts, request, () => promptOf(sessionId, promptId) ?? fail('INTERNAL', `Prompt ${promptId} was not kept.`));
+    if (promptOf(sessionId, promptId)) return promptId;
+    ledger.expectRoom();
+    const fact = { sessionId, promptId, prompt, by, mode, requestKey, digest };
+    await (isSettled(session) ? reopen(parts, session, fact) : add(parts, session, fact));
+    return promptId;
+  };
+  /** One after the other where they have one key: whether the first is kept is not known before it is on disk. */
+  const inTurn = (key: string, deed: () => Promise<string>): Promise<string> => {
+    const now = (underway.get(key) ?? Promise.resolve()).then(deed);
+    const done = now
+      .catch(() => undefined)
+      .then(() => {
+        if (underway.get(key) === done) underway.delete(key);
+      });
+    underway.set(key, done);
+    return now;
+  };
+
+  return async (request, by) => {
+    const { requestKey } = request;
+    checkText(request.prompt);
+    const promptId = await (requestKey === undefined ? say(request, by) : inTurn(requestKey, () => say(request, by)));
+    return receipt(parts, request, promptId);
   };
 }
 
@@ -68,14 +85,14 @@ async function add({ ledger, supervisor, settings }: PromptingParts, session: Se
   const isHeard = session.type === 'interactive' || session.status === 'queued' || (agent !== undefined && canBeTold(agent));
   if (!isHeard) fail('PROMPT_REFUSED', `Agent "${session.agent}" of session ${session.id} takes nothing while it runs.`);
   if (session.stop) fail('PROMPT_REFUSED', `Session ${session.id} is being stopped.`);
-  // what is broken off asks no more
-  if (data.mode === 'interrupt')
-    for (const { requestId } of openRequests(session))
-      await ledger.record({
-        name: 'session.answered',
-        data: { sessionId: session.id, requestId, decision: 'deny', text: 'It was interrupted by a prompt.', by: data.by },
-      });
-  await ledger.record({ name: 'session.prompted', data });
+  // what is broken off asks no more; nothing is waited for in between, so that nothing else can happen there
+  const denied = (data.mode === 'interrupt' ? openRequests(session) : []).map(({ requestId }) =>
+    ledger.record({
+      name: 'session.answered',
+      data: { sessionId: session.id, requestId, decision: 'deny', text: 'It was interrupted by a prompt.', by: data.by },
+    }),
+  );
+  await Promise.all([...denied, ledger.record({ name: 'session.prompted', data })]);
   // its receipt says what became of it
   void supervisor.tell(session.id);
 }
@@ -90,14 +107,18 @@ async function reopen({ ledger, queue, settings, clock }: PromptingParts, sessio
     );
   const at = Math.max(clock.now(), ledger.newest);
   const orderKey = orderKeyOf(settings.current(), session.priority, at);
-  // a session that never ran has no conversation yet
-  const recorded = ledger.record({ name: 'session.reopened', data: { ...data, orderKey, resume: session.run > 0 } });
+  const recorded = ledger.record({ name: 'session.reopened', data: { ...data, orderKey, resume: hasConversation(session) } });
   const queued = ledger.session(session.id) ?? fail('INTERNAL', `Session ${session.id} was not kept.`);
   queue.add(jobOf(ledger, queued));
   await recorded.catch((error: unknown) => {
     queue.remove(session.id);
     throw error;
   });
+}
+
+/** False where no process of its newest conversation ever ran: then there is nothing to go on with. */
+function hasConversation({ runStartedAt, startedAt, resumes }: Session): boolean {
+  return runStartedAt !== undefined || (resumes === true && startedAt !== undefined);
 }
 
 /** The prompt that this key said before. Fails with REQUEST_KEY_REUSED when it said, or started, something else. */
@@ -115,25 +136,28 @@ function checkText(prompt: string): void {
   if (bytes > MAX_PROMPT_BYTES) fail('PROMPT_TOO_LARGE', `The prompt has ${bytes} bytes; at most ${MAX_PROMPT_BYTES} are taken.`);
 }
 
-/** Waits until the prompt has its receipt; one that waits in the line is not waited for. */
+/** Waits until the prompt has its receipt; one that waits in the line is not waited for. Fails with SESSION_NOT_FOUND when it is removed. */
 function receipt(
   { ledger, clock }: PromptingParts,
   { sessionId, timeoutMs, signal }: PromptRequest,
-  prompt: () => SessionPrompt,
+  promptId: string,
 ): Promise<SessionPrompt> {
-  const isDone = () => prompt().state !== 'pending' || ledger.session(sessionId)?.status === 'queued';
-  if (isDone() || timeoutMs === 0) return Promise.resolve(prompt());
-  return new Promise((resolve) => {
+  const prompt = () => ledger.session(sessionId)?.prompts?.find((one) => one.promptId === promptId);
+  const isDone = () => prompt()?.state !== 'pending' || ledger.session(sessionId)?.status === 'queued';
+  return new Promise((resolve, reject) => {
     const done = () => {
       unsubscribe();
       disarm();
       signal?.removeEventListener('abort', done);
-      resolve(prompt());
+      const found = prompt();
+      if (found) resolve(found);
+      else reject(new ScopecraftError('SESSION_NOT_FOUND', `Session "${sessionId}" was removed.`));
     };
     const disarm = clock.after(timeoutMs, done);
     const unsubscribe = ledger.subscribe((event) => {
       if (event.name !== 'session.spoke' && isDone()) done();
     });
-    signal?.addEventListener('abort', done);
+    if (isDone() || timeoutMs === 0 || signal?.aborted) done();
+    else signal?.addEventListener('abort', done);
   });
 }

@@ -9,7 +9,7 @@ import type { Ledger } from './ledger.ts';
 import { decisionOf, toolUseText } from './permissions.ts';
 import type { Clock, Settings } from './ports.ts';
 import { isActive, type Session } from './session.ts';
-import { type Decision, openRequests, type RequestAnswer, type SessionRequest } from './talk.ts';
+import { type Decision, openRequests, type RequestAnswer, type RequestAsked, type SessionRequest } from './talk.ts';
 
 export interface RequestsParts {
   readonly ledger: Ledger;
@@ -52,6 +52,8 @@ export interface Requests {
 
 const INPUT_LENGTH = 4000;
 const TEXT_LENGTH = 4000;
+/** Least time until the policy answers again after its answer could not be written. */
+const AGAIN_MS = 1000;
 
 export function createRequests({ ledger, clock, settings, onError }: RequestsParts): Requests {
   const timers = new Map<string, () => void>();
@@ -61,9 +63,11 @@ export function createRequests({ ledger, clock, settings, onError }: RequestsPar
       .flatMap((session) => openRequests(session).map((request) => ({ ...request, sessionId: session.id })))
       .toSorted((a, b) => a.askedAt - b.askedAt);
 
-  const arm = ({ requestId, expiresAt }: SessionRequest) => {
-    if (expiresAt === undefined || timers.has(requestId)) return;
-    const disarm = clock.after(Math.max(0, expiresAt - clock.now()), () => {
+  const asking = new Map<string, Promise<unknown>>();
+  let isClosed = false;
+  const arm = ({ requestId, expiresAt }: SessionRequest, leastMs = 0) => {
+    if (expiresAt === undefined || timers.has(requestId) || isClosed) return;
+    const disarm = clock.after(Math.max(leastMs, expiresAt - clock.now()), () => {
       timers.delete(requestId);
       deny(requestId).catch(onError);
     });
@@ -97,36 +101,38 @@ export function createRequests({ ledger, clock, settings, onError }: RequestsPar
         `Request "${requestId}" was answered already: ${request.answer.decision}, by ${request.answer.by}.`,
       );
     if (!open().some((one) => one.requestId === requestId))
-      fail('REQUEST_ANSWERED', `The run that asked "${requestId}" is over.`);
+      fail('REQUEST_ANSWERED', `The run that asked "${requestId}" is over or being stopped.`);
     checkFits(request, { requestId, decision, text });
     const data = { sessionId: request.sessionId, requestId, decision, text, remember: remember || undefined, by };
-    await ledger.record({ name: 'session.answered', data });
+    await ledger.record({ name: 'session.answered', data }).catch((error: unknown) => {
+      arm(request, AGAIN_MS);
+      throw error;
+    });
     return find(requestId);
   }
 
   return {
     async ask(sessionId, ask, signal) {
       const session = ledger.session(sessionId) ?? fail('SESSION_NOT_FOUND', `There is no session "${sessionId}".`);
-      const before =
-        ask.callId === undefined
-          ? undefined
-          : session.requests?.find(({ callId, run }) => callId === ask.callId && run === session.run);
-      if (before) return answered(ledger, sessionId, before.requestId, signal);
-      const known = ask.kind === 'permission' ? decisionOf(ask, settings.current().requests, session) : undefined;
-      if (known) return known;
+      const asks = contentOf(ask);
+      const before = session.requests?.find((one) => one.run === session.run && isSame(one, asks));
+      if (before) {
+        await asking.get(before.requestId);
+        return answered(ledger, sessionId, before.requestId, signal);
+      }
       if (!isActive(session) || session.stop)
         fail('CANCELLED', `Session ${sessionId} is ${session.status}; it cannot ask any more.`);
+      const known = ask.kind === 'permission' ? decisionOf(ask, settings.current().requests, session) : undefined;
+      if (known) return known;
       const { timeoutMs } = settings.current().requests;
       const request = {
         requestId: `${sessionId}.${(session.requests?.length ?? 0) + 1}`,
-        kind: ask.kind,
-        text: (ask.kind === 'permission' ? toolUseText(ask.tool, ask.input) : ask.text).slice(0, TEXT_LENGTH),
-        ...(ask.kind === 'permission' && { tool: ask.tool, input: JSON.stringify(ask.input ?? {}).slice(0, INPUT_LENGTH) }),
-        ...(ask.kind === 'question' && ask.options && { options: [...ask.options] }),
-        callId: ask.callId,
+        ...asks,
         expiresAt: timeoutMs === 0 ? undefined : clock.now() + timeoutMs,
       };
-      await ledger.record({ name: 'session.waiting', data: { sessionId, run: session.run, for: ask.kind, request } });
+      const recorded = ledger.record({ name: 'session.waiting', data: { sessionId, run: session.run, for: ask.kind, request } });
+      asking.set(request.requestId, recorded);
+      await recorded.finally(() => asking.delete(request.requestId));
       arm(find(request.requestId));
       return answered(ledger, sessionId, request.requestId, signal);
     },
@@ -134,11 +140,33 @@ export function createRequests({ ledger, clock, settings, onError }: RequestsPar
     find,
     open,
     close() {
+      isClosed = true;
       unsubscribe();
       for (const cancel of timers.values()) cancel();
       timers.clear();
     },
   };
+}
+
+/** What is asked, as it is kept and shown; what was cut says so. */
+function contentOf(ask: Ask): Omit<RequestAsked, 'requestId' | 'expiresAt'> {
+  const { kind, callId } = ask;
+  if (kind === 'question')
+    return { kind, callId, text: cut(ask.text, TEXT_LENGTH), ...(ask.options && { options: [...ask.options] }) };
+  const input = cut(JSON.stringify(ask.input ?? {}), INPUT_LENGTH);
+  return { kind, callId, text: toolUseText(ask.tool, ask.input), tool: ask.tool, input };
+}
+
+function cut(text: string, length: number): string {
+  return text.length > length ? `${text.slice(0, length)}…` : text;
+}
+
+/** True for the same call sent again. An id alone is not enough: the answer to one use of a tool is none to another. */
+function isSame(before: SessionRequest, asks: Omit<RequestAsked, 'requestId' | 'expiresAt'>): boolean {
+  const isCall = asks.callId !== undefined && before.callId === asks.callId;
+  return (
+    isCall && before.kind === asks.kind && before.text === asks.text && before.tool === asks.tool && before.input === asks.input
+  );
 }
 
 /** Fails with INVALID_INPUT when the answer is of another kind than the request. */

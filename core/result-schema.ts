@@ -2,14 +2,17 @@
 import { z } from 'zod';
 import type { AgentResult } from './ending.ts';
 import { fail } from './errors.ts';
+import { isTooDeep, strictSchema } from './schema-strict.ts';
 
 /** Longest schema in characters. */
 export const MAX_SCHEMA_LENGTH = 20_000;
-/** Longest regular expression in a schema, in characters. */
-const MAX_PATTERN_LENGTH = 200;
+/** Longest data that is kept, as JSON, in characters. */
+export const MAX_DATA_LENGTH = 100_000;
 const MOST_PROBLEMS = 5;
+const PROBLEM_LENGTH = 200;
+const FENCE = '```';
 
-const Schema = z.record(z.string(), z.json());
+const Schema = z.record(z.string(), z.unknown());
 
 /** Reads a schema. Fails with INVALID_INPUT where it is no JSON, no JSON Schema of an object, or uses what is not supported. */
 export function schemaOf(text: string): z.ZodType {
@@ -17,10 +20,10 @@ export function schemaOf(text: string): z.ZodType {
   if (!parsed.success) return fail('INVALID_INPUT', 'The resultSchema is no JSON object; give a JSON Schema as text.');
   if (parsed.data.type !== 'object')
     return fail('INVALID_INPUT', 'The resultSchema must describe an object: its `type` must be "object".');
-  if (hasLongPattern(parsed.data))
-    return fail('INVALID_INPUT', `A \`pattern\` in the resultSchema is longer than ${MAX_PATTERN_LENGTH} characters.`);
+  const strict = strictSchema(parsed.data);
   try {
-    return z.fromJSONSchema(parsed.data);
+    // a registry of its own: the common one would keep every schema for ever
+    return z.fromJSONSchema(strict, { registry: z.registry() });
   } catch (error) {
     return fail('INVALID_INPUT', 'The resultSchema uses what is not supported.', {
       problem: error instanceof Error ? error.message : String(error),
@@ -35,12 +38,16 @@ export function dataOf(
 ): { readonly data: z.core.util.JSONType } | { readonly problem: string } {
   const given = result?.data ?? jsonOf(withoutFence(result?.text ?? ''));
   if (given === undefined) return { problem: 'it gave no structured result' };
+  if (isTooDeep(given)) return { problem: 'its structured result has too many levels' };
+  const { length } = JSON.stringify(given);
+  if (length > MAX_DATA_LENGTH)
+    return { problem: `its structured result has ${length} characters; at most ${MAX_DATA_LENGTH} are kept` };
   const checked = schemaOf(schema).safeParse(given);
-  const data = z.json().safeParse(given);
-  if (checked.success && data.success) return { data: data.data };
-  const issues = checked.success ? [] : checked.error.issues;
-  const told = issues.slice(0, MOST_PROBLEMS).map(({ path, message }) => `${path.join('.') || 'the whole'}: ${message}`);
-  const more = issues.length - told.length;
+  if (checked.success) return { data: z.json().parse(given) };
+  const told = checked.error.issues
+    .slice(0, MOST_PROBLEMS)
+    .map(({ path, message }) => `${path.join('.') || 'the whole'}: ${message}`.slice(0, PROBLEM_LENGTH));
+  const more = checked.error.issues.length - told.length;
   return { problem: `its structured result does not fit: ${told.join('; ')}${more > 0 ? `; and ${more} more` : ''}` };
 }
 
@@ -54,13 +61,9 @@ function jsonOf(text: string): unknown {
 
 /** Agents like to put JSON between fences. */
 function withoutFence(text: string): string {
-  return /^\s*```(?:json)?\s*\n([\s\S]*?)\n```\s*$/.exec(text)?.[1] ?? text;
-}
-
-function hasLongPattern(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return Object.entries(value).some(
-    ([key, inner]) =>
-      (key === 'pattern' && typeof inner === 'string' && inner.length > MAX_PATTERN_LENGTH) || hasLongPattern(inner),
-  );
+  const trimmed = text.trim();
+  const start = trimmed.indexOf('\n');
+  const word = trimmed.slice(FENCE.length, start).trim();
+  const isFenced = trimmed.startsWith(FENCE) && trimmed.endsWith(`\n${FENCE}`) && (word === '' || word === 'json');
+  return isFenced ? trimmed.slice(start, -FENCE.length) : trimmed;
 }

@@ -19,6 +19,8 @@ export interface RetentionParts {
   readonly settings: Pick<Settings, 'current'>;
   /** Removes what is on disk of these sessions. Called when their removal is durable; may be called again for the same. */
   readonly removeFolders: (sessionIds: readonly string[]) => Promise<void>;
+  /** Removes the worktrees of these sessions, as far as no work is lost with them; those that stay are tried again by the next hub. */
+  readonly removeWorktrees?: ((sessionIds: readonly string[]) => Promise<void>) | undefined;
   /** Told of a sweep that could not be done; the next one tries again. */
   readonly onError: (error: unknown) => void;
 }
@@ -34,12 +36,17 @@ export type Removal = { readonly sessionId: string; readonly reason: 'age' | 'co
 
 /** Cleans up every `cleanup.cleanupIntervalMs` where `cleanup.autoCleanupCompletedSessions` is on. */
 export function startRetention(parts: RetentionParts): Retention {
-  const { ledger, clock, settings, removeFolders, onError } = parts;
+  const { ledger, clock, settings, onError } = parts;
   let underway: Promise<readonly string[]> | undefined;
   let disarm = () => {};
   let isClosed = false;
   let isFirst = true;
 
+  const removeFolders = async (sessionIds: readonly string[]) => {
+    // what git has against it keeps no log from being removed
+    if (sessionIds.length > 0) await parts.removeWorktrees?.(sessionIds).catch(onError);
+    await parts.removeFolders(sessionIds);
+  };
   const sweepNow = async (): Promise<readonly string[]> => {
     const { cleanup } = settings.current();
     if (isFirst) await removeFolders(await goneIds(ledger));

@@ -4,7 +4,7 @@ import { fail } from './errors.ts';
 import type { EventOf, SessionEventName, StoredEvent } from './events.ts';
 import { historyLine, oneLine } from './history.ts';
 import { type Session, type SessionStatus, STATUSES } from './session.ts';
-import { answered, asked, openRequests, said, told } from './talk.ts';
+import { answered, asked, begun, openRequests, said, told, unheard } from './talk.ts';
 
 /** So much of a prompt stays with the session; the log has it whole. */
 const CUSTOM_PROMPT_LENGTH = 1000;
@@ -16,10 +16,11 @@ const MOVES = {
   'queue.moved': { from: ['queued'], to: undefined },
   // from starting: a run that was fenced before it began is tried again as the next one
   'session.starting': { from: ['queued', 'starting'], to: 'starting' },
-  'session.started': { from: ['starting'], to: 'running' },
+  // from waiting: it asked something before its start was seen
+  'session.started': { from: ['starting', 'waiting'], to: 'running' },
   'session.resumed': { from: ['waiting', 'lost', 'starting'], to: 'running' },
   // what it works in, and what it works on, is made ready
-  'session.prepared': { from: ['starting'], to: undefined },
+  'session.prepared': { from: ['starting', 'stopping'], to: undefined },
   'session.prompted': { from: ['queued', 'starting', 'running', 'waiting', 'stopping'], to: undefined },
   'session.received': { from: STATUSES, to: undefined },
   'session.undelivered': { from: STATUSES, to: undefined },
@@ -94,11 +95,12 @@ function moved(session: Session | undefined, event: StoredEvent): Session {
         notBefore: undefined,
         // of the run before
         runStartedAt: undefined,
+        prompts: begun(session.prompts, event.data.run),
       };
     case 'session.started':
       return {
         ...session,
-        status,
+        status: session.status === 'waiting' ? 'waiting' : status,
         process: event.data.process,
         startedAt: session.startedAt ?? event.at,
         runStartedAt: event.at,
@@ -112,11 +114,11 @@ function moved(session: Session | undefined, event: StoredEvent): Session {
         startedAt: session.startedAt ?? event.at,
       };
     case 'session.prepared': {
-      const { worktree, mark } = event.data;
+      const { worktree, cwd, mark } = event.data;
       return {
         ...session,
         worktree: worktree ?? session.worktree,
-        cwd: worktree?.path ?? session.cwd,
+        cwd: cwd ?? session.cwd,
         mark: session.mark ?? mark,
       };
     }
@@ -145,8 +147,9 @@ function moved(session: Session | undefined, event: StoredEvent): Session {
       return { ...session, status, waitsFor: event.data.for, requests: asked(session.requests, event) };
     case 'session.answered': {
       const next = { ...session, requests: answered(session.requests, event) };
-      const goesOn = session.status === 'waiting' && openRequests(next).length === 0;
-      return goesOn ? { ...next, status: 'running', waitsFor: undefined } : next;
+      if (session.status !== 'waiting') return next;
+      const [open] = openRequests(next);
+      return open ? { ...next, waitsFor: open.kind } : { ...next, status: 'running', waitsFor: undefined };
     }
     case 'session.pinned':
       return { ...session, pinned: event.data.pinned };
@@ -167,6 +170,7 @@ function moved(session: Session | undefined, event: StoredEvent): Session {
         process: undefined,
         stop: undefined,
         spentUsd: spent(session, event.data.result),
+        prompts: unheard(session.prompts, event.at),
       };
     default:
       return fail('INTERNAL', `Event ${event.seq} ${event.name} is not about a session.`);

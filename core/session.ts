@@ -9,8 +9,8 @@
 // A settled session is reopened by a new run: it becomes queued again. It waits for an answer, or, when it is interactive, at its prompt.
 import { z } from 'zod';
 import type { AgentResult, EndCause } from './ending.ts';
+import type { Changes, Worktree } from './git-ports.ts';
 import type { HistoryLine } from './history.ts';
-import type { Changes, Worktree } from './ports.ts';
 import type { Priority } from './priority.ts';
 import type { SessionPrompt, SessionRequest } from './talk.ts';
 

@@ -3,11 +3,13 @@
 import { agentNamed, canResume } from './agent.ts';
 import type { AgentResult, EndCause } from './ending.ts';
 import { fail } from './errors.ts';
+import type { Git } from './git-ports.ts';
 import type { Ledger } from './ledger.ts';
 import { type Outcome, outcomeOf } from './outcome.ts';
-import type { Clock, Git, Ids, Logs, RunEvent, Settings } from './ports.ts';
+import type { Clock, Ids, Logs, Settings, TaskStore } from './ports.ts';
 import { dataOf } from './result-schema.ts';
 import { retryAt } from './retry.ts';
+import type { RunEvent } from './run-ports.ts';
 import type { Session } from './session.ts';
 import { pendingPrompts } from './talk.ts';
 
@@ -15,6 +17,7 @@ export interface SettleParts {
   readonly ledger: Ledger;
   readonly logs: Logs;
   readonly git: Git;
+  readonly tasks: TaskStore;
   readonly ids: Ids;
   readonly clock: Clock;
   readonly settings: Settings;
@@ -23,7 +26,7 @@ export interface SettleParts {
 
 type Ended = Extract<RunEvent, { kind: 'ended' }>;
 
-/** Records how the run ended. `askedStop` tells a stop that was asked for and is not in the ledger. */
+/** Records how the run ended. `askedStop` tells a stop that was asked for and is not in the ledger, and forgets it. */
 export async function settle(
   parts: SettleParts,
   id: string,
@@ -41,20 +44,25 @@ export async function settle(
     // asked only for a next try, of which a stop can but make less
     !looksDone && hasBegun(parts, before),
     result || reports ? undefined : plainText(parts, before),
-    before.mark === undefined ? undefined : parts.git.since(before.cwd, before.mark),
+    // what changed is good to know, and no reason to leave a run unsettled
+    unlessBroken(parts, changesOf(parts, before)),
   ]);
   // a stop may have come meanwhile; from here to the record nothing is waited for
   const session = current();
-  const stop = session.stop ?? askedStop();
+  const asked = askedStop();
+  const stop = session.stop ?? asked;
   const said = result ?? (plain === undefined ? undefined : { text: plain, isError: false });
   const { name, cause, data } = checked(session, outcomeOf({ exit, result, stop, reports, stderr }), said);
-  const told = said && { ...said, isError: said.isError || (!result && name !== 'session.completed'), ...(data && { data }) };
+  // only data that was asked for and checked is kept
+  const { data: _unchecked, ...answer } = said ?? { text: '', isError: false };
+  const told = said && { ...answer, isError: said.isError || (!result && name !== 'session.completed'), ...(data && { data }) };
   const facts = { sessionId: id, run: session.run, cause, ...(told && { result: told }) };
   const goesOn = name === 'session.completed' && agent !== undefined && canResume(agent) && session.type === 'autonomous';
   const again = (notBefore: number, resume: boolean) =>
     // its age in the line counts on
     ledger.record({ name: 'session.requeued', data: { ...facts, notBefore, orderKey: session.orderKey, resume } });
-  if (goesOn && pendingPrompts(session).length > 0) {
+  // a prompt that a run was told from its beginning and never took up is no reason for another one
+  if (goesOn && pendingPrompts(session).some(({ begunWith }) => begunWith === undefined)) {
     await again(clock.now(), true);
     return;
   }
@@ -67,8 +75,13 @@ export async function settle(
     return;
   }
   await ledger.record({ name, data: { ...facts, ...(changes && { changes }) } });
-  for (const { promptId } of pendingPrompts(session))
-    await ledger.record({ name: 'session.undelivered', data: { sessionId: id, promptId, reason: 'the session ended first' } });
+}
+
+/** What it changed in its folder; its task file, which we write ourselves, is left out. */
+async function changesOf({ git, tasks }: SettleParts, { mark, cwd, taskId }: Session) {
+  if (mark === undefined) return undefined;
+  const task = await tasks.get(taskId).catch(() => undefined);
+  return git.since(cwd, mark, task && [task.file]);
 }
 
 /** The outcome with the structured result that was asked for: without one that fits, it has not done its work. */
@@ -80,15 +93,25 @@ function checked(session: Session, outcome: Outcome, result: AgentResult | undef
 }
 
 /** True when the agent said something, so that there is a conversation to go on with. */
-async function hasBegun({ logs, onError }: SettleParts, { id, run }: Session): Promise<boolean> {
+async function hasBegun(parts: SettleParts, { id, run }: Session): Promise<boolean> {
   const kinds = ['text', 'tool_use', 'tool_result'] as const;
-  const page = await logs.page(id, run, { tail: 1, limit: 1, characters: 100, kinds }).catch(onError);
+  const page = await unlessBroken(parts, parts.logs.page(id, run, { tail: 1, limit: 1, characters: 100, kinds }));
   return (page?.entries.length ?? 0) > 0;
 }
 
 /** What an agent that prints plain text answered: the last of its output. */
-async function plainText({ logs, onError }: SettleParts, { id, run }: Session): Promise<string> {
+async function plainText(parts: SettleParts, { id, run }: Session): Promise<string> {
   const query = { tail: 50, limit: 50, characters: 20_000, kinds: ['output'] } as const;
-  const page = await logs.page(id, run, query).catch(onError);
+  const page = await unlessBroken(parts, parts.logs.page(id, run, query));
   return (page?.entries ?? []).map((entry) => entry.text).join('\n');
+}
+
+/** What was looked for; where that fails, the fault is told and there is nothing. */
+async function unlessBroken<Found>({ onError }: SettleParts, looking: Promise<Found>): Promise<Found | undefined> {
+  try {
+    return await looking;
+  } catch (error) {
+    onError(error);
+    return undefined;
+  }
 }

@@ -4,10 +4,11 @@ import { type Config, MAX_PROMPT_BYTES } from './config.ts';
 import { checkDelegation } from './delegation.ts';
 import { fail, nearest } from './errors.ts';
 import type { Ledger } from './ledger.ts';
-import type { Clock, Environments, Ids, JobQueue, Prompts, Runner, Settings, TaskStore } from './ports.ts';
+import type { Clock, Environments, Ids, JobQueue, Prompts, Settings, TaskStore } from './ports.ts';
 import type { Priority } from './priority.ts';
 import { jobOf } from './recovery.ts';
 import { MAX_SCHEMA_LENGTH, schemaOf } from './result-schema.ts';
+import type { Runner } from './run-ports.ts';
 import { activeCount, holdOf, holdText, orderKeyOf, placeOf } from './scheduler.ts';
 import { isSettled, type Session, type SessionType } from './session.ts';
 import { slugOf, type Task } from './task.ts';
@@ -218,7 +219,7 @@ export function checkPriority(priority: Priority, { queue }: Config): void {
 }
 
 /** Fails with INVALID_INPUT on what does not go together. */
-function checkKind({ type, resultSchema, worktree, cwd }: StartRequest): void {
+function checkKind({ type, resultSchema, worktree }: StartRequest): void {
   if (resultSchema !== undefined) {
     if (resultSchema.length > MAX_SCHEMA_LENGTH)
       fail('INVALID_INPUT', `The resultSchema has ${resultSchema.length} characters; at most ${MAX_SCHEMA_LENGTH} are taken.`);
@@ -227,7 +228,6 @@ function checkKind({ type, resultSchema, worktree, cwd }: StartRequest): void {
       fail('INVALID_INPUT', 'An interactive session ends with no structured result; leave resultSchema out.');
   }
   if (worktree === '') fail('INVALID_INPUT', 'The worktree needs a branch name, or true for one named after the session.');
-  if (worktree && cwd !== undefined) fail('INVALID_INPUT', 'A session works in its worktree or in `cwd`, not in both.');
 }
 
 function checkPrompt({ taskId, prompt }: StartRequest): void {

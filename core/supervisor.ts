@@ -5,8 +5,8 @@ import { agentNamed } from './agent.ts';
 import { type BeginParts, begin, unlessFull } from './begin.ts';
 import type { EndCause } from './ending.ts';
 import { fail, ScopecraftError } from './errors.ts';
-import type { Run, RunEvent } from './ports.ts';
 import { jobOf } from './recovery.ts';
+import type { Run, RunEvent } from './run-ports.ts';
 import type { WaitingJob } from './scheduler.ts';
 import { isSettled } from './session.ts';
 import { type SettleParts, settle } from './settle.ts';
@@ -32,8 +32,13 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
   const live = new Map<string, Run>();
   /** Stops that were asked for and are not in the ledger: of sessions that are just being begun or tried again, or while the disk is full. */
   const asked = new Map<string, EndCause>();
-  const telling = new Map<string, Promise<void>>();
+  const telling = new WeakMap<Run, Promise<void>>();
 
+  const takeAsked = (id: string) => {
+    const cause = asked.get(id);
+    asked.delete(id);
+    return cause;
+  };
   const current = (id: string) => ledger.session(id) ?? fail('INTERNAL', `Session ${id} is not in the ledger.`);
 
   async function follow(id: string, run: Run, isFound: boolean): Promise<void> {
@@ -49,6 +54,11 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
     const watch = parts
       .watchdog()
       .watch({ sessionId: id, output: agent?.kind === 'command' ? agent.output : 'stream-json', isFound });
+    const over = () => {
+      watch.done();
+      disarm();
+      live.delete(id);
+    };
     try {
       // a stop that was asked before there was a run to stop, or by a hub that is gone
       const cause = session.stop ?? asked.get(id);
@@ -57,12 +67,12 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
       for await (const event of run.events) {
         if (event.kind === 'spoke') watch.spoke(event.bytes);
         if (event.kind === 'complained') watch.complained(event.bytes);
+        // nothing is said to it any more and nobody stops it; what comes while its end is judged counts for what comes next
+        if (event.kind === 'ended') over();
         await take(id, event);
       }
     } finally {
-      watch.done();
-      disarm();
-      live.delete(id);
+      over();
     }
   }
 
@@ -71,7 +81,8 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
     const { run, status } = session;
     switch (event.kind) {
       case 'started':
-        if (status === 'starting')
+        // it may have asked something before its start was seen
+        if (status === 'starting' || (status === 'waiting' && session.runStartedAt === undefined))
           await ledger.record({ name: 'session.started', data: { sessionId: id, run, process: event.process } });
         return;
       case 'spoke':
@@ -89,14 +100,14 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
           session.waitsFor !== event.for &&
           openRequests(session).length === 0
         )
-          await ledger.record({ name: 'session.waiting', data: { sessionId: id, run, for: event.for } });
+          await ledger.record({ name: 'session.waiting', data: { sessionId: id, run, for: event.for } }).catch(unlessFull);
         return;
       case 'works':
         if (status === 'waiting' && openRequests(session).length === 0)
           await ledger.record({ name: 'session.resumed', data: { sessionId: id, run } });
         return;
       case 'ended':
-        return settle(parts, id, event, () => asked.get(id));
+        return settle(parts, id, event, () => takeAsked(id));
       case 'retrying':
       case 'complained':
         return;
@@ -106,24 +117,26 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
   const notDelivered = (sessionId: string, promptId: string, reason: string) =>
     ledger.record({ name: 'session.undelivered', data: { sessionId, promptId, reason } });
 
-  /** Says all that is pending, in order, one after the other. */
+  /** Says all that is pending, in order, one after the other. What a run does not take any more waits for the next one. */
   function tell(id: string): Promise<void> {
-    const before = telling.get(id) ?? Promise.resolve();
-    const now = before.then(async () => {
-      const run = live.get(id);
-      const session = ledger.session(id);
-      if (!run || !session || session.stop) return;
-      for (const { promptId, text, mode } of pendingPrompts(session))
+    const run = live.get(id);
+    if (!run) return Promise.resolve();
+    const isPending = (promptId: string) =>
+      live.get(id) === run && pendingPrompts(current(id)).some((prompt) => prompt.promptId === promptId);
+    const sayAll = async () => {
+      const session = current(id);
+      if (session.stop) return;
+      for (const { promptId, text, mode } of pendingPrompts(session)) {
+        if (!isPending(promptId)) continue;
         await run.tell({ promptId, text, mode }).catch(async (error: unknown) => {
           if (!(error instanceof ScopecraftError && error.code === 'PROMPT_REFUSED')) throw error;
-          await notDelivered(id, promptId, error.message);
+          if (isPending(promptId)) await notDelivered(id, promptId, error.message);
         });
-    });
-    const kept = now.catch(parts.onError).finally(() => {
-      if (telling.get(id) === kept) telling.delete(id);
-    });
-    telling.set(id, kept);
-    return kept;
+      }
+    };
+    const now = (telling.get(run) ?? Promise.resolve()).then(sayAll).catch(parts.onError);
+    telling.set(run, now);
+    return now;
   }
 
   async function stop(id: string, cause: EndCause): Promise<void> {
@@ -152,7 +165,7 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
     if (!session || isSettled(session)) return;
     const cause = session.stop ?? asked.get(id);
     if (session.stop)
-      await settle(parts, id, { kind: 'ended', exit: { code: 0 }, result: undefined, stderr: '' }, () => asked.get(id));
+      await settle(parts, id, { kind: 'ended', exit: { code: 0 }, result: undefined, stderr: '' }, () => takeAsked(id));
     else if (cause?.kind === 'cancelled')
       await ledger.record({ name: 'session.cancelled', data: { sessionId: id, run: session.run, cause } });
   }

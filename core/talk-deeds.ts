@@ -1,9 +1,9 @@
 // What can be said between sessions and those outside: prompts, questions and answers, and where a person meets an interactive session.
 import { fail } from './errors.ts';
 import type { Ledger } from './ledger.ts';
-import type { Terminal, Terminals } from './ports.ts';
 import { createPrompting, type PromptingParts, type PromptRequest } from './prompting.ts';
 import type { AnswerRequest, Ask, OpenRequest, Requests } from './requests.ts';
+import type { Terminal, Terminals } from './run-ports.ts';
 import type { RequestAnswer, SessionPrompt } from './talk.ts';
 
 export interface TalkParts extends PromptingParts {

@@ -4,9 +4,11 @@
 //                                └─► failed    (it did not reach the agent, and why)
 //   a request   asked ─► open ─────► answered (by somebody, by a rule, or by the policy when nobody did in time)
 //
-// A request belongs to one run: with that run it is over, answered or not.
+// A request belongs to one run: with that run it is over, answered or not. A prompt outlives a run that did not take it up; with the session it
+// is over: what is pending then has failed.
 import { z } from 'zod';
 import type { EventOf } from './events.ts';
+import type { SessionStatus } from './session.ts';
 
 export const PROMPT_MODES = ['queue', 'interrupt'] as const;
 export const PromptMode = z.enum(PROMPT_MODES);
@@ -15,12 +17,14 @@ export type PromptMode = z.infer<typeof PromptMode>;
 /** A prompt that was said to a session after its first. */
 export interface SessionPrompt {
   readonly promptId: string;
-  /** Whole while it is pending, then its beginning: the log has it. */
+  /** Whole: a run that begins the conversation anew is told it again. */
   readonly text: string;
   readonly by: string;
   readonly mode: PromptMode;
   readonly requestKey?: string | undefined;
   readonly state: 'pending' | 'delivered' | 'failed';
+  /** The first run that was told it from its beginning. */
+  readonly begunWith?: number | undefined;
   /** When it was said, and when it was delivered or failed. Milliseconds since the epoch. */
   readonly at: number;
   readonly doneAt?: number | undefined;
@@ -65,11 +69,14 @@ export interface SessionRequest extends RequestAsked {
 /** What of a session this file is about. */
 export interface Talk {
   readonly run: number;
+  readonly status: SessionStatus;
   readonly prompts?: readonly SessionPrompt[] | undefined;
   readonly requests?: readonly SessionRequest[] | undefined;
 }
 
-const KEPT_PROMPT_LENGTH = 1000;
+/** Why a prompt failed that was pending when its session ended. */
+export const ENDED_FIRST = 'the session ended before its own record showed it';
+const ASKING: readonly SessionStatus[] = ['starting', 'running', 'waiting'];
 
 /** The prompts after one more was said. */
 export function said(
@@ -87,11 +94,25 @@ export function told(
 ): readonly SessionPrompt[] {
   return (prompts ?? []).map((prompt) => {
     if (prompt.promptId !== data.promptId || prompt.state !== 'pending') return prompt;
-    const done = { ...prompt, text: prompt.text.slice(0, KEPT_PROMPT_LENGTH), doneAt: at };
+    const done = { ...prompt, doneAt: at };
     return name === 'session.received'
       ? { ...done, state: 'delivered' }
       : { ...done, state: 'failed', reason: 'reason' in data ? data.reason : undefined };
   });
+}
+
+/** The prompts after a run began, which is told all that is pending. */
+export function begun(prompts: readonly SessionPrompt[] | undefined, run: number): readonly SessionPrompt[] | undefined {
+  return prompts?.map((prompt) =>
+    prompt.state === 'pending' && prompt.begunWith === undefined ? { ...prompt, begunWith: run } : prompt,
+  );
+}
+
+/** The prompts after the session ended. */
+export function unheard(prompts: readonly SessionPrompt[] | undefined, at: number): readonly SessionPrompt[] | undefined {
+  return prompts?.map((prompt) =>
+    prompt.state === 'pending' ? { ...prompt, state: 'failed', doneAt: at, reason: ENDED_FIRST } : prompt,
+  );
 }
 
 /** The requests after one more was asked. */
@@ -113,11 +134,11 @@ export function answered(
 }
 
 /** Prompts nobody knows yet whether they arrived, in the order in which they were said. */
-export function pendingPrompts({ prompts = [] }: Talk): readonly SessionPrompt[] {
+export function pendingPrompts({ prompts = [] }: Pick<Talk, 'prompts'>): readonly SessionPrompt[] {
   return prompts.filter(({ state }) => state === 'pending');
 }
 
-/** What this run asks and nobody has answered. */
-export function openRequests({ requests = [], run }: Talk): readonly SessionRequest[] {
-  return requests.filter((request) => !request.answer && request.run === run);
+/** What this run asks and nobody has answered; nothing when it is over or being stopped. */
+export function openRequests({ requests = [], run, status }: Talk): readonly SessionRequest[] {
+  return ASKING.includes(status) ? requests.filter((request) => !request.answer && request.run === run) : [];
 }

@@ -43,6 +43,8 @@ export interface Watchdog {
 }
 
 const MINUTE_MS = 60_000;
+/** So often within its time it is asked whether a silent run may be quiet; whenever it may, its time begins anew. */
+const SLICES = 10;
 /** Most that a log may grow within one minute, in bytes. */
 export const FLOOD_BYTES = 100 * 1024 ** 2;
 
@@ -62,11 +64,12 @@ export function createWatchdog({ clock, settings, stop, mayBeQuiet = () => false
         isOver = true;
         disarm();
       };
-      const arm = (ms: number, reason: string) => {
+      const arm = (ms: number, reason: string, slices = SLICES) => {
         disarm();
         if (output === 'text' || ms === 0) return;
-        disarm = clock.after(ms, () => {
-          if (mayBeQuiet(sessionId)) arm(ms, reason);
+        disarm = clock.after(Math.ceil(ms / SLICES), () => {
+          const left = mayBeQuiet(sessionId) ? SLICES : slices - 1;
+          if (left > 0) arm(ms, reason, left);
           else end({ kind: 'idle_timeout', reason });
         });
       };

@@ -2,7 +2,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import path from 'node:path';
 import type { AgentEntry } from '../core/agent.ts';
-import type { RunSpec } from '../core/ports.ts';
+import type { RunSpec } from '../core/run-ports.ts';
 import { claudeArgv } from './claude-argv.ts';
 
 /** What the built-in agent is made of. */
@@ -45,7 +45,8 @@ export async function agentArgv(spec: RunSpec, program: string, demo: DemoParts,
   }
 }
 
-function isProgram(file: string): boolean {
+/** True for a file that can be run. */
+export function isProgram(file: string): boolean {
   // not awaited: a dozen looks of a few microseconds each stand between a start and its agent
   try {
     if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return false;

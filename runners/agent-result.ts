@@ -1,4 +1,4 @@
-// The last record of a run, in which the agent says how it went, as an AgentResult; and what an error in it was about.
+// The record at the end of a turn, in which the agent says how it went, as an AgentResult; and what an error in it was about.
 import { z } from 'zod';
 import type { AgentResult } from '../core/ending.ts';
 
@@ -29,6 +29,8 @@ export const ResultRecord = z.looseObject({
     .array(z.looseObject({ tool_name: z.string() }))
     .default([])
     .catch([]),
+  /** Where a JSON Schema was given and the turn kept to it. */
+  structured_output: z.json().optional().catch(undefined),
 });
 export type ResultRecord = z.infer<typeof ResultRecord>;
 
@@ -62,10 +64,20 @@ export function agentResult(record: ResultRecord): AgentResult {
       inputTokens: usage.input_tokens + usage.cache_creation_input_tokens + usage.cache_read_input_tokens,
       outputTokens: usage.output_tokens,
     }),
+    ...(record.structured_output !== undefined && { data: record.structured_output }),
     ...(record.permission_denials.length > 0 && {
       permissionDenials: record.permission_denials.map((denial) => denial.tool_name),
     }),
   };
+}
+
+/** What the run reported after one more turn: the last one's word, with the work of all. The cost is told as a sum already. */
+export function afterTurn(before: AgentResult | undefined, last: AgentResult): AgentResult {
+  const sums = (['turns', 'durationMs', 'inputTokens', 'outputTokens'] as const).flatMap((name) => {
+    const of = [before?.[name], last[name]].filter((value) => value !== undefined);
+    return of.length === 0 ? [] : [[name, of.reduce((sum, value) => sum + value, 0)] as const];
+  });
+  return { ...(before?.costUsd !== undefined && { costUsd: before.costUsd }), ...last, ...Object.fromEntries(sums) };
 }
 
 /** A time in seconds since the epoch as ISO 8601. */

@@ -2,10 +2,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { statSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { fail } from '../core/errors.ts';
-import type { Clock, Run, Runner, RunSpec } from '../core/ports.ts';
+import type { Clock } from '../core/ports.ts';
+import type { Run, Runner, RunSpec } from '../core/run-ports.ts';
 import { agentArgv, locateAgent, programOf } from './agent-argv.ts';
 import { followRun, type Launch } from './follow-run.ts';
+import { userLine } from './inbox.ts';
 import { errnoOf, placeOf, RUN_MARK } from './process.ts';
 import { fence, prepareRunFolder, readClaim, readSpec, runFolder } from './run-folder.ts';
 
@@ -25,6 +28,8 @@ export interface AutonomousRunnerOptions {
 }
 
 const SHELL = '/bin/sh';
+/** For so long at most the agent has the processor before what feeds it is started. */
+const HEAD_START_MS = 250;
 
 export function createAutonomousRunner(options: AutonomousRunnerOptions): Runner {
   const { stateDir, workspace, hubPidFile, nodePath, scripts, clock, resultGraceMs = 10_000 } = options;
@@ -46,7 +51,7 @@ export function createAutonomousRunner(options: AutonomousRunnerOptions): Runner
       tools: [],
       output: 'stream-json',
     };
-    return followRun({ folder, agent, mark: markFor(sessionId, run), clock, resultGraceMs });
+    return followRun({ folder, agent, promptIds: spec?.promptIds ?? [], mark: markFor(sessionId, run), clock, resultGraceMs });
   }
 
   return {
@@ -63,13 +68,10 @@ export function createAutonomousRunner(options: AutonomousRunnerOptions): Runner
       const isNew = await prepared(folder, { ...kept(spec), argv, mark }, spec);
       if (!isNew) fail('INTERNAL', `Run ${run} of session ${sessionId} was begun before.`);
       const words = [scripts.supervise, folder, hubPidFile, scripts.keeper, nodePath, scripts.hub, workspace, '--', ...argv];
-      const launch = await launchSupervisor(words, cwd, {
-        ...env,
-        ...accessOf(spec),
-        SCOPECRAFT_SESSION: sessionId,
-        [RUN_MARK]: mark,
-      });
-      return followRun({ folder, agent, mark, clock, resultGraceMs, launch });
+      const variables = { ...env, ...accessOf(spec), SCOPECRAFT_SESSION: sessionId, [RUN_MARK]: mark };
+      const launch = await launchSupervisor(words, cwd, variables);
+      clock.after(HEAD_START_MS, launch.feed);
+      return followRun({ folder, agent, promptIds: promptIdsOf(spec), mark, clock, resultGraceMs, launch });
     },
 
     adopt: find,
@@ -81,12 +83,24 @@ function missingText(agent: RunSpec['agent']): string {
 }
 
 /** The spec as it is written down: names of variables, never their values. */
-function kept({ env, messages: _messages, mcp, ...rest }: RunSpec): object {
-  return { ...rest, env: Object.keys(env), ...(mcp && { mcp: { url: mcp.url } }) };
+function kept(spec: RunSpec): object {
+  const { env, messages: _messages, mcp, ...rest } = spec;
+  return { ...rest, promptIds: promptIdsOf(spec), env: Object.keys(env), ...(mcp && { mcp: { url: mcp.url } }) };
+}
+
+function promptIdsOf({ messages }: RunSpec): readonly string[] {
+  return messages.map(({ promptId }) => promptId);
+}
+
+/** What the run begins with, for an agent that can be told more while it runs and for others. */
+function inputOf({ agent, messages }: RunSpec) {
+  return agent.kind === 'command'
+    ? ({ file: 'prompt', text: messages.map(({ text }) => text).join('\n\n') } as const)
+    : ({ file: 'in', text: messages.map(userLine).join('') } as const);
 }
 
 /** How agents without a config file of ours learn where the hub is. */
-function accessOf({ agent, env, mcp }: RunSpec): Readonly<Record<string, string>> {
+export function accessOf({ agent, env, mcp }: RunSpec): Readonly<Record<string, string>> {
   if (mcp === undefined) return {};
   const access = agent.kind === 'claude' ? {} : { SCOPECRAFT_MCP_URL: mcp.url, SCOPECRAFT_MCP_TOKEN: mcp.token };
   // a proxy would neither reach the hub nor should it see the token
@@ -96,23 +110,18 @@ function accessOf({ agent, env, mcp }: RunSpec): Readonly<Record<string, string>
   return { ...access, NO_PROXY: direct, no_proxy: direct };
 }
 
-async function prepared(folder: string, file: object, { agent, messages, mcp }: RunSpec): Promise<boolean> {
+async function prepared(folder: string, file: object, spec: RunSpec): Promise<boolean> {
   try {
-    return await prepareRunFolder(
-      folder,
-      file,
-      messages.map(({ text }) => text).join('\n\n'),
-      agent.kind === 'claude' ? mcp : undefined,
-    );
+    return await prepareRunFolder(folder, file, inputOf(spec), spec.agent.kind === 'claude' ? spec.mcp : undefined);
   } catch (error) {
     return fail('STORAGE_FAILED', `The run folder "${folder}" could not be written (${errnoOf(error) ?? 'unknown error'}).`);
   }
 }
 
-/** Starts the supervisor in a session of its own, with no tie to us but our noticing its exit. */
+/** Starts the supervisor in a session of its own. It feeds the agent when its input ends, and we notice its exit: no other tie to us. */
 async function launchSupervisor(words: readonly string[], cwd: string, env: Readonly<Record<string, string>>): Promise<Launch> {
-  const launch: Launch = { hasExited: false };
-  const supervisor = spawn(SHELL, words, { cwd, env: { ...env }, detached: true, stdio: 'ignore' });
+  const supervisor = spawn(SHELL, words, { cwd, env: { ...env }, detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
+  const launch: Launch = { hasExited: false, feed: () => supervisor.stdin.destroy() };
   if (supervisor.pid === undefined) {
     const [error]: unknown[] = await once(supervisor, 'error');
     fail('STORAGE_FAILED', `The supervisor could not be started in "${cwd}" (${errnoOf(error) ?? 'unknown error'}).`);
@@ -122,10 +131,12 @@ async function launchSupervisor(words: readonly string[], cwd: string, env: Read
     launch.onExit?.();
   });
   supervisor.unref();
+  if (supervisor.stdin instanceof Socket) supervisor.stdin.unref();
   return launch;
 }
 
-function isDirectory(folder: string): boolean {
+/** True for a folder. */
+export function isDirectory(folder: string): boolean {
   try {
     return statSync(folder).isDirectory();
   } catch {

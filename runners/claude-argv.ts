@@ -1,9 +1,9 @@
 // The command line of Claude Code: channelcoder builds its frame once, from placeholders; our own values are put in afterwards.
 // So no value passes through channelcoder (it would take `{id}` or a leading dash for its own), and every value stands behind its
-// flag and `=`, where it cannot become a flag itself. The prompt comes on standard input and never on the command line.
+// flag and `=`, where it cannot become a flag itself. What is said to it comes on standard input and never on the command line.
 import { z } from 'zod';
 import { fail } from '../core/errors.ts';
-import type { RunSpec } from '../core/ports.ts';
+import type { RunSpec } from '../core/run-ports.ts';
 import { mcpConfigFile } from './run-folder.ts';
 
 const BRIEFING = 'SCOPECRAFT_BRIEFING';
@@ -12,6 +12,9 @@ const PROMPT = 'SCOPECRAFT_PROMPT';
 
 /** All tools of our server, as Claude Code names them. */
 const OUR_TOOLS = 'mcp__scopecraft';
+
+/** The one of them that decides about uses nobody has allowed beforehand. Claude Code ends at its first tool use when it is not there. */
+const PERMISSION_TOOL = `${OUR_TOOLS}__request_permission`;
 
 const DryRun = z.object({ args: z.array(z.string()) });
 let frame: Promise<readonly string[]> | undefined;
@@ -37,11 +40,15 @@ export async function claudeArgv(spec: RunSpec, folder: string): Promise<readonl
   return [
     ...spec.agent.args,
     ...framed,
+    // messages by line, each repeated with its id once it was taken up
+    '--input-format=stream-json',
+    '--replay-user-messages',
     `--${spec.resume ? 'resume' : 'session-id'}=${spec.conversationId}`,
     `--permission-mode=${spec.agent.permissionMode}`,
     ...(spec.model === undefined ? [] : [`--model=${spec.model}`]),
     // beside the servers the user has: these stay
-    ...(spec.mcp === undefined ? [] : [`--mcp-config=${mcpConfigFile(folder)}`]),
+    ...(spec.mcp === undefined ? [] : [`--mcp-config=${mcpConfigFile(folder)}`, `--permission-prompt-tool=${PERMISSION_TOOL}`]),
+    ...(spec.resultSchema === undefined ? [] : [`--json-schema=${spec.resultSchema}`]),
     ...(spec.maxCostUsd === undefined ? [] : [`--max-budget-usd=${spec.maxCostUsd}`]),
   ];
 }

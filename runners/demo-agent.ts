@@ -1,64 +1,125 @@
-// The built-in agent: a real process that speaks like Claude Code and plays what its prompt scripts, or rehearses the task when
+// The built-in agent: a real process that speaks like Claude Code and plays what it is told as a script, or rehearses the task when
 // there is no script. With it everything can be tried and tested without a model. Bundled to dist/demo-agent.mjs.
-import { type ChildProcess, spawn } from 'node:child_process';
+//
+// Each message begins a turn, which ends with a result; at the end of input the agent leaves. A message that comes during a turn is taken
+// up when the current step is done: its script is played first, then the rest. An interrupt breaks the turn off.
+import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
-import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import { openDemoInput, type Told } from './demo-input.ts';
 import { createHubCalls } from './demo-mcp.ts';
 import { type Directive, directivesIn, filled } from './demo-script.ts';
 import { createSpeech } from './demo-speech.ts';
+import { serveDemoTerminal } from './demo-terminal.ts';
+import { endTool, type ToolOutcome, useTool } from './demo-tools.ts';
 
-const STEP_MS = 300;
-const BashInput = z.object({ command: z.string() });
-const WriteInput = z.object({ file_path: z.string(), content: z.string() });
+// in a terminal it is played turn by turn, each by a process of this program without that argument
+const terminal = process.argv.find((arg) => arg.startsWith('--terminal='));
+if (terminal !== undefined) {
+  const [program = '', ...args] = process.argv.slice(1).filter((arg) => arg !== terminal);
+  const agent = [process.execPath, program, ...args];
+  serveDemoTerminal(agent, sessionIdIn(args), terminal.slice('--terminal='.length));
+  await new Promise(() => {});
+}
 
-const speech = createSpeech(sessionIdIn(process.argv.slice(2)), Date.now());
+/** How a turn ends. */
+interface Ending {
+  readonly text: string;
+  readonly data?: unknown;
+}
+
+const REHEARSAL = `
+@@say I have read the task. This is a rehearsal: nothing is changed.
+@@sleep 300
+@@say 1. Read the code the task is about.
+@@sleep 300
+@@say 2. Make the change and test it.
+@@sleep 300
+@@say 3. Write down what was done.
+@@sleep 300`;
+const Verdict = z.looseObject({
+  behavior: z.enum(['allow', 'deny']),
+  updatedInput: z.unknown().optional(),
+  message: z.string().optional(),
+});
+
+const speech = createSpeech(sessionIdIn(process.argv.slice(2)));
 const hub = createHubCalls(process.env.SCOPECRAFT_MCP_URL, process.env.SCOPECRAFT_MCP_TOKEN);
 let costUsd = 0;
 let last = '';
 let attempts = 0;
-let tool: ChildProcess | undefined;
+let turn = new AbortController();
 
 // like Claude Code: ends its tool, says that it was interrupted, and leaves in good order
 process.on('SIGINT', interrupted);
-const prompt = readFileSync(0, 'utf8');
-speech.start();
-const directives = directivesIn(prompt);
-for (const directive of directives) await play(directive);
-if (directives.length === 0) await rehearse();
-// a script that ends with saying something ends with that
-const closing = directives.at(-1);
-if (closing?.verb === 'say') finish(filled(closing, last));
-const ending = `done: ${prompt.replace(/\s+/g, ' ').trim().slice(0, 60)}`;
-speech.say(ending);
-finish(ending);
+const input = openDemoInput(process.stdin, (requestId) => {
+  speech.acknowledge(requestId);
+  turn.abort();
+  endTool();
+});
+for (let told = await input.next(); told; told = await input.next()) await takeUp(told);
+process.exit(0);
 
-async function rehearse(): Promise<void> {
-  speech.say('I have read the task. This is a rehearsal: nothing is changed.');
-  for (const step of ['1. Read the code the task is about.', '2. Make the change and test it.', '3. Write down what was done.']) {
-    await delay(STEP_MS);
-    speech.say(step);
+async function takeUp(told: Told): Promise<void> {
+  turn = new AbortController();
+  speech.start();
+  speech.replay(told);
+  const ending = await played(told);
+  if (turn.signal.aborted) {
+    speech.interrupted();
+    return speech.result({ text: '', isError: true, costUsd, subtype: 'error_during_execution' });
   }
-  await delay(STEP_MS);
+  speech.result({ ...ending, isError: false, costUsd });
 }
 
-async function play(directive: Directive): Promise<void> {
+async function played({ text }: Told): Promise<Ending> {
+  const scripted = directivesIn(text);
+  const script = scripted.length > 0 ? [...scripted] : [...directivesIn(REHEARSAL)];
+  let closing: string | undefined;
+  for (let directive = script.shift(); directive; directive = script.shift()) {
+    const ending = await play(directive);
+    if (ending) return ending;
+    if (turn.signal.aborted) break;
+    // a script that ends with saying something ends with that
+    closing = directive.verb === 'say' ? filled(directive, last) : undefined;
+    const added: Directive[] = [];
+    for (let more = input.take(); more; more = input.take()) {
+      speech.replay(more);
+      added.push(...directivesIn(more.text));
+    }
+    script.unshift(...added);
+  }
+  if (closing !== undefined || turn.signal.aborted) return { text: closing ?? '' };
+  const ending = `done: ${text.replace(/\s+/g, ' ').trim().slice(0, 60)}`;
+  speech.say(ending);
+  return { text: ending };
+}
+
+async function play(directive: Directive): Promise<Ending | undefined> {
   const rest = filled(directive, last);
+  const [, name = '', json = ''] = /^(\S+)\s*(.*)$/.exec(rest) ?? [];
   switch (directive.verb) {
     case 'say':
-      return speech.say(rest);
+      speech.say(rest);
+      return;
     case 'sleep':
-      return delay(Number(rest));
+      await delay(Number(rest), undefined, { signal: turn.signal }).catch(() => undefined);
+      return;
     case 'tool':
-      return useTool(rest);
+      return used(name, parsedOr(json, {}), useTool);
+    case 'permission':
+      return used(name, parsedOr(json, {}), usePermitted);
     case 'mcp':
-      return useHub(rest);
+      return useHub(name, json === '' ? '{}' : json);
+    case 'question':
+      return useHub('session_ask', rest.startsWith('{') ? rest : JSON.stringify({ question: rest }));
     case 'ask':
       speech.say(rest);
-      return finish(rest);
+      return { text: rest };
+    case 'data':
+      return { text: rest, data: parsedOr(rest, rest) };
     case 'fail':
       speech.result({ text: rest, isError: true, costUsd, subtype: 'error_during_execution' });
       return process.exit(1);
@@ -73,7 +134,8 @@ async function play(directive: Directive): Promise<void> {
     case 'die':
       return die(rest);
     case 'retry':
-      return speech.retry(++attempts, Number(rest));
+      speech.retry(++attempts, Number(rest));
+      return;
     case 'flood':
       for (let line = 1; line <= Number(rest); line++) speech.say(`line ${line} of ${rest}`);
       return;
@@ -86,69 +148,47 @@ async function play(directive: Directive): Promise<void> {
   }
 }
 
-async function useTool(rest: string): Promise<void> {
-  const [, name = '', json = ''] = /^(\S+)\s*(.*)$/.exec(rest) ?? [];
-  const input: unknown = parsedOr(json, {});
-  const id = speech.useTool(name, input);
-  const { text, isError } = await toolOutcome(name, input);
+type Use = (name: string, input: unknown, id: string) => Promise<ToolOutcome>;
+
+async function used(name: string, given: unknown, use: Use): Promise<undefined> {
+  const id = speech.useTool(name, given);
+  const { text, isError } = await unlessInterrupted(use(name, given, id));
   last = text;
   speech.toolAnswered(id, text, isError);
 }
 
-async function useHub(rest: string): Promise<void> {
-  const [, name = '', json = ''] = /^(\S+)\s*(.*)$/.exec(rest) ?? [];
-  const input = parsedOr(json === '' ? '{}' : json, undefined);
-  const id = speech.useTool(`mcp__scopecraft__${name}`, input ?? json);
-  const { text, isError } =
-    input === undefined ? { text: `This is not JSON: ${json}`, isError: true } : await hub.call(name, input);
-  last = text;
-  speech.toolAnswered(id, text, isError);
+async function usePermitted(name: string, given: unknown, id: string): Promise<ToolOutcome> {
+  const answer = await hub.call('request_permission', { tool_name: name, input: given, tool_use_id: id });
+  const { data: verdict } = Verdict.safeParse(parsedOr(answer.text, undefined));
+  if (verdict?.behavior === 'allow') return useTool(name, verdict.updatedInput ?? given);
+  return { text: verdict?.message ?? answer.text, isError: true };
 }
 
-async function toolOutcome(name: string, input: unknown): Promise<{ text: string; isError: boolean }> {
-  const bash = BashInput.safeParse(input);
-  if (name === 'Bash' && bash.success) return run(bash.data.command);
-  const write = WriteInput.safeParse(input);
-  if (name !== 'Write' || !write.success) return { text: `There is no tool ${name} with this input.`, isError: true };
-  const file = path.resolve(write.data.file_path);
-  mkdirSync(path.dirname(file), { recursive: true });
-  writeFileSync(file, write.data.content);
-  return { text: `Wrote ${file}.`, isError: false };
+function useHub(tool: string, json: string): Promise<undefined> {
+  const given = parsedOr(json, undefined);
+  return used(`mcp__scopecraft__${tool}`, given ?? json, async () =>
+    given === undefined ? { text: `This is not JSON: ${json}`, isError: true } : hub.call(tool, given),
+  );
 }
 
-/** In a process group and session of its own, as Claude Code does it. */
-function run(command: string): Promise<{ text: string; isError: boolean }> {
-  return new Promise((resolve) => {
-    tool = spawn('/bin/sh', ['-c', command], { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
-    let text = '';
-    const take = (chunk: Buffer) => {
-      text += chunk.toString();
-    };
-    tool.stdout?.on('data', take);
-    tool.stderr?.on('data', take);
-    tool.once('close', (code) => {
-      tool = undefined;
-      resolve({ text: text.trimEnd(), isError: code !== 0 });
+/** An interrupt ends commands, but nobody who waits for the hub. */
+function unlessInterrupted(outcome: Promise<ToolOutcome>): Promise<ToolOutcome> {
+  const { signal } = turn;
+  const brokenOff = new Promise<ToolOutcome>((resolve) => {
+    signal.addEventListener('abort', () => resolve({ text: 'The user does not want to go on with this.', isError: true }), {
+      once: true,
     });
   });
+  return Promise.race([outcome, brokenOff]);
 }
 
 function interrupted(): void {
-  try {
-    if (tool?.pid !== undefined) process.kill(-tool.pid, 'SIGKILL');
-  } catch {
-    // its group ended in this moment
-  }
+  endTool();
   speech.result({ text: 'Request interrupted by user', isError: true, costUsd, subtype: 'error_during_execution' });
   process.exit(0);
 }
 
-function finish(text: string): never {
-  speech.result({ text, isError: false, costUsd });
-  process.exit(0);
-}
-
-function die(name: string): Promise<never> {
+function die(name: string): Promise<undefined> {
   const signal =
     Object.entries(constants.signals).find(([known]) => known === name || known === `SIG${name}`)?.[1] ??
     constants.signals.SIGKILL;
@@ -157,9 +197,15 @@ function die(name: string): Promise<never> {
   return forever();
 }
 
-function forever(): Promise<never> {
-  setInterval(() => {}, 60_000);
-  return new Promise(() => {});
+/** Until it is interrupted; the process stays even where its input has ended. */
+function forever(): Promise<undefined> {
+  const stay = setInterval(() => {}, 60_000);
+  return new Promise((resolve) => {
+    turn.signal.addEventListener('abort', () => {
+      clearInterval(stay);
+      resolve(undefined);
+    });
+  });
 }
 
 function parsedOr(json: string, otherwise: unknown): unknown {

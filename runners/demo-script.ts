@@ -1,4 +1,4 @@
-// The script of the built-in agent: the directives in its prompt, one a line, anywhere in it.
+// The script of the built-in agent: the directives in what it is told, one a line, anywhere in it.
 import { z } from 'zod';
 
 export interface Directive {
@@ -13,7 +13,10 @@ export const VERBS = {
   sleep: 'MS: waits',
   tool: 'Bash {"command":"…"} or Write {"file_path":"…","content":"…"}: really does it',
   mcp: 'TOOL {json}: calls a tool of the hub that runs it; session_wait until there is something to tell',
-  ask: 'QUESTION: asks it and ends',
+  permission: 'TOOL {json}: asks the hub first, then does it as `tool` or says why not',
+  question: 'TEXT or {"question":"…","options":["…"]}: asks it through the hub and waits for the answer',
+  ask: 'QUESTION: asks it and ends its turn',
+  data: '{json}: ends its turn with this as structured data',
   fail: 'TEXT: ends with an error result and exit code 1',
   exit: 'N: leaves at once with this code and no result',
   hang: 'says nothing more and stays',
@@ -42,7 +45,7 @@ export function directivesIn(prompt: string): readonly Directive[] {
  * In JSON a string is escaped between quotes, and any value may stand where none are. `{{!last}}` becomes `{{last}}`, for a nested script, and `{{!!last}}` becomes `{{!last}}`.
  */
 export function filled({ verb, rest }: Directive, last: string): string {
-  const isJson = verb === 'tool' || verb === 'mcp';
+  const isJson = ['tool', 'mcp', 'permission', 'data'].includes(verb) || (verb === 'question' && rest.startsWith('{'));
   return rest.replace(/\{\{(!*)last((?:\.[\w-]+)*)\}\}/g, (_, later: string, path: string, offset: number) => {
     if (later !== '') return `{{${later.slice(1)}last${path}}}`;
     const value = path === '' ? last : fieldOf(last, path.slice(1).split('.'));

@@ -3,19 +3,34 @@ import { randomUUID } from 'node:crypto';
 import { writeSync } from 'node:fs';
 
 export interface Speech {
+  /** A turn begins. */
   start(): void;
+  /** Repeats what it was told, as a receipt. */
+  replay(told: { readonly text: string; readonly uuid: string | undefined }): void;
+  /** What it was doing was broken off. */
+  interrupted(): void;
+  /** A request on standard input was taken. */
+  acknowledge(requestId: string): void;
   say(text: string): void;
   /** Returns the id of the call. */
   useTool(name: string, input: unknown): string;
   toolAnswered(id: string, content: string, isError: boolean): void;
   retry(attempt: number, status: number): void;
-  result(result: { readonly text: string; readonly isError: boolean; readonly costUsd: number; readonly subtype?: string }): void;
+  /** A turn ends. `costUsd` is the sum of all turns. */
+  result(result: {
+    readonly text: string;
+    readonly isError: boolean;
+    readonly costUsd: number;
+    readonly subtype?: string;
+    readonly data?: unknown;
+  }): void;
 }
 
-export function createSpeech(sessionId: string, startedAt: number): Speech {
+export function createSpeech(sessionId: string): Speech {
   let turns = 0;
+  let startedAt = Date.now();
   const write = (record: object) => {
-    const rest = Buffer.from(`${JSON.stringify({ ...record, session_id: sessionId, uuid: randomUUID() })}\n`);
+    const rest = Buffer.from(`${JSON.stringify({ uuid: randomUUID(), ...record, session_id: sessionId })}\n`);
     for (let at = 0; at < rest.length; ) at += writeSync(1, rest, at);
   };
   const assistant = (block: object) => {
@@ -26,8 +41,13 @@ export function createSpeech(sessionId: string, startedAt: number): Speech {
     });
   };
 
+  const user = (block: object, more: object = {}) =>
+    write({ type: 'user', message: { role: 'user', content: [block] }, timestamp: new Date().toISOString(), ...more });
+
   return {
-    start: () =>
+    start() {
+      turns = 0;
+      startedAt = Date.now();
       write({
         type: 'system',
         subtype: 'init',
@@ -35,17 +55,18 @@ export function createSpeech(sessionId: string, startedAt: number): Speech {
         model: 'demo',
         tools: ['Bash', 'Write'],
         permissionMode: 'default',
-      }),
+      });
+    },
+    replay: ({ text, uuid }) => user({ type: 'text', text }, { isReplay: true, ...(uuid !== undefined && { uuid }) }),
+    interrupted: () => user({ type: 'text', text: '[Request interrupted by user]' }),
+    acknowledge: (requestId) => write({ type: 'control_response', response: { subtype: 'success', request_id: requestId } }),
     say: (text) => assistant({ type: 'text', text }),
     useTool(name, input) {
       const id = `toolu_${randomUUID().slice(0, 12)}`;
       assistant({ type: 'tool_use', id, name, input });
       return id;
     },
-    toolAnswered(id, content, isError) {
-      const block = { type: 'tool_result', tool_use_id: id, content, is_error: isError };
-      write({ type: 'user', message: { role: 'user', content: [block] }, timestamp: new Date().toISOString() });
-    },
+    toolAnswered: (id, content, isError) => user({ type: 'tool_result', tool_use_id: id, content, is_error: isError }),
     retry: (attempt, status) =>
       write({
         type: 'system',
@@ -56,7 +77,7 @@ export function createSpeech(sessionId: string, startedAt: number): Speech {
         error_status: status,
         error: 'api_error',
       }),
-    result: ({ text, isError, costUsd, subtype = 'success' }) =>
+    result: ({ text, isError, costUsd, subtype = 'success', data }) =>
       write({
         type: 'result',
         subtype,
@@ -67,6 +88,7 @@ export function createSpeech(sessionId: string, startedAt: number): Speech {
         total_cost_usd: costUsd,
         usage: { input_tokens: 10 * turns, output_tokens: 5 * turns },
         permission_denials: [],
+        ...(data !== undefined && { structured_output: data }),
       }),
   };
 }

@@ -2,13 +2,16 @@
 //
 // A run is *under way* until its exit code is there. When supervisor and agent are both gone without one, it is *lost*; an agent whose
 // supervisor is gone is followed to its end, and then lost. It has *ended* when, besides, no process of it is left: what an ended run
-// left behind is taken down here. An agent that has said its result and neither works on nor leaves is taken down after a grace.
+// left behind is taken down here. When an agent has said its result and has got all that was said to it, its input is ended, so that it
+// leaves. One that neither works on nor leaves is taken down after a grace; it may have been told something that it does not take.
 // Nothing runs by itself: the reader of `events` drives it, and only a ladder under way goes on without a reader.
 import path from 'node:path';
 import type { AgentEntry } from '../core/agent.ts';
 import { fail } from '../core/errors.ts';
-import type { Clock, Exit, Run, RunEvent } from '../core/ports.ts';
+import type { Clock } from '../core/ports.ts';
+import type { Exit, Run, RunEvent } from '../core/run-ports.ts';
 import type { ProcessRef } from '../core/session.ts';
+import { openInbox } from './inbox.ts';
 import { isAlive } from './process.ts';
 import { createProcessTree } from './process-tree.ts';
 import { createRunFacts } from './run-facts.ts';
@@ -21,11 +24,15 @@ import { openWake, pause } from './wake.ts';
 export interface Launch {
   hasExited: boolean;
   onExit?: () => void;
+  /** Lets the agent be fed; held back so that nothing stands between a start and its agent. */
+  readonly feed: () => void;
 }
 
 export interface FollowParts {
   readonly folder: string;
   readonly agent: AgentEntry;
+  /** Of the messages it was started with. */
+  readonly promptIds: readonly string[];
   readonly mark: string;
   readonly clock: Clock;
   /** How long an agent may stay after its result. */
@@ -37,7 +44,7 @@ const POLL_MS = 250;
 const SPOKE_MS = 100;
 const STDERR_BYTES = 4096;
 
-export function followRun({ folder, agent, mark, clock, resultGraceMs, launch }: FollowParts): Run {
+export function followRun({ folder, agent, promptIds, mark, clock, resultGraceMs, launch }: FollowParts): Run {
   let supervisor: ProcessRef | undefined;
   let child: ProcessRef | undefined;
   let isUrgent = false;
@@ -45,6 +52,9 @@ export function followRun({ folder, agent, mark, clock, resultGraceMs, launch }:
   let trouble: unknown;
   const tree = createProcessTree(() => ({ mark, supervisor, agent: child }));
   const facts = createRunFacts(agent.kind === 'command' ? agent.output : 'stream-json');
+  // others are told all they are ever told before they start
+  const inbox = agent.kind === 'command' ? undefined : openInbox(folder, clock);
+  const received = new Set<string>();
 
   /** The exit as far as it can be seen; undefined while the run is under way. */
   async function look(): Promise<Exit | undefined> {
@@ -54,6 +64,7 @@ export function followRun({ folder, agent, mark, clock, resultGraceMs, launch }:
       supervisor = claim;
     }
     child ??= await readChild(folder);
+    if (child) launch?.feed();
     const isGone = !(await isSupervised()) && !(child && isAlive(child));
     // asked last: the supervisor writes it before it goes
     const code = await readExit(folder);
@@ -95,6 +106,19 @@ export function followRun({ folder, agent, mark, clock, resultGraceMs, launch }:
       });
   }
 
+  function* receipts(ids: readonly string[]): Generator<RunEvent> {
+    for (const promptId of ids.filter((id) => !received.has(id))) {
+      received.add(promptId);
+      yield { kind: 'received', promptId };
+    }
+  }
+
+  function* told(line: string): Generator<RunEvent> {
+    const { retry, received: promptId } = facts.take(line, clock.now());
+    if (retry) yield { kind: 'retrying', ...retry };
+    if (promptId !== undefined) yield* receipts([promptId]);
+  }
+
   async function* events(): AsyncGenerator<RunEvent> {
     const wake = openWake(folder, clock);
     const tail = openTail(path.join(folder, 'out'));
@@ -108,11 +132,9 @@ export function followRun({ folder, agent, mark, clock, resultGraceMs, launch }:
       for (let exit = await look(); ; exit = await look()) {
         if (child && !isAnnounced) yield { kind: 'started', process: child };
         isAnnounced = child !== undefined;
+        if (isAnnounced && !inbox) yield* receipts(promptIds);
         const lines = await tail.read();
-        for (const line of lines) {
-          const retry = facts.take(line.text, clock.now());
-          if (retry) yield { kind: 'retrying', ...retry };
-        }
+        for (const line of lines) yield* told(line.text);
         const isDue = exit !== undefined || clock.now() - toldAt >= SPOKE_MS;
         if (tail.offset > toldBytes && isDue) {
           toldBytes = tail.offset;
@@ -125,9 +147,13 @@ export function followRun({ folder, agent, mark, clock, resultGraceMs, launch }:
           if (complainedBytes > before) yield { kind: 'complained', bytes: complainedBytes };
         }
         if (exit !== undefined && lines.length === 0) return yield* conclude(exit);
-        if (exit === undefined && facts.doneAt !== undefined && clock.now() - facts.doneAt >= resultGraceMs) {
-          facts.freeze();
-          beginLadder();
+        if (exit === undefined && facts.doneAt !== undefined) {
+          // where that fails, what follows is left to the grace
+          if (lines.length === 0) await inbox?.endUnlessOwing(received).catch(() => undefined);
+          if (clock.now() - Math.max(facts.doneAt, inbox?.toldAt ?? 0) >= resultGraceMs) {
+            facts.freeze();
+            beginLadder();
+          }
         }
         if (lines.length === 0) await wake.next(tail.offset > toldBytes ? SPOKE_MS : POLL_MS);
       }
@@ -141,10 +167,10 @@ export function followRun({ folder, agent, mark, clock, resultGraceMs, launch }:
       if (trouble !== undefined) throw trouble;
       while ((await tree.members()).length > 0 && !(await descend(LEFTOVERS))) await pause(clock, 1000);
       for (let lines = await tail.read(); lines.length > 0; lines = await tail.read()) {
-        for (const line of lines) facts.take(line.text, clock.now());
+        for (const line of lines) yield* told(line.text);
       }
       const rest = tail.rest();
-      if (rest) facts.take(rest.text, clock.now());
+      if (rest) yield* told(rest.text);
       if (tail.offset > toldBytes) yield { kind: 'spoke', bytes: tail.offset };
       yield { kind: 'ended', exit, result: facts.result, stderr: await readErrorEnd(folder, STDERR_BYTES) };
     }
@@ -156,8 +182,9 @@ export function followRun({ folder, agent, mark, clock, resultGraceMs, launch }:
       if (cause.kind === 'memory') isUrgent = true;
       beginLadder();
     },
-    async tell() {
-      fail('PROMPT_REFUSED', 'This agent cannot be spoken to while it runs.');
+    async tell(message) {
+      if (!inbox) fail('PROMPT_REFUSED', 'This agent cannot be spoken to while it runs.');
+      await inbox.tell(message);
     },
   };
 }

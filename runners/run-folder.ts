@@ -1,17 +1,22 @@
 // The folder of one run: what is in it and how it is read. Its files are the only link between a hub and a run.
 //
-//   spec.json  what was started (no environment values)      prompt  the agent's standard input      out, err  what it printed
+//   spec.json  what was started (no environment values)      out, err  what the agent printed
+//   prompt     its standard input; instead of it `in` for an agent that can be told more while it runs
 //   mcp.json   for Claude Code: the address of the hub and the run's token      mcp/  what the hub keeps about the run's MCP sessions
 //   claim      who owns the run: the supervisor, or the word `fenced` of a hub that found no claim; made by link(), so only once
 //   child      the agent's process, written by itself before it becomes the agent
+//   feeder     the process that passes `in` on to the agent      watch  the one that makes sure of a hub meanwhile
 //   exit       its exit code, there as soon as it is known
+//
+// An interactive run has besides: launch (what its pane runs)  terminal (the supervisor leaves it the terminal)  settings.json (with the
+// hooks of Claude Code)  hooks (what they told)  parts (where its transcript lies)  told (what was said to it, and how far that came)
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { link, mkdir, open, readFile, stat, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { AgentEntry } from '../core/agent.ts';
-import type { RunSpec } from '../core/ports.ts';
+import type { RunSpec } from '../core/run-ports.ts';
 import type { ProcessRef } from '../core/session.ts';
 import { errnoOf } from './process.ts';
 
@@ -26,6 +31,8 @@ export const SpecFile = z.looseObject({
   agent: AgentEntry.and(z.object({ name: z.string() })),
   argv: z.array(z.string()),
   mark: z.string(),
+  /** Of the messages it was started with. */
+  promptIds: z.array(z.string()).default([]),
   /** The address at which the run reaches its hub; never its token. */
   mcp: z.looseObject({ url: z.string() }).optional(),
 });
@@ -44,7 +51,12 @@ export function mcpConfigFile(folder: string): string {
  * Makes the folder with all that a supervisor needs. False when the folder is there already.
  * Nothing is forced to disk: the files outlive the hub, and a run does not outlive the machine. What must is the intent in the ledger.
  */
-export async function prepareRunFolder(folder: string, spec: object, prompt: string, mcp?: RunSpec['mcp']): Promise<boolean> {
+export async function prepareRunFolder(
+  folder: string,
+  spec: object,
+  input: { readonly file: 'prompt' | 'in'; readonly text: string },
+  mcp?: RunSpec['mcp'],
+): Promise<boolean> {
   await mkdir(path.dirname(folder), { recursive: true, mode: 0o700 });
   try {
     await mkdir(folder, { mode: 0o700 });
@@ -55,7 +67,7 @@ export async function prepareRunFolder(folder: string, spec: object, prompt: str
   const writeOwn = (name: string, text: string) => writeFile(path.join(folder, name), text, OWN);
   await Promise.all([
     writeOwn('spec.json', `${JSON.stringify(spec, undefined, 2)}\n`),
-    writeOwn('prompt', prompt),
+    writeOwn(input.file, input.text),
     ...(mcp ? [writeOwn(MCP_CONFIG, mcpConfig(mcp))] : []),
     // before the supervisor, which would make them by the agent's umask
     writeOwn('out', ''),
@@ -64,8 +76,8 @@ export async function prepareRunFolder(folder: string, spec: object, prompt: str
   return true;
 }
 
-function mcpConfig({ url, token }: NonNullable<RunSpec['mcp']>): string {
-  const scopecraft = { type: 'http', url, headers: { Authorization: `Bearer ${token}` }, timeout: CALL_TIMEOUT_MS };
+function mcpConfig({ url, token, callTimeoutMs = CALL_TIMEOUT_MS }: NonNullable<RunSpec['mcp']>): string {
+  const scopecraft = { type: 'http', url, headers: { Authorization: `Bearer ${token}` }, timeout: callTimeoutMs };
   return JSON.stringify({ mcpServers: { scopecraft } });
 }
 
@@ -102,9 +114,13 @@ export async function readClaim(folder: string): Promise<ProcessRef | 'fenced' |
 }
 
 /** The agent's process, once it is there. */
-export async function readChild(folder: string): Promise<ProcessRef | undefined> {
-  const line = completeLine(await readIfThere(path.join(folder, 'child')));
-  return line === undefined ? undefined : parseRef(line);
+export function readChild(folder: string): Promise<ProcessRef | undefined> {
+  return readRef(folder, 'child');
+}
+
+/** The process that feeds the agent, once it is there; it may have ended. */
+export function readFeeder(folder: string): Promise<ProcessRef | undefined> {
+  return readRef(folder, 'feeder');
 }
 
 /** The exit code, once it is there. */
@@ -141,6 +157,11 @@ export async function readErrorEnd(folder: string, bytes: number): Promise<strin
   }
 }
 
+async function readRef(folder: string, name: string): Promise<ProcessRef | undefined> {
+  const line = completeLine(await readIfThere(path.join(folder, name)));
+  return line === undefined ? undefined : parseRef(line);
+}
+
 /** Reads `pid boot start`. A process of an earlier boot gets a start time that no living one has. */
 function parseRef(line: string): ProcessRef | undefined {
   const [, pid, boot, start] = /^(\d+) (\S+) (.+?)\s*$/.exec(line) ?? [];
@@ -157,7 +178,8 @@ function completeLine(text: string | undefined): string | undefined {
   return text?.endsWith('\n') ? text.slice(0, -1) : undefined;
 }
 
-async function readIfThere(file: string): Promise<string | undefined> {
+/** The text of a file, or undefined when there is none. */
+export async function readIfThere(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {

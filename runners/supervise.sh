@@ -6,29 +6,35 @@
 # Claim:  `ln` of a file of our own to `claim`. Whoever makes that link owns the run; everybody else leaves with 125.
 # Start:  the agent runs in the foreground, not with `&`: a background child of a script would be born deaf to INT. Its own process
 #         writes `child` before it becomes the agent, so that the record is there before the agent does anything.
+# Input:  the file `prompt`. Where there is a file `in` instead, the agent is fed from that for as long as it lives or the feeder does, so
+#         that more can be said to it. It then waits for its hub when it is done, so a watch makes sure that there is one. Both are started
+#         beside the agent, not before it, and are ended with it.
+# Terminal: where there is a file `terminal`, the agent has the terminal it is started in, and no files. It must not find the tmux server
+#         around it by name: others live there too. A terminal that goes away ends the agent by HUP, and we write down how.
 # End:    the exit code (128 + signal) goes to `exit`. TERM, INT, HUP and QUIT end the agent, never us.
 # After:  when the hub of the workspace is dead, its keeper is started, with none of the run's environment.
 #
-# `claim` and `child` hold one line: pid, boot id (or -), start time. `child` and `exit` are written in one piece and count once their line
-# end is there: each program started here would cost milliseconds. The run folder is for its owner alone; who makes it sees to that.
+# `claim`, `child`, `feeder` and `watch` hold one line: pid, boot id (or -), start time. They and `exit` are written in one piece and count
+# once their line end is there: each program started here would cost milliseconds. The run folder is for its owner alone; who makes it sees to that.
 # Arguments are only ever used as words, never as script.
 set -u
 run=$1 hub_pid_file=$2 keeper=$3 node=$4 hub=$5 workspace=$6
 shift 7
 
-# sets $identity to what tells the process that calls it from all others
+# sets $identity to what tells a process from all others; with `self` the one that calls it
 identify() {
-  if read -r stat 2>/dev/null </proc/self/stat; then
+  if [ -r /proc/self/stat ]; then
+    read -r stat <"/proc/$1/stat" || return
     # shellcheck disable=SC2086
     started_at ${stat##*) }
     read -r boot </proc/sys/kernel/random/boot_id || boot=-
     identity="${stat%% *} $boot $started"
   else
     # shellcheck disable=SC2016
-    pid=$(exec sh -c 'echo "$PPID"')
-    identity="$pid - $(LC_ALL=C TZ=UTC ps -o lstart= -p "$pid")"
+    [ "$1" != self ] || set -- "$(exec sh -c 'echo "$PPID"')"
+    identity="$1 - $(LC_ALL=C TZ=UTC ps -o lstart= -p "$1")"
   fi
-}
+} 2>/dev/null
 
 # field 22 of the whole line, counted from behind the program's name, which may hold blanks and brackets
 started_at() {
@@ -36,19 +42,101 @@ started_at() {
   started=$1
 }
 
-identify
+agent() {
+  identify self
+  echo "$identity" >"$run/child" || exit 126
+  exec "$@"
+}
+
+# writes down who was just started in the background
+note() {
+  identify "$!" && echo "$identity" >"$run/$1" || kill "$!"
+} 2>/dev/null
+
+# ends who was written down, if it is still that process
+end() {
+  read -r noted <"$run/$1" && identify "${noted%% *}" && [ "$identity" = "$noted" ] && kill "${noted%% *}"
+} 2>/dev/null
+
+has_hub() {
+  pid=
+  read -r pid 2>/dev/null <"$hub_pid_file"
+  case $pid in
+  '' | *[!0-9]*) return 1 ;;
+  *) kill -0 "$pid" 2>/dev/null ;;
+  esac
+}
+
+start_keeper() (
+  # a hub would make anew what somebody has removed
+  [ -d "$run" ] || exit
+  cd "$workspace" 2>/dev/null || cd /
+  set -- sh "$keeper" "$node" "$hub" "$workspace"
+  command -v setsid >/dev/null && set -- setsid "$@"
+  for name in PATH HOME LANG LC_ALL SHELL TERM TMPDIR USER LOGNAME XDG_CONFIG_HOME XDG_RUNTIME_DIR XDG_STATE_HOME; do
+    eval "value=\${$name-}"
+    [ -z "$value" ] || set -- "$name=$value" "$@"
+  done
+  env -i "$@" </dev/null >/dev/null 2>&1 &
+)
+
+# sleeps so many seconds; false when the watch is over
+nap() {
+  sleep "$1" &
+  nap=$!
+  [ -z "$over" ] || kill -KILL "$nap"
+  wait "$nap"
+  nap=
+  [ -z "$over" ] && [ -d "$run" ] && [ ! -e "$run/exit" ]
+} 2>/dev/null
+
+# a hub that dies is started again by its keeper, so one look is not enough; one that cannot live is tried ever more seldom
+watch() {
+  # not by a redirection of the call, for which the shell would keep the agent's input open
+  exec >/dev/null 2>&1
+  nap='' over=''
+  # not TERM, which is lost on a process that was just forked
+  trap 'over=1; [ -z "$nap" ] || kill -KILL "$nap"' TERM
+  every=5
+  while nap "$every"; do
+    if has_hub; then
+      every=5
+    elif nap 1 && ! has_hub; then
+      start_keeper
+      [ "$every" -ge 600 ] || every=$((every * 2))
+    fi
+  done
+}
+
+identify self
 echo "$identity" >"$run/claim.$$" && ln "$run/claim.$$" "$run/claim" 2>/dev/null || {
   rm -f "$run/claim.$$"
   exit 125
 }
 
 trap : TERM INT HUP QUIT
-(
-  identify
-  echo "$identity" >"$run/child" || exit 126
-  exec "$@"
-) <"$run/prompt" >>"$run/out" 2>>"$run/err"
-code=$?
+if [ -f "$run/terminal" ]; then
+  unset TMUX TMUX_PANE
+  (agent "$@")
+  code=$?
+elif [ -f "$run/in" ]; then
+  {
+    # whoever started us may hold us back here, so that the agent is there first
+    read -r _
+    tail -n +1 -f "$run/in" 2>/dev/null &
+    note feeder
+    [ -z "$keeper" ] || {
+      watch &
+      note watch
+    }
+  } | (agent "$@") >>"$run/out" 2>>"$run/err"
+  code=$?
+  end watch
+  end feeder
+else
+  (agent "$@") <"$run/prompt" >>"$run/out" 2>>"$run/err"
+  code=$?
+fi
 
 # a full disk may have room again in a moment
 tries=0
@@ -59,18 +147,4 @@ until echo "$code" >"$run/exit"; do
 done 2>/dev/null
 rm -f "$run/claim.$$"
 
-[ -n "$keeper" ] || exit 0
-pid=
-read -r pid 2>/dev/null <"$hub_pid_file"
-case $pid in
-'' | *[!0-9]*) ;;
-*) kill -0 "$pid" 2>/dev/null && exit 0 ;;
-esac
-cd "$workspace" 2>/dev/null || cd /
-set -- sh "$keeper" "$node" "$hub" "$workspace"
-command -v setsid >/dev/null && set -- setsid "$@"
-for name in PATH HOME LANG LC_ALL SHELL TERM TMPDIR USER LOGNAME XDG_CONFIG_HOME XDG_RUNTIME_DIR XDG_STATE_HOME; do
-  eval "value=\${$name-}"
-  [ -z "$value" ] || set -- "$name=$value" "$@"
-done
-env -i "$@" </dev/null >/dev/null 2>&1 &
+[ -z "$keeper" ] || has_hub || start_keeper

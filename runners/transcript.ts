@@ -3,6 +3,8 @@ import { z } from 'zod';
 import type { AgentResult } from '../core/ending.ts';
 import type { LogEntry } from '../core/ports.ts';
 import { agentResult, isoOfSeconds, ResultRecord } from './agent-result.ts';
+import { plainText } from './plain-text.ts';
+import { transcriptOnly } from './transcript-record.ts';
 
 export type Entry = Omit<LogEntry, 'seq'>;
 
@@ -15,6 +17,10 @@ export interface Reading {
   readonly quota?: { readonly resetsAt: string | undefined };
   /** True when the agent is at work: it said something, or a tool answered. */
   readonly works?: true;
+  /** True where a turn begins. */
+  readonly begins?: true;
+  /** The message with this promptId was taken up. */
+  readonly received?: string;
 }
 
 const Text = z.looseObject({ type: z.literal('text'), text: z.string() });
@@ -27,6 +33,10 @@ type Block = z.infer<typeof Block>;
 const Message = z.looseObject({
   type: z.enum(['assistant', 'user']),
   timestamp: z.string().optional().catch(undefined),
+  uuid: z.string().optional().catch(undefined),
+  /** With `user`: it repeats what was said to it, or what it says to itself. */
+  isReplay: z.boolean().optional().catch(undefined),
+  isSynthetic: z.boolean().optional().catch(undefined),
   message: z.looseObject({ content: z.union([z.string(), z.array(Block)]) }),
 });
 const Init = z.looseObject({
@@ -49,20 +59,33 @@ const Quota = z.looseObject({
   type: z.literal('rate_limit_event'),
   rate_limit_info: z.looseObject({ status: z.string(), resetsAt: z.number().optional() }),
 });
-const Known = z.union([Message, Init, Retry, Quota, ResultRecord]);
+const Control = z.looseObject({ type: z.enum(['control_request', 'control_response', 'keep_alive']) });
+const Known = z.union([Message, Init, Retry, Quota, ResultRecord, Control]);
 
 /**
  * Reads one line. `tools` remembers the names of tools by the id of their call, from one line to the next.
  * Never throws: what is not understood is an `output` entry.
  */
 export function readLine(line: string, output: 'stream-json' | 'text', tools: Map<string, string> = new Map()): Reading {
-  const known = output === 'stream-json' ? Known.safeParse(parsed(line)) : undefined;
-  if (!known?.success) return { entries: line.trim() === '' && output === 'stream-json' ? [] : [{ kind: 'output', text: line }] };
+  if (output === 'text') return { entries: [{ kind: 'output', text: plainText(line) }] };
+  const said = parsed(line);
+  const housekeeping = transcriptOnly(said);
+  if (housekeeping) return { entries: housekeeping };
+  const known = Known.safeParse(said);
+  if (!known.success) return { entries: line.trim() === '' ? [] : [{ kind: 'output', text: plainText(line) }] };
   const record = known.data;
   switch (record.type) {
     case 'assistant':
     case 'user':
-      return { entries: messageEntries(record, tools), works: true };
+      return {
+        entries: messageEntries(record, tools),
+        works: true,
+        ...(record.isReplay && record.uuid !== undefined && { received: record.uuid }),
+      };
+    case 'control_request':
+    case 'control_response':
+    case 'keep_alive':
+      return { entries: [] };
     case 'rate_limit_event':
       return quotaReading(record);
     case 'result': {
@@ -72,7 +95,7 @@ export function readLine(line: string, output: 'stream-json' | 'text', tools: Ma
     }
     case 'system':
       return record.subtype === 'init'
-        ? { entries: [{ kind: 'start', text: startText(record) }], works: true }
+        ? { entries: [{ kind: 'start', text: startText(record) }], works: true, begins: true }
         : retryReading(record);
   }
 }
@@ -86,13 +109,19 @@ function parsed(line: string): unknown {
   }
 }
 
-function messageEntries({ type, timestamp, message: { content } }: z.infer<typeof Message>, tools: Map<string, string>): Entry[] {
-  const said = type === 'assistant' ? 'text' : 'prompt';
-  const blocks: readonly Block[] = typeof content === 'string' ? [{ type: 'text', text: content }] : content;
+function messageEntries(
+  { type, timestamp, isReplay, isSynthetic, message: { content } }: z.infer<typeof Message>,
+  tools: Map<string, string>,
+): Entry[] {
+  const all: readonly Block[] = typeof content === 'string' ? [{ type: 'text', text: content }] : content;
+  // messages taken up together are repeated one by one, and then all in one with the last of them at the end
+  const blocks = isReplay ? all.slice(-1) : all;
+  const said = (text: string) =>
+    type === 'assistant' ? 'text' : isSynthetic || text.startsWith('[Request interrupted by user') ? 'output' : 'prompt';
   return blocks.flatMap((block): Entry[] => {
     const at = timestamp === undefined ? {} : { at: timestamp };
     const text = Text.safeParse(block);
-    if (text.success) return [{ ...at, kind: said, text: text.data.text }];
+    if (text.success) return [{ ...at, kind: said(text.data.text), text: text.data.text }];
     const thinking = Thinking.safeParse(block);
     if (thinking.success) return thinking.data.thinking === '' ? [] : [{ ...at, kind: 'thinking', text: thinking.data.thinking }];
     const use = ToolUse.safeParse(block);

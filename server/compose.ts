@@ -2,25 +2,31 @@
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import path from 'node:path';
-import { agentNamed } from '../core/agent.ts';
+import { agentNamed, environmentOf } from '../core/agent.ts';
 import { budgetHolds } from '../core/budget.ts';
-import { fail } from '../core/errors.ts';
 import { createGuard } from '../core/guard.ts';
 import { watchIdle } from '../core/idle.ts';
 import { openLedger } from '../core/ledger.ts';
 import { watchLine } from '../core/line-watch.ts';
 import { createOrchestrator, type Orchestrator } from '../core/orchestrator.ts';
-import type { Runner, Settings, Worktrees } from '../core/ports.ts';
+import type { Settings } from '../core/ports.ts';
 import { recover } from '../core/recovery.ts';
 import { createRequests } from '../core/requests.ts';
 import { startRetention } from '../core/retention.ts';
+import type { Runner } from '../core/run-ports.ts';
 import { bytesOf } from '../core/size.ts';
 import { createSupervisor } from '../core/supervisor.ts';
 import { createWatchdog } from '../core/watchdog.ts';
+import { removeWorktreesOf } from '../core/worktree-deeds.ts';
 import { prompts } from '../prompts/render.ts';
 import { createAutonomousRunner } from '../runners/autonomous.ts';
+import { createRunnerByType } from '../runners/by-type.ts';
+import { createGit } from '../runners/git.ts';
+import { createGitChanges } from '../runners/git-changes.ts';
+import { createInteractiveRunner } from '../runners/interactive.ts';
 import { createMeter } from '../runners/meter.ts';
 import { readLine } from '../runners/transcript.ts';
+import { createWorktrees } from '../runners/worktrees.ts';
 import { openJournal } from '../storage/embedded/journal.ts';
 import { createEmbeddedQueue } from '../storage/embedded/queue.ts';
 import { openRoom, whileThereIsRoom } from '../storage/embedded/room.ts';
@@ -41,9 +47,13 @@ import { findUnreachable } from './unreachable.ts';
 export interface ComposeOptions {
   readonly workspace: string;
   readonly stateDir: string;
+  /** Folder of the user for sockets. */
+  readonly runtimeDir: string;
   readonly programs: Programs;
   readonly version: string;
   readonly settings: Settings;
+  /** The variables of the hub itself. */
+  readonly environment: Readonly<Record<string, string>>;
   /** Number of the hub's claim. */
   readonly epoch: number;
   /** False when this hub lost the workspace. */
@@ -64,6 +74,10 @@ export interface Composed {
   isBusy(): boolean;
   close(reason: string): Promise<void>;
 }
+
+/** Where requests wait as long as their session lives. */
+const LONGEST_REQUEST_MS = 7 * 86_400_000;
+const CALL_SLACK_MS = 120_000;
 
 /** Reads what is on disk, takes up what lives, and goes on with the line. */
 export async function compose(options: ComposeOptions): Promise<Composed> {
@@ -100,17 +114,31 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   const tasks = await createTaskFiles({ workspace, folders: config.workspace.taskFolders });
   const environments = whileThereIsRoom(createEnvironments(stateDir), room);
   const { node: nodePath, ...scripts } = programs;
-  const bareRunner = createAutonomousRunner({
-    stateDir,
+  const running = { stateDir, workspace, nodePath, scripts, hubPidFile: path.join(stateDir, 'hub.pid'), clock: systemClock };
+  const terminals = createInteractiveRunner({ ...running, runtimeDir: options.runtimeDir });
+  const bareRunner = createRunnerByType(
+    { autonomous: createAutonomousRunner(running), interactive: terminals },
+    (sessionId) => ledger.session(sessionId)?.type ?? 'autonomous',
+  );
+  // longer than any answer takes, also when the call is sent again after a hub kill
+  const callTimeoutMs = () => (settings.current().requests.timeoutMs || LONGEST_REQUEST_MS) + CALL_SLACK_MS;
+  const runner: Runner = {
+    ...bareRunner,
+    start: (spec) => bareRunner.start({ ...spec, mcp: { ...options.grant(spec), callTimeoutMs: callTimeoutMs() } }),
+  };
+  const runGit = createGit(options.environment);
+  const git = createGitChanges(runGit);
+  const worktrees = createWorktrees({
     workspace,
-    nodePath,
-    scripts,
-    hubPidFile: path.join(stateDir, 'hub.pid'),
-    clock: systemClock,
+    stateDir,
+    git: runGit,
+    settings: () => settings.current().worktrees,
+    async environmentOf(sessionId) {
+      const agent = agentNamed(settings.current(), ledger.session(sessionId)?.agent ?? '');
+      const names = new Set(agent ? environmentOf(agent) : []);
+      return Object.fromEntries(Object.entries((await environments.find(sessionId)) ?? {}).filter(([name]) => names.has(name)));
+    },
   });
-  const runner: Runner = { ...bareRunner, start: (spec) => bareRunner.start({ ...spec, mcp: options.grant(spec) }) };
-  const git = { mark: async () => undefined, since: async () => undefined };
-  const worktrees: Worktrees = { open: async () => fail('WORKTREE_FAILED', 'No worktrees yet.'), remove: async () => undefined };
   const logs = createSessionLogs({
     stateDir,
     reader(sessionId) {
@@ -184,11 +212,12 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     isCutOff,
     ledger,
     requests,
-    terminals: { find: async () => undefined, detach: async () => 0 },
+    terminals,
     queue,
     tasks,
     logs,
     supervisor,
+    worktrees,
     guard,
     prompts,
     runner,
@@ -214,6 +243,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     clock: systemClock,
     settings,
     removeFolders: (ids) => removeSessionFolders(stateDir, ids),
+    removeWorktrees: (ids) => removeWorktreesOf(worktrees, ids),
     onError: (error) => log(`cleaning up: ${error instanceof Error ? error.message : String(error)}`),
   });
 

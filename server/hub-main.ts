@@ -73,7 +73,9 @@ async function serveWorkspace(workspace: string): Promise<number> {
       composed = await compose({
         workspace,
         stateDir,
+        runtimeDir: runtimeDirOf(workspace, environment),
         programs: programsIn(),
+        environment: environment.hub,
         version: __VERSION__,
         settings,
         epoch,

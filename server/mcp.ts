@@ -164,7 +164,8 @@ async function callTool(
     if (!orchestrator) fail('WORKSPACE_MISSING', 'This server was started where there is no project.');
     const args = typeof params.arguments === 'object' ? { ...params.arguments, ...found.fixed } : params.arguments;
     const output = await found.tool.call(args, { ...context, orchestrator });
-    return { structuredContent: { ...output }, content: [{ type: 'text' as const, text: JSON.stringify(output) }] };
+    const content = [{ type: 'text' as const, text: JSON.stringify(output) }];
+    return found.tool.isBare ? { content } : { structuredContent: { ...output }, content };
   } catch (error) {
     const view = errorView(error instanceof ScopecraftError ? error : unexpected(error, log));
     // no structuredContent: clients check that against the schema of a good answer

@@ -7,6 +7,7 @@ export interface Programs {
   readonly hub: string;
   readonly keeper: string;
   readonly supervise: string;
+  readonly hook: string;
   readonly demoAgent: string;
 }
 
@@ -18,6 +19,7 @@ export function programsIn(folder: string = import.meta.dirname): Programs {
     hub: at('hub.mjs'),
     keeper: at('keeper.sh'),
     supervise: at('supervise.sh'),
+    hook: at('hook.sh'),
     demoAgent: at('demo-agent.mjs'),
   };
 }

@@ -82,17 +82,20 @@ export interface Tool<
   /** Checks the arguments, does the work, answers with `summary` in front. Fails with INVALID_INPUT and the codes of `fails`. */
   readonly call: (args: unknown, context: ToolContext) => Promise<Readonly<Record<string, unknown>>>;
   readonly tables: readonly Table[];
+  /** True: a program reads the answer, from its text alone. */
+  readonly isBare: boolean;
 }
 
 /** Declares a tool. */
 export function defineTool<const Name extends string, Input extends z.ZodObject, Output extends z.ZodObject>(
   declaration: ToolDeclaration<Name, Input, Output>,
 ): Tool<Name, Input, Output> {
-  const { handle, say, positional = [], tables = [], isBare, ...rest } = declaration;
+  const { handle, say, positional = [], tables = [], isBare = false, ...rest } = declaration;
   return {
     ...rest,
     positional,
     tables,
+    isBare,
     async call(args, context) {
       const output = await handle(checked(declaration.input, args), context);
       return isBare ? output : { summary: say(output), ...output };

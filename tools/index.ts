@@ -23,6 +23,8 @@ import { sessionPrompt } from './session-prompt.ts';
 import { sessionStart } from './session-start.ts';
 import { sessionWait } from './session-wait.ts';
 import { taskList } from './task-list.ts';
+import { worktreeList } from './worktree-list.ts';
+import { worktreeRemove } from './worktree-remove.ts';
 
 export const TOOLS = [
   sessionStart,
@@ -43,6 +45,8 @@ export const TOOLS = [
   queuePause,
   queueResume,
   eventList,
+  worktreeList,
+  worktreeRemove,
   sessionPin,
   sessionAsk,
   requestPermission,

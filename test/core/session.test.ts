@@ -114,6 +114,7 @@ const ALLOWED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     ...ALWAYS('waiting'),
     answered: 'running',
     waiting: 'waiting',
+    started: 'waiting',
     resumed: 'running',
     prompted: 'waiting',
     requeued: 'queued',
@@ -123,7 +124,14 @@ const ALLOWED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     cancelled: 'cancelled',
     lost: 'lost',
   },
-  stopping: { ...ALWAYS('stopping'), prompted: 'stopping', failed: 'failed', cancelled: 'cancelled', lost: 'lost' },
+  stopping: {
+    ...ALWAYS('stopping'),
+    prepared: 'stopping',
+    prompted: 'stopping',
+    failed: 'failed',
+    cancelled: 'cancelled',
+    lost: 'lost',
+  },
   completed: { ...ALWAYS('completed'), queued: 'queued', reopened: 'queued' },
   failed: { ...ALWAYS('failed'), queued: 'queued', reopened: 'queued' },
   cancelled: { ...ALWAYS('cancelled'), queued: 'queued', reopened: 'queued' },
@@ -163,7 +171,7 @@ describe('a session', () => {
       'Session started with autonomous mode (agent demo)',
       'Custom prompt: "more please"',
       'Session is being stopped: cancelled by me: why',
-      'Session failed (agent error with exit code 2: boom)',
+      'Session failed (agent error with exit code 2: boom), 1 prompt not delivered',
     ]);
     expect(at('completed')?.history.at(-1)?.text).toBe('Session completed, $0.5000, 1 turn: fine indeed');
     expect(apply(at('lost'), event(draft('resumed'))).history.at(-1)?.text).toBe('Session goes on');

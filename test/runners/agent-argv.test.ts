@@ -28,6 +28,8 @@ describe('the command line of claude', () => {
     expect(argv).toEqual(
       expect.arrayContaining([
         '--print',
+        '--input-format=stream-json',
+        '--replay-user-messages',
         '--verbose',
         '--append-system-prompt=You work in {session}.',
         '--allowedTools=Bash(npm test:*),Edit',
@@ -61,13 +63,30 @@ describe('the command line of claude', () => {
       mcp: { url: 'http://127.0.0.1:1/mcp', token: 'sc_secret' },
     });
     const argv = await agentArgv(spec, '/bin/claude', demo, '/the/run');
-    expect(argv).toEqual(expect.arrayContaining(['--mcp-config=/the/run/mcp.json', '--allowedTools=Edit,mcp__scopecraft']));
+    expect(argv).toEqual(
+      expect.arrayContaining([
+        '--mcp-config=/the/run/mcp.json',
+        '--permission-prompt-tool=mcp__scopecraft__request_permission',
+        '--allowedTools=Edit,mcp__scopecraft',
+      ]),
+    );
     expect(argv.join(' ')).not.toMatch(/sc_secret|127\.0\.0\.1|strict/);
+  });
+
+  it('holds the schema of the result where one is asked for', async () => {
+    const resultSchema = '{"type":"object","properties":{"n":{"type":"number"}}}';
+    const argv = await agentArgv(
+      rig.spec('x', 'p', undefined, { agent: claude(), resultSchema }),
+      '/bin/claude',
+      demo,
+      '/the/run',
+    );
+    expect(argv).toContain(`--json-schema=${resultSchema}`);
   });
 
   it('leaves out what is not given', async () => {
     const argv = await agentArgv(rig.spec('x', 'p', undefined, { agent: claude() }), '/bin/claude', demo, '/the/run');
-    expect(argv.join(' ')).not.toMatch(/append-system|allowedTools|--model|budget|mcp/);
+    expect(argv.join(' ')).not.toMatch(/append-system|allowedTools|--model|budget|mcp|schema|permission-prompt/);
   });
 });
 

@@ -130,7 +130,7 @@ describe('a run whose hub is gone', () => {
     expect(events.map((event) => event.kind)).toEqual(expect.arrayContaining(['started', 'spoke', 'ended']));
     expect(events.at(-1)).toMatchObject({ exit: { code: 7 } });
     const ended = await rig.runner.adopt('orphan', 1);
-    expect(ended && (await allEvents(ended)).map((event) => event.kind)).toEqual(['started', 'spoke', 'ended']);
+    expect(ended && (await allEvents(ended)).map((event) => event.kind)).toEqual(['started', 'received', 'spoke', 'ended']);
     expect(await readFile(path.join(rig.folder('orphan'), 'out'), 'utf8')).toContain('still here');
   });
 

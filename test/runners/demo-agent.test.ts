@@ -2,8 +2,10 @@ import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { userLine } from '../../runners/inbox.ts';
 import { createRunFacts } from '../../runners/run-facts.ts';
 import { readLine } from '../../runners/transcript.ts';
+import { startPermissionServer } from '../support/permission-server.ts';
 import { openRig, type Rig } from './rig.ts';
 
 let rig: Rig;
@@ -12,21 +14,28 @@ beforeAll(async () => {
 });
 afterAll(() => rig.close());
 
-async function played(prompt: string) {
-  const agent = spawn(process.execPath, [rig.options.scripts.demoAgent, '--session-id=the-id'], { env: rig.env, cwd: rig.work });
-  agent.stdin.end(prompt);
+/** Plays the prompt, or the lines given, each after the result of the one before. */
+async function played(prompt: string, lines = [userLine({ promptId: 'the-prompt', text: prompt, mode: 'queue' })], env = {}) {
+  const agent = spawn(process.execPath, [rig.options.scripts.demoAgent, '--session-id=the-id'], {
+    env: { ...rig.env, ...env },
+    cwd: rig.work,
+  });
+  const rest = [...lines];
+  const sayNext = () => (rest.length > 1 ? agent.stdin.write(rest.shift() ?? '') : agent.stdin.end(rest.shift()));
+  sayNext();
   let out = '';
   agent.stdout.on('data', (chunk: Buffer) => {
     out += chunk.toString();
+    if (chunk.includes('"type":"result"') && rest.length > 0) sayNext();
   });
   const [code, signal] = await new Promise<[number | null, string | null]>((resolve) =>
     agent.once('close', (...end) => resolve(end)),
   );
-  const lines = out.split('\n').slice(0, -1);
+  const printed = out.split('\n').slice(0, -1);
   const facts = createRunFacts('stream-json');
-  for (const line of lines) facts.take(line, 0);
-  const entries = lines.flatMap((line) => readLine(line, 'stream-json').entries);
-  return { code, signal, entries, texts: entries.map(({ kind, text }) => `${kind}: ${text}`), result: facts.result };
+  const receipts = printed.flatMap((line) => facts.take(line, 0).received ?? []);
+  const entries = printed.flatMap((line) => readLine(line, 'stream-json').entries);
+  return { code, signal, entries, texts: entries.map(({ kind, text }) => `${kind}: ${text}`), receipts, result: facts.result };
 }
 
 it('rehearses a task that has no script', async () => {
@@ -104,4 +113,45 @@ it('says so when there is no hub to call', async () => {
 it('floods', async () => {
   const { entries } = await played('@@flood 5000');
   expect(entries.filter(({ kind, text }) => kind === 'text' && text.endsWith('of 5000'))).toHaveLength(5000);
+});
+
+it('plays each message in a turn of its own, acknowledges it by its id, and counts its cost over all', async () => {
+  const lines = ['@@cost 0.5\n@@say one', '@@say two'].map((text, at) => userLine({ promptId: `id-${at}`, text, mode: 'queue' }));
+  const { code, texts, result, receipts } = await played('', lines);
+  expect(code).toBe(0);
+  expect(receipts).toEqual(['id-0', 'id-1']);
+  expect(texts.filter((text) => /^(start|result)/.test(text)).map((text) => text.slice(0, 12))).toEqual([
+    'start: conve',
+    'result: one',
+    'start: conve',
+    'result: two',
+  ]);
+  expect(result).toMatchObject({ text: 'two', costUsd: 0.5, turns: 2 });
+});
+
+it('ends at a line that is not JSON, as Claude Code does', async () => {
+  expect(await played('', ['plain words\n'])).toMatchObject({ code: 1, entries: [] });
+});
+
+it('ends with data', async () => {
+  const echo = JSON.stringify({ command: `echo '{"n":7}'` });
+  const { result } = await played(`@@tool Bash ${echo}\n@@data {"n":{{last.n}}}\n@@say never`);
+  expect(result).toMatchObject({ isError: false, text: '{"n":7}', data: { n: 7 } });
+});
+
+it('asks the hub for permission and for answers, and does as it is told', async () => {
+  const server = await startPermissionServer({ behavior: 'allow', updatedInput: { command: 'echo changed' } });
+  const refusing = await startPermissionServer({ behavior: 'deny', message: 'Not on a Friday.' });
+  const script = '@@permission Bash {"command":"echo asked"}\n@@question Which colour?\n@@say {{last.behavior}}';
+  const env = (url: string) => ({ SCOPECRAFT_MCP_URL: url, SCOPECRAFT_MCP_TOKEN: 'sc_token' });
+  const allowed = await played(script, undefined, env(server.url));
+  expect(allowed.texts).toContain('tool_result: changed');
+  expect(allowed.result?.text).toBe('allow');
+  expect(server.asked).toMatchObject([
+    { tool_name: 'Bash', input: { command: 'echo asked' }, tool_use_id: expect.stringMatching(/^toolu_/) },
+    { question: 'Which colour?' },
+  ]);
+  expect((await played(script, undefined, env(refusing.url))).texts).toContain('tool_result: Not on a Friday.');
+  expect((await played(script)).texts).toContain('tool_result: This run was not given the address of a hub.');
+  await Promise.all([server.close(), refusing.close()]);
 });

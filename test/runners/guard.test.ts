@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Config } from '../../core/config.ts';
 import type { EndCause } from '../../core/ending.ts';
 import { createGuard } from '../../core/guard.ts';
-import type { Run } from '../../core/ports.ts';
+import type { Run } from '../../core/run-ports.ts';
 import type { Session } from '../../core/session.ts';
 import { apply } from '../../core/session-fold.ts';
 import { createMeter } from '../../runners/meter.ts';

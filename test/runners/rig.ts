@@ -1,10 +1,12 @@
 // A state folder, a runner on it, and the built-in agent as one file: all in a temporary folder, with nothing left behind.
+import { randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { build } from 'esbuild';
 import { AgentEntry } from '../../core/agent.ts';
-import type { Clock, Run, RunEvent, RunSpec } from '../../core/ports.ts';
+import type { Clock } from '../../core/ports.ts';
+import type { Message, Run, RunEvent, RunSpec } from '../../core/run-ports.ts';
 import { type AutonomousRunnerOptions, createAutonomousRunner } from '../../runners/autonomous.ts';
 import { runFolder } from '../../runners/run-folder.ts';
 import { endAllMarked } from '../support/processes.ts';
@@ -88,6 +90,23 @@ export async function openRig(overrides: Partial<AutonomousRunnerOptions> = {}) 
   };
 }
 export type Rig = Awaited<ReturnType<typeof openRig>>;
+
+/** A message with an id of its own. */
+export function said(text: string, mode: Message['mode'] = 'queue'): Message {
+  return { promptId: randomUUID(), text, mode };
+}
+
+/** Follows the run from now on: what it told so far, and its end. */
+export function followed(run: Run) {
+  const events: RunEvent[] = [];
+  const done = (async () => {
+    for await (const event of run.events) events.push(event);
+    const last = events.at(-1);
+    if (last?.kind !== 'ended') throw new Error(`The last event was ${last?.kind}.`);
+    return last;
+  })();
+  return { events, done, received: () => events.flatMap((event) => (event.kind === 'received' ? [event.promptId] : [])) };
+}
 
 /** Everything the run tells, to its end. */
 export async function allEvents(run: Run): Promise<RunEvent[]> {

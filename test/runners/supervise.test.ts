@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { isAlive, processAt } from '../../runners/process.ts';
-import { readChild, readClaim, readExit } from '../../runners/run-folder.ts';
-import { endAllMarked } from '../support/processes.ts';
+import { readChild, readClaim, readExit, readFeeder } from '../../runners/run-folder.ts';
+import { endAllMarked, processesLeft } from '../support/processes.ts';
 import { eventually, SUPERVISE } from './rig.ts';
 
 let root: string;
@@ -26,18 +26,37 @@ async function newFolder(prompt = ''): Promise<string> {
   return folder;
 }
 
+/** A folder of a run that can be told more. */
+async function newFed(said = ''): Promise<string> {
+  const folder = await newFolder();
+  await rm(path.join(folder, 'prompt'));
+  await writeFile(path.join(folder, 'in'), said);
+  return folder;
+}
+
 interface Keeping {
   readonly hubPidFile: string;
   readonly keeper: string;
+  /** A folder before all others on PATH. */
+  readonly programs?: string;
+}
+
+/** Where the pid of a living hub stands, and a keeper that says that it was started. */
+async function keeping(name: string, pid: number | undefined): Promise<Keeping> {
+  const [hubPidFile, keeper] = [path.join(root, `${name}.pid`), path.join(root, `${name}.sh`)];
+  await writeFile(hubPidFile, `${pid}\n`);
+  await writeFile(keeper, 'echo started >>"$0.out"');
+  return { hubPidFile, keeper };
 }
 
 function supervise(
   folder: string,
   argv: readonly string[],
-  { hubPidFile, keeper }: Keeping = { hubPidFile: '', keeper: '' },
+  { hubPidFile, keeper, programs }: Keeping = { hubPidFile: '', keeper: '' },
 ): ChildProcess {
   const words = [SUPERVISE, folder, hubPidFile, keeper, 'the node', 'the $(hub)', root, '--', ...argv];
-  const env = { PATH: process.env.PATH ?? '', HOME: root, ROOT: root, SECRET: 'value' };
+  const PATH = [programs, process.env.PATH].filter(Boolean).join(path.delimiter);
+  const env = { PATH, HOME: root, ROOT: root, SECRET: 'value', RUN: `${folder}/` };
   return spawn('/bin/sh', words, { env, detached: true, stdio: 'ignore' });
 }
 
@@ -129,4 +148,71 @@ it('starts no keeper while the hub lives', async () => {
   await exitOf(supervise(folder, ['true'], { hubPidFile, keeper }));
   await new Promise((resolve) => setTimeout(resolve, 200));
   await expect(readFile(`${keeper}.out`)).rejects.toMatchObject({ code: 'ENOENT' });
+});
+
+it('starts no keeper where the run was removed meanwhile', async () => {
+  const folder = await newFolder();
+  const kept = await keeping('removed', undefined);
+  await exitOf(supervise(folder, ['rm', '-r', folder], kept));
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  await expect(readFile(`${kept.keeper}.out`)).rejects.toMatchObject({ code: 'ENOENT' });
+});
+
+it('feeds an agent whatever is added to its input, until the feeder is ended', async () => {
+  const folder = await newFed('one\n');
+  const supervisor = supervise(folder, ['cat'], await keeping('fed', process.pid));
+  const out = () => readFile(path.join(folder, 'out'), 'utf8').catch(() => '');
+  await eventually(async () => (await out()) === 'one\n' || undefined);
+  await appendFile(path.join(folder, 'in'), 'tw');
+  await appendFile(path.join(folder, 'in'), 'o\n');
+  await eventually(async () => (await out()) === 'one\ntwo\n' || undefined);
+  const feeder = await eventually(() => readFeeder(folder));
+  expect(isAlive(feeder)).toBe(true);
+  process.kill(feeder.pid, 'SIGTERM');
+  await exitOf(supervisor);
+  expect(await readExit(folder)).toBe(0);
+  expect(await processesLeft(`${folder}/`, 1000)).toEqual([]);
+});
+
+it.each([
+  ['ends at once', ['true'], 0],
+  ['ends by itself later', ['sh', '-c', 'sleep 0.3; exit 7'], 7],
+  ['is not there', ['/no/such/program'], 127],
+])('leaves neither feeder nor watch behind when the agent %s', async (_how, argv, code) => {
+  const folder = await newFed('one\n');
+  await exitOf(supervise(folder, argv, await keeping('alive', process.pid)));
+  expect(await readExit(folder)).toBe(code);
+  expect(await processesLeft(`${folder}/`, 1000)).toEqual([]);
+});
+
+it('lets INT reach an agent that is fed, too', async () => {
+  const folder = await newFed();
+  const supervisor = supervise(folder, ['sleep', '600']);
+  const child = await eventually(() => readChild(folder));
+  expect(processAt(child.pid)).toMatchObject({ ppid: supervisor.pid });
+  await eventually(async () => ((await readFile(`/proc/${child.pid}/comm`, 'utf8')) === 'sleep\n' ? true : undefined));
+  process.kill(child.pid, 'SIGINT');
+  await exitOf(supervisor);
+  expect(await readExit(folder)).toBe(130);
+});
+
+it('starts the keeper when the hub is dead while an agent waits to be told more', async () => {
+  const folder = await newFed();
+  const programs = path.join(root, 'short sleep');
+  await mkdir(programs);
+  await writeFile(path.join(programs, 'sleep'), '#!/bin/sh\nexec /bin/sleep 0.1\n', { mode: 0o755 });
+  const hub = spawn('/bin/sleep', ['600']);
+  const kept = { ...(await keeping('waits', hub.pid)), programs };
+  const supervisor = supervise(folder, ['cat'], kept);
+  const started = () => readFile(`${kept.keeper}.out`, 'utf8').catch(() => undefined);
+  await new Promise((resolve) => setTimeout(resolve, 700));
+  expect(await started()).toBeUndefined();
+  hub.kill('SIGKILL');
+  await once(hub, 'exit');
+  await eventually(started);
+  expect(await readExit(folder)).toBeUndefined();
+  process.kill((await eventually(() => readFeeder(folder))).pid, 'SIGTERM');
+  await exitOf(supervisor);
+  expect(await readExit(folder)).toBe(0);
+  expect(await processesLeft(`${folder}/`, 1000)).toEqual([]);
 });

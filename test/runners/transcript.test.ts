@@ -42,6 +42,17 @@ describe('a line of stream-json', () => {
       [{ at: '2026-11-24T09:00:00.000Z', kind: 'tool_result', text: 'a\n[image]' }],
     ],
     ['a prompt', user('go on'), [{ at: '2026-11-24T09:00:00.000Z', kind: 'prompt', text: 'go on' }]],
+    [
+      'what the agent says to itself',
+      { ...user('Call it now.'), isSynthetic: true },
+      [{ at: '2026-11-24T09:00:00.000Z', kind: 'output', text: 'Call it now.' }],
+    ],
+    [
+      'that it was interrupted',
+      user([{ type: 'text', text: '[Request interrupted by user for tool use]' }]),
+      [{ at: '2026-11-24T09:00:00.000Z', kind: 'output', text: '[Request interrupted by user for tool use]' }],
+    ],
+    ['nothing of a request about it', { type: 'control_response', response: { subtype: 'success', request_id: 'x' } }, []],
     ['a quota that is fine', { type: 'rate_limit_event', rate_limit_info: { status: 'allowed' } }, []],
     [
       'a quota used up',
@@ -50,6 +61,16 @@ describe('a line of stream-json', () => {
     ],
   ])('tells %s', (_name, record, entries) => {
     expect(json(record).entries).toEqual(entries);
+  });
+
+  it('that repeats a message is its receipt, and names only the last of those taken up together', () => {
+    const texts = ['one', 'two'].map((text) => ({ type: 'text', text }));
+    expect(json({ ...user(texts), isReplay: true, uuid: 'the-id' })).toEqual({
+      entries: [{ at: '2026-11-24T09:00:00.000Z', kind: 'prompt', text: 'two' }],
+      works: true,
+      received: 'the-id',
+    });
+    expect(json({ ...user('go on'), uuid: 'the-id' }).received).toBeUndefined();
   });
 
   it('tells of a failed call, with its attempt and status', () => {
@@ -141,6 +162,37 @@ describe('the result of an agent', () => {
     expect(result(record)).toMatchObject({ isError: true, errorKind });
   });
 
+  it('carries the structured data of a turn that kept to its schema', () => {
+    expect(result({ is_error: false, result: '{"n":1}', structured_output: { n: 1 } })).toMatchObject({ data: { n: 1 } });
+  });
+
+  it('of several turns is the word of the last and the work of all', () => {
+    const facts = createRunFacts('stream-json');
+    const turn = (fields: object) => facts.take(JSON.stringify({ type: 'result', duration_ms: 5, num_turns: 2, ...fields }), 1);
+    turn({ is_error: true, total_cost_usd: 0.25, usage: { input_tokens: 1, output_tokens: 2 } });
+    turn({ is_error: false, result: 'good', total_cost_usd: 0.75, usage: { input_tokens: 10, output_tokens: 20 } });
+    expect(facts.result).toEqual({
+      text: 'good',
+      isError: false,
+      costUsd: 0.75,
+      turns: 4,
+      durationMs: 10,
+      inputTokens: 11,
+      outputTokens: 22,
+    });
+  });
+
+  it('is waited for no longer where an agent only acknowledges what it knows from before', () => {
+    const echo = JSON.stringify({ ...user('known'), isReplay: true, uuid: 'the-id' });
+    const resumed = createRunFacts('stream-json');
+    expect(resumed.take(echo, 7)).toEqual({ received: 'the-id' });
+    expect(resumed.doneAt).toBe(7);
+    const begun = createRunFacts('stream-json');
+    begun.take('{"type":"system","subtype":"init","session_id":"s"}', 6);
+    begun.take(echo, 7);
+    expect(begun.doneAt).toBeUndefined();
+  });
+
   it('is no error because of words in its text', () => {
     expect(result({ is_error: false, result: 'I fixed the rate limit and the invalid api key handling' })).toEqual({
       text: 'I fixed the rate limit and the invalid api key handling',
@@ -173,6 +225,7 @@ describe('the result of an agent', () => {
     facts.freeze();
     facts.take('{"type":"result","is_error":true,"result":"interrupted"}', 6);
     expect(facts.result?.text).toBe('good');
+    expect(facts.take(JSON.stringify({ ...user('late'), isReplay: true, uuid: 'late-id' }), 7)).toEqual({ received: 'late-id' });
     const plain = createRunFacts('text');
     plain.take('{"type":"result","is_error":false,"result":"said by a test"}', 1);
     expect(plain.result).toBeUndefined();

@@ -4,28 +4,17 @@ import type { z } from 'zod';
 import { AgentEntry, BUILT_IN_AGENTS } from '../../core/agent.ts';
 import { budgetHolds } from '../../core/budget.ts';
 import { Config } from '../../core/config.ts';
-import type { EndCause } from '../../core/ending.ts';
 import { fail } from '../../core/errors.ts';
 import type { StoredEvent } from '../../core/events.ts';
+import type { Git, Worktrees } from '../../core/git-ports.ts';
 import { watchIdle } from '../../core/idle.ts';
 import { type Ledger, openLedger } from '../../core/ledger.ts';
 import { watchLine } from '../../core/line-watch.ts';
 import { createOrchestrator, type Orchestrator } from '../../core/orchestrator.ts';
-import type {
-  JobQueue,
-  Journal,
-  LogEntry,
-  Message,
-  Run,
-  RunEvent,
-  Runner,
-  RunSpec,
-  Settings,
-  TaskStore,
-  Terminals,
-} from '../../core/ports.ts';
+import type { JobQueue, Journal, LogEntry, Room, Settings, Snapshot, TaskStore } from '../../core/ports.ts';
 import { recover } from '../../core/recovery.ts';
-import { createRequests } from '../../core/requests.ts';
+import { createRequests, type Requests } from '../../core/requests.ts';
+import type { Message, RunSpec, Terminals } from '../../core/run-ports.ts';
 import { createSupervisor } from '../../core/supervisor.ts';
 import type { Task } from '../../core/task.ts';
 import { tuned } from '../../core/tuning.ts';
@@ -33,30 +22,24 @@ import { createWatchdog } from '../../core/watchdog.ts';
 import { prompts } from '../../prompts/render.ts';
 import { createEmbeddedQueue } from '../../storage/embedded/queue.ts';
 import { type FakeClock, fakeClock } from './fake-clock.ts';
-
-/** One run as the test plays it. */
-export interface PlayedRun {
-  readonly spec: RunSpec | undefined;
-  readonly stops: readonly EndCause[];
-  /** What was said to it while it ran. */
-  readonly messages: readonly Message[];
-  say(event: RunEvent): void;
-  /** The process ends with this code, with a result unless told otherwise. */
-  end(code: number, more?: Partial<Extract<RunEvent, { kind: 'ended' }>>): void;
-}
+import { type PlayedRun, playedRunner } from './played-runner.ts';
 
 export interface Engine {
   readonly orchestrator: Orchestrator;
   readonly ledger: Ledger;
   readonly queue: JobQueue;
+  readonly requests: Requests;
   readonly clock: FakeClock;
   readonly events: StoredEvent[];
   readonly errors: unknown[];
   readonly runs: Map<string, PlayedRun>;
+  readonly said: Map<string, Message[]>;
   readonly settings: { config: Config; problems: string[]; untrusted: string[]; notes: string[]; guard: string | undefined };
   /** Waits until everything that was due has happened. */
   settle(): Promise<void>;
   run(sessionId: string): PlayedRun;
+  /** Ends all that acts by itself, as when the hub is killed: what its runs say reaches nobody any more. */
+  kill(): void;
 }
 
 export interface EngineOptions {
@@ -66,7 +49,8 @@ export interface EngineOptions {
   /** What `adopt` finds: a run to be played, or nothing. */
   readonly found?: (sessionId: string) => boolean;
   readonly start?: (spec: RunSpec) => void;
-  readonly log?: readonly LogEntry[];
+  /** What every log says; `broken`: none can be read. */
+  readonly log?: readonly LogEntry[] | 'broken';
   readonly clock?: FakeClock;
   /** False: this hub lost the workspace. */
   readonly mayStart?: boolean;
@@ -76,6 +60,15 @@ export interface EngineOptions {
   readonly guard?: string;
   /** Throws where the journal is to refuse an event. */
   readonly refuse?: (event: StoredEvent) => void;
+  /** Awaited before a message is handed over; fails where the run is not to take it. */
+  readonly tell?: (message: Message, sessionId: string) => Promise<void>;
+  readonly git?: Partial<Git>;
+  readonly openWorktree?: Worktrees['open'];
+  readonly terminals?: Terminals;
+  readonly snapshot?: Snapshot;
+  /** What was said to each run, `<session>/<run>`: of an earlier life too. */
+  readonly said?: Map<string, Message[]>;
+  readonly room?: Room;
 }
 
 const TASKS = ['fix-login', 'other'].map(
@@ -101,6 +94,13 @@ export async function makeEngine({
   beforeStart,
   guard,
   refuse,
+  tell,
+  git,
+  openWorktree,
+  terminals = { find: async () => undefined, detach: async () => 0 },
+  snapshot,
+  room,
+  said = new Map(),
 }: EngineOptions = {}): Promise<Engine> {
   const errors: unknown[] = [];
   const runs = new Map<string, PlayedRun>();
@@ -124,10 +124,13 @@ export async function makeEngine({
     clock,
     node: 'test/1',
     onListenerError: (error) => errors.push(error),
+    ...(snapshot && { snapshot }),
+    ...(room && { room }),
   });
   const queue = createEmbeddedQueue({
     conditions: () => ({
       cap: settings.config.resources.maxConcurrentSessions,
+      interactiveCap: settings.config.resources.maxInteractiveSessions,
       now: clock.now(),
       isPaused: ledger.isPaused,
       guard: settings.guard,
@@ -136,7 +139,7 @@ export async function makeEngine({
     }),
     onError: (error) => errors.push(error),
   });
-  const runner = playedRunner(runs, found, start);
+  const runner = playedRunner({ runs, found, start, tell, said });
   const kept = new Map<string, Readonly<Record<string, string>>>();
   let ids = 0;
   const parts = {
@@ -146,7 +149,12 @@ export async function makeEngine({
     prompts,
     clock,
     tasks: memoryTasks(),
-    logs: { page: async () => ({ entries: log, cursor: log.at(-1)?.seq, more: false }) },
+    logs: {
+      async page() {
+        if (log === 'broken') throw new Error('the log is broken');
+        return { entries: log, cursor: log.at(-1)?.seq, more: false };
+      },
+    },
     environments: {
       keep: async (id: string, env: Readonly<Record<string, string>>) => void kept.set(id, env),
       find: async (id: string) => kept.get(id),
@@ -159,7 +167,7 @@ export async function makeEngine({
     digest: (text: string) => createHash('sha256').update(text).digest('hex'),
   };
   const supervisor = createSupervisor({
-    ...playedGit(),
+    ...playedGit(git, openWorktree),
     ...parts,
     mayStart: async () => {
       await beforeStart?.();
@@ -173,28 +181,43 @@ export async function makeEngine({
     clock,
     settings: parts.settings,
     stop: supervisor.stop,
+    mayBeQuiet: (id) => ledger.session(id)?.status === 'waiting',
     onError: (error) => errors.push(error),
   });
   const requests = createRequests({ ledger, clock, settings: parts.settings, onError: (error) => errors.push(error) });
-  const terminals: Terminals = { find: async () => undefined, detach: async () => 0 };
   const orchestrator = createOrchestrator({ ...parts, supervisor, requests, terminals });
-  watchIdle({ ledger, clock, settings: parts.settings, stop: supervisor.stop, onError: (error) => errors.push(error) });
+  const endIdle = watchIdle({
+    ledger,
+    clock,
+    settings: parts.settings,
+    stop: supervisor.stop,
+    onError: (error) => errors.push(error),
+  });
   recover(ledger, queue);
   queue.work((job) => supervisor.run(job));
-  watchLine({ queue, ledger, clock, settings: parts.settings, onError: (error) => errors.push(error) });
+  const endWatch = watchLine({ queue, ledger, clock, settings: parts.settings, onError: (error) => errors.push(error) });
   return {
     orchestrator,
     ledger,
     queue,
+    requests,
     clock,
     events,
     errors,
     runs,
+    said,
     settings,
     settle: async () => {
       for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
     },
     run: (id) => runs.get(id) ?? fail('INTERNAL', `No run of ${id} was started.`),
+    kill() {
+      endIdle();
+      endWatch();
+      requests.close();
+      queue.close();
+      void ledger.close();
+    },
   };
 }
 
@@ -228,15 +251,22 @@ function settingsOf(state: Engine['settings']): Settings {
 }
 
 /** Folders that are no checkouts, and worktrees that are there at once. */
-function playedGit() {
+function playedGit(
+  git: Partial<Git> = {},
+  openWorktree?: Worktrees['open'],
+): { readonly git: Git; readonly worktrees: Worktrees } {
+  const open: Worktrees['open'] = async ({ sessionId, branch }) => ({
+    path: `/w/.scopecraft/worktrees/${sessionId}`,
+    branch: branch ?? `scopecraft/${sessionId}`,
+    base: 'abc',
+  });
   return {
-    git: { mark: async () => undefined, since: async () => undefined },
+    git: { mark: async () => undefined, since: async () => undefined, ...git },
     worktrees: {
-      open: async ({ sessionId, branch }: { readonly sessionId: string; readonly branch?: string | undefined }) => ({
-        path: `/w/.scopecraft/worktrees/${sessionId}`,
-        branch: branch ?? `scopecraft/${sessionId}`,
-        base: 'abc',
-      }),
+      open: openWorktree ?? open,
+      folder: async ({ path }) => path,
+      list: async () => [],
+      unsaved: async () => undefined,
       remove: async () => undefined,
     },
   };
@@ -252,54 +282,5 @@ function memoryTasks(): TaskStore {
       tasks.set(id, task);
       return task;
     },
-  };
-}
-
-function playedRunner(
-  runs: Map<string, PlayedRun>,
-  found: (id: string) => boolean,
-  onStart: ((spec: RunSpec) => void) | undefined,
-): Runner {
-  const play = (sessionId: string, spec: RunSpec | undefined): Run => {
-    const told: RunEvent[] = [];
-    const stops: EndCause[] = [];
-    const messages: Message[] = [];
-    let wake = () => {};
-    const say = (event: RunEvent) => {
-      told.push(event);
-      wake();
-    };
-    const result = { text: 'done', isError: false, costUsd: 0.01, turns: 2 };
-    runs.set(sessionId, {
-      spec,
-      stops,
-      messages,
-      say,
-      end: (code, more) => say({ kind: 'ended', exit: { code }, result, stderr: '', ...more }),
-    });
-    return {
-      async stop(cause) {
-        stops.push(cause);
-      },
-      async tell(message) {
-        messages.push(message);
-      },
-      events: (async function* () {
-        for (;;) {
-          const event = told.shift();
-          if (event) yield event;
-          if (event?.kind === 'ended') return;
-          if (!event) await new Promise<void>((resolve) => (wake = resolve));
-        }
-      })(),
-    };
-  };
-  return {
-    locate: async (agent) => (agent.command === 'missing' ? undefined : `/bin/${agent.command ?? agent.kind}`),
-    async start(spec) {
-      onStart?.(spec);
-      return play(spec.sessionId, spec);
-    },
-    adopt: async (sessionId) => (found(sessionId) ? play(sessionId, undefined) : undefined),
   };
 }

@@ -8,26 +8,24 @@ export interface FakeClock extends Clock {
 
 export function fakeClock(start = Date.parse('2026-01-02T03:04:05Z')): FakeClock {
   let now = start;
-  let timers: { readonly at: number; readonly callback: () => void }[] = [];
+  /** The next one first. */
+  const timers: { readonly at: number; readonly callback: () => void }[] = [];
   return {
     now: () => now,
     after(ms, callback) {
       const timer = { at: now + ms, callback };
-      timers.push(timer);
+      const place = timers.findIndex((other) => other.at > timer.at);
+      timers.splice(place < 0 ? timers.length : place, 0, timer);
       return () => {
-        timers = timers.filter((other) => other !== timer);
+        const at = timers.indexOf(timer);
+        if (at >= 0) timers.splice(at, 1);
       };
     },
     advance(ms) {
       const until = now + ms;
-      for (;;) {
-        const due = timers.reduce<(typeof timers)[number] | undefined>(
-          (first, timer) => (first && first.at <= timer.at ? first : timer),
-          undefined,
-        );
-        if (!due || due.at > until) break;
+      for (let [due] = timers; due && due.at <= until; [due] = timers) {
+        timers.shift();
         now = due.at;
-        timers = timers.filter((other) => other !== due);
         due.callback();
       }
       now = until;

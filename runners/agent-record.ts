@@ -1,0 +1,165 @@
+// The record an interactive agent keeps of itself: hooks of Claude Code, and lines of its transcript or of what the built-in agent prints.
+// Each becomes at most a few facts. What is not understood tells nothing.
+import { z } from 'zod';
+import type { AgentResult } from '../core/ending.ts';
+import { readLine } from './transcript.ts';
+
+export type Fact =
+  /** A conversation begins, and this file is its transcript. */
+  | { readonly kind: 'begins'; readonly transcript: string | undefined; readonly source: string }
+  /** It took up a prompt. `key` is the same in every record of one prompt. */
+  | { readonly kind: 'prompt'; readonly text: string; readonly key: string | undefined }
+  /** It put a prompt aside until it has time. */
+  | { readonly kind: 'enqueued'; readonly text: string; readonly key: string }
+  /** It has nothing more to do. */
+  | { readonly kind: 'rests'; readonly text: string | undefined; readonly result?: AgentResult | undefined }
+  /** Somebody must allow or answer something. */
+  | { readonly kind: 'asks'; readonly text: string }
+  /** A tool answered, or it said something. */
+  | { readonly kind: 'works'; readonly said: Said | undefined }
+  /** Somebody broke off what it did. */
+  | { readonly kind: 'interrupted' }
+  | { readonly kind: 'leaves'; readonly reason: string };
+
+/** Something the agent said, and what it took to say it. */
+export interface Said {
+  readonly messageId: string | undefined;
+  readonly text: string | undefined;
+  readonly isError: boolean;
+  readonly status: number | undefined;
+  readonly usage: z.infer<typeof Usage> | undefined;
+}
+
+const Hook = z.looseObject({
+  hook_event_name: z.string(),
+  transcript_path: z.string().optional(),
+  source: z.string().optional(),
+  reason: z.string().optional(),
+  prompt: z.string().optional(),
+  prompt_id: z.string().optional(),
+  message: z.string().optional(),
+  notification_type: z.string().optional(),
+  tool_name: z.string().optional(),
+  tool_input: z.unknown().optional(),
+  last_assistant_message: z.string().optional(),
+});
+
+const Usage = z.looseObject({
+  input_tokens: z.number().default(0),
+  cache_creation_input_tokens: z.number().default(0),
+  cache_read_input_tokens: z.number().default(0),
+  output_tokens: z.number().default(0),
+});
+
+const Block = z.looseObject({ type: z.string(), text: z.string().optional() });
+const Line = z.looseObject({
+  type: z.string(),
+  subtype: z.string().optional(),
+  operation: z.string().optional(),
+  content: z.unknown().optional(),
+  timestamp: z.string().optional(),
+  promptId: z.string().optional(),
+  uuid: z.string().optional(),
+  isMeta: z.boolean().optional(),
+  isSidechain: z.boolean().optional(),
+  isApiErrorMessage: z.boolean().optional(),
+  apiErrorStatus: z.number().nullish(),
+  result: z.string().optional(),
+  attachment: z.looseObject({ type: z.string(), prompt: z.string().optional() }).optional(),
+  message: z
+    .looseObject({
+      id: z.string().optional(),
+      content: z.union([z.string(), z.array(Block)]).optional(),
+      usage: Usage.optional().catch(undefined),
+    })
+    .optional()
+    .catch(undefined),
+});
+type Line = z.infer<typeof Line>;
+
+const TEXT_LENGTH = 1000;
+
+/** What a hook tells. */
+export function factOfHook(line: string): Fact | undefined {
+  const read = Hook.safeParse(parsed(line));
+  if (!read.success) return undefined;
+  const hook = read.data;
+  switch (hook.hook_event_name) {
+    case 'SessionStart':
+      return { kind: 'begins', transcript: hook.transcript_path, source: hook.source ?? '' };
+    case 'UserPromptSubmit':
+      return { kind: 'prompt', text: hook.prompt ?? '', key: hook.prompt_id };
+    case 'Stop':
+      return { kind: 'rests', text: hook.last_assistant_message };
+    case 'PermissionRequest':
+      return { kind: 'asks', text: `${hook.tool_name ?? ''} ${JSON.stringify(hook.tool_input ?? {})}`.slice(0, TEXT_LENGTH) };
+    case 'Notification':
+      return noticed(hook.notification_type, hook.message ?? '');
+    case 'SessionEnd':
+      return { kind: 'leaves', reason: hook.reason ?? '' };
+    default:
+      return undefined;
+  }
+}
+
+/** What a line of a transcript, or of stream-json, tells. */
+export function factOfLine(text: string): Fact | undefined {
+  const read = Line.safeParse(parsed(text));
+  if (!read.success || read.data.isMeta || read.data.isSidechain) return undefined;
+  const line = read.data;
+  switch (line.type) {
+    case 'queue-operation':
+      return line.operation === 'enqueue' && typeof line.content === 'string'
+        ? { kind: 'enqueued', text: line.content, key: `queue ${line.timestamp ?? ''}` }
+        : undefined;
+    case 'attachment':
+      return line.attachment?.type === 'queued_command' && line.attachment.prompt !== undefined
+        ? { kind: 'prompt', text: line.attachment.prompt, key: line.uuid }
+        : undefined;
+    case 'user':
+      return factOfUser(line);
+    case 'assistant':
+      return { kind: 'works', said: saidIn(line) };
+    case 'system':
+      return line.subtype === 'init' ? { kind: 'begins', transcript: undefined, source: '' } : undefined;
+    case 'result':
+      return { kind: 'rests', text: line.result, result: readLine(text, 'stream-json').result };
+    default:
+      return undefined;
+  }
+}
+
+function noticed(type: string | undefined, message: string): Fact | undefined {
+  if (type === 'idle_prompt') return { kind: 'rests', text: undefined };
+  if (type === 'permission_prompt' || type?.startsWith('elicitation')) return { kind: 'asks', text: message };
+  return undefined;
+}
+
+function factOfUser(line: Line): Fact | undefined {
+  const content = line.message?.content ?? '';
+  const blocks = typeof content === 'string' ? [{ type: 'text', text: content }] : content;
+  if (blocks.some((block) => block.type === 'tool_result')) return { kind: 'works', said: undefined };
+  const text = blocks.map((block) => block.text ?? '').join('\n');
+  if (text.startsWith('[Request interrupted by user')) return { kind: 'interrupted' };
+  return { kind: 'prompt', text, key: line.promptId ?? line.uuid };
+}
+
+function saidIn({ message, isApiErrorMessage, apiErrorStatus }: Line): Said {
+  const content = message?.content ?? '';
+  const text = typeof content === 'string' ? content : content.map((block) => block.text ?? '').join('');
+  return {
+    messageId: message?.id,
+    text: text === '' ? undefined : text,
+    isError: isApiErrorMessage === true,
+    status: apiErrorStatus ?? undefined,
+    usage: message?.usage,
+  };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

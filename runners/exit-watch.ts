@@ -1,0 +1,46 @@
+// Watches over the two processes of a run, its supervisor and its agent, and sees how it ended.
+import type { Exit } from '../core/run-ports.ts';
+import type { ProcessRef } from '../core/session.ts';
+import { isAlive } from './process.ts';
+import { fence, readChild, readClaim, readExit } from './run-folder.ts';
+
+export interface ExitWatch {
+  /** As far as they are known by the last look. */
+  readonly supervisor: ProcessRef | undefined;
+  readonly agent: ProcessRef | undefined;
+  /** The exit as far as it can be seen; undefined while the run is under way. */
+  look(): Promise<Exit | undefined>;
+}
+
+/** `isExpected` says whether a supervisor may still be on its way to its claim; when not, the run is fenced. */
+export function watchExit(folder: string, isExpected: () => boolean): ExitWatch {
+  let supervisor: ProcessRef | undefined;
+  let agent: ProcessRef | undefined;
+
+  async function isSupervised(): Promise<boolean> {
+    if (supervisor) return isAlive(supervisor);
+    return isExpected() || !(await fence(folder));
+  }
+
+  return {
+    get supervisor() {
+      return supervisor;
+    },
+    get agent() {
+      return agent;
+    },
+    async look() {
+      if (!supervisor) {
+        const claim = await readClaim(folder);
+        if (claim === 'fenced') return 'lost';
+        supervisor = claim;
+      }
+      agent ??= await readChild(folder);
+      const isGone = !(await isSupervised()) && !(agent && isAlive(agent));
+      // asked last: the supervisor writes it before it goes
+      const code = await readExit(folder);
+      if (code !== undefined) return { code };
+      return isGone ? 'lost' : undefined;
+    },
+  };
+}

@@ -1,0 +1,255 @@
+// Follows one interactive run, whoever started it: copies what it says, reads how it stands, brings in what it is told, and sees its end.
+//
+// Everything happens in one loop that the reader of `events` drives, so nothing of it can happen twice at once. A run is *under way* until
+// its exit code is there; when supervisor and agent are both gone without one, it is *lost*. It has *ended* when, besides, no process of
+// it is left and its terminal is closed. Its own record says how it stands; the screen is looked at only where that is silent.
+import { open } from 'node:fs/promises';
+import path from 'node:path';
+import type { AgentEntry } from '../core/agent.ts';
+import type { Clock } from '../core/ports.ts';
+import type { Exit, Run, RunEvent } from '../core/run-ports.ts';
+import { factOfHook, factOfLine } from './agent-record.ts';
+import { openCopier } from './copy-transcript.ts';
+import { createDelivery, type DeliveryLimits, type Scene } from './deliver.ts';
+import { createClaudeDelivery } from './deliver-claude.ts';
+import { deliverToDemo, deliverToProgram } from './deliver-line.ts';
+import { watchExit } from './exit-watch.ts';
+import { inputBox, lastLines, worksByTitle } from './input-box.ts';
+import { hooksFile } from './interactive-argv.ts';
+import { createInteractiveState } from './interactive-state.ts';
+import type { Pane } from './pane.ts';
+import { squeezed } from './plain-text.ts';
+import { createProcessTree } from './process-tree.ts';
+import { LEFTOVERS, type Step, takeDown } from './stop-ladder.ts';
+import { openTail } from './tail.ts';
+import { openTold } from './told.ts';
+import { openWake, pause } from './wake.ts';
+
+export interface InteractiveParts {
+  readonly folder: string;
+  readonly agent: AgentEntry;
+  readonly mark: string;
+  readonly clock: Clock;
+  readonly pane: Pane;
+  readonly limits: DeliveryLimits;
+  /** When it was started, and whether it goes on with a conversation. */
+  readonly startedAt: number;
+  readonly resume: boolean;
+  /** True for who opened the terminal itself and so knows that a supervisor is on its way. */
+  readonly isOurs: boolean;
+}
+
+const POLL_MS = 250;
+const BUSY_MS = 100;
+const SPOKE_MS = 100;
+/** How long a started supervisor may need for its claim. */
+const CLAIM_MS = 60_000;
+/** How often the screen is looked at: when something is open, and when nothing was heard for as long. */
+const LOOK_SOON_MS = 1500;
+const LOOK_MS = 5000;
+const TAKE_UP_MS = 3000;
+const LAST_LINES = 20;
+
+const TERM: Step = { signal: 'SIGTERM', to: 'all', graceMs: 2000 };
+/** Claude Code leaves in good order on TERM; INT would only break off what it does. It leaves its tools to us. */
+const LADDERS = {
+  claude: [{ signal: 'SIGTERM', to: 'agent', graceMs: 3000 }, TERM],
+  command: [TERM],
+  demo: [TERM],
+} as const satisfies Record<AgentEntry['kind'], readonly Step[]>;
+
+export function followInteractive(parts: InteractiveParts): Run {
+  const { folder, agent, mark, clock, pane, limits, startedAt, resume } = parts;
+  let isUrgent = false;
+  let isStopped = false;
+  let ladder: Promise<unknown> | undefined;
+  let trouble: unknown;
+  let nudge = () => {};
+  const begunAt = clock.now();
+  const processes = watchExit(folder, () => parts.isOurs && clock.now() - begunAt < CLAIM_MS);
+  const tree = createProcessTree(() => ({ mark, supervisor: processes.supervisor, agent: processes.agent }));
+  const told = openTold(folder);
+  const state = createInteractiveState();
+
+  function descend(steps: readonly Step[]): Promise<boolean> {
+    return takeDown({
+      tree,
+      steps,
+      agent: () => processes.agent,
+      isUrgent: () => isUrgent,
+      pause: (ms) => pause(clock, ms),
+      now: () => clock.now(),
+    });
+  }
+
+  async function climbDown(): Promise<void> {
+    while ((await processes.look()) === undefined && !processes.agent) await pause(clock, 20);
+    await descend(LADDERS[agent.kind]);
+  }
+
+  async function* events(): AsyncGenerator<RunEvent> {
+    const wake = openWake(folder, clock);
+    nudge = wake.nudge;
+    const hooks = openTail(hooksFile(folder));
+    const out = openTail(path.join(folder, 'out'));
+    const copier = agent.kind === 'claude' ? await openCopier(folder, () => clock.now()) : undefined;
+    let heardAt = clock.now();
+    let lookedAt = 0;
+    let toldBytes = 0;
+    let toldAt = 0;
+    let isAnnounced = false;
+    let standing = '';
+    const reported = new Set<string>();
+    const scene: Scene = { pane, agent: state, told, clock, limits, seen: () => ({ hooks: hooks.offset, out: out.offset }) };
+    const isReady = () =>
+      processes.agent !== undefined && clock.now() - heardAt > (out.offset > 0 ? limits.quietMs / 4 : limits.quietMs);
+    const shows = async (text: string, since: number) =>
+      squeezed(await readFrom(path.join(folder, 'out'), since)).includes(squeezed(text));
+    const delivery = createDelivery(
+      scene,
+      agent.kind === 'claude' ? createClaudeDelivery() : agent.kind === 'demo' ? deliverToDemo : deliverToProgram(shows, isReady),
+    );
+
+    /** Reads what is new; hooks are read last and taken first, because each is told before its line is written. */
+    async function hear(): Promise<boolean> {
+      while (await copier?.copy());
+      const lines = await out.read();
+      const hooked = copier ? await hooks.read() : [];
+      for (const { text, start } of hooked) {
+        const fact = factOfHook(text);
+        if (!fact) continue;
+        state.take(fact, 'hooks');
+        delivery.evidence(fact, 'hooks', start);
+        if (fact.kind === 'begins' && fact.transcript !== undefined)
+          copier?.begins(fact.transcript, fact.source === 'clear' || (fact.source === 'startup' && !resume), startedAt);
+      }
+      for (const { text, start } of lines) {
+        const fact = agent.kind === 'command' ? undefined : factOfLine(text);
+        if (!fact) continue;
+        state.take(fact, copier ? 'out' : 'hooks');
+        delivery.evidence(fact, 'out', start);
+      }
+      return lines.length + hooked.length > 0;
+    }
+
+    async function watchScreen(): Promise<void> {
+      if (agent.kind !== 'claude' || state.state === 'prompt') return;
+      const isOpen = state.state !== 'works' || state.mayRest;
+      const since = isOpen ? clock.now() - lookedAt : clock.now() - Math.max(lookedAt, heardAt);
+      if (since < (isOpen ? LOOK_SOON_MS : LOOK_MS)) return;
+      lookedAt = clock.now();
+      const view = await pane.look();
+      if (view && !view.isDead) state.saw(worksByTitle(view.title), inputBox(view.screen), lastLines(view.screen, 12));
+    }
+
+    function* news(): Generator<RunEvent> {
+      for (const { promptId, state: step, reason = '' } of told.all()) {
+        if (reported.has(promptId) || (step !== 'received' && step !== 'undelivered')) continue;
+        reported.add(promptId);
+        yield step === 'received' ? { kind: 'received', promptId } : { kind: 'undelivered', promptId, reason };
+      }
+      const event = standingNow();
+      if (!event || JSON.stringify(event) === standing) return;
+      standing = JSON.stringify(event);
+      yield event;
+    }
+
+    /** What it put aside while it worked it takes up as soon as it rests, unless a person takes it back. */
+    function isTakingUp(): boolean {
+      return told.all().some((message) => message.state === 'queued') && clock.now() - heardAt < TAKE_UP_MS;
+    }
+
+    function standingNow(): RunEvent | undefined {
+      if (agent.kind === 'command') return undefined;
+      const { state: now, text } = state;
+      if (now === 'works') return standing === '' ? undefined : { kind: 'works' };
+      // a message is about to be brought in, or taken up
+      if (now === 'prompt') return delivery.isBusy || isTakingUp() ? undefined : { kind: 'idle', for: 'prompt' };
+      if (now === 'starting') return text === undefined ? undefined : { kind: 'idle', for: 'unknown', text };
+      return { kind: 'idle', for: now, ...(text !== undefined && { text }) };
+    }
+
+    try {
+      for (let exit = await processes.look(); ; exit = await processes.look()) {
+        if (processes.agent && !isAnnounced) yield { kind: 'started', process: processes.agent };
+        isAnnounced = processes.agent !== undefined;
+        const offset = out.offset;
+        const heard = await hear();
+        if (heard || out.offset > offset) heardAt = clock.now();
+        const isDue = exit !== undefined || clock.now() - toldAt >= SPOKE_MS;
+        if (out.offset > toldBytes && isDue) {
+          toldBytes = out.offset;
+          toldAt = clock.now();
+          yield { kind: 'spoke', bytes: toldBytes };
+        }
+        yield* news();
+        if (exit !== undefined) return yield* conclude(exit);
+        await watchScreen();
+        await delivery.step();
+        yield* news();
+        if (!heard) await wake.next(delivery.isBusy ? BUSY_MS : POLL_MS);
+      }
+    } finally {
+      wake.close();
+      await hooks.close();
+      await out.close();
+    }
+
+    /** The screen when all is on it: once its pane is dead. The line that says so moves the others up. */
+    async function lastView() {
+      let view = await pane.look(LAST_LINES);
+      for (let tries = 0; view && !view.isDead && tries < 20; tries++) {
+        await pause(clock, 100);
+        view = await pane.look(LAST_LINES);
+      }
+      return view;
+    }
+
+    async function* conclude(exit: Exit): AsyncGenerator<RunEvent> {
+      await ladder;
+      if (trouble !== undefined) throw trouble;
+      const hasFailed = exit !== 'lost' && exit.code !== 0;
+      const view = hasFailed && !isStopped ? await lastView() : undefined;
+      await pane.close();
+      while ((await tree.members()).length > 0 && !(await descend(LEFTOVERS))) await pause(clock, 1000);
+      while (await hear());
+      delivery.end();
+      yield* news();
+      if (out.offset > toldBytes) yield { kind: 'spoke', bytes: out.offset };
+      // killed in the middle of something: what it said before is not its answer
+      const isCutOff = hasFailed && !isStopped && state.state === 'works' && !state.hasLeft;
+      const result = agent.kind === 'command' || isCutOff ? undefined : state.result();
+      yield { kind: 'ended', exit, result, stderr: view ? lastLines(view.screen, LAST_LINES) : '' };
+    }
+  }
+
+  return {
+    events: events(),
+    async stop(cause) {
+      if (cause.kind === 'memory') isUrgent = true;
+      isStopped = true;
+      ladder ??= climbDown()
+        .catch((error: unknown) => {
+          trouble = error;
+        })
+        .finally(() => {
+          ladder = undefined;
+        });
+    },
+    async tell(message) {
+      if (told.say(message)) nudge();
+    },
+  };
+}
+
+const READ_BYTES = 1024 * 1024;
+
+async function readFrom(file: string, since: number): Promise<string> {
+  const handle = await open(file, 'r');
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(READ_BYTES), 0, READ_BYTES, since);
+    return buffer.toString('utf8', 0, bytesRead);
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,54 @@
+// How an interactive agent is started: its arguments, and for Claude Code the settings with the hooks by which it tells how it stands.
+// Every value stands behind its flag and `=`, where it cannot become a flag itself.
+import path from 'node:path';
+import type { RunSpec } from '../core/run-ports.ts';
+import { agentArgv, type DemoParts } from './agent-argv.ts';
+import { mcpConfigFile } from './run-folder.ts';
+import { shellWord } from './shell-word.ts';
+
+/** All events that Claude Code tells us about. An event that a version does not know would make it ask at its start. */
+const HOOKS = ['SessionStart', 'UserPromptSubmit', 'Stop', 'Notification', 'PermissionRequest', 'SessionEnd'];
+
+/** All tools of our server, as Claude Code names them. */
+const OUR_TOOLS = 'mcp__scopecraft';
+
+/** The file with the settings of one run. */
+export function settingsFile(folder: string): string {
+  return path.join(folder, 'settings.json');
+}
+
+/** The file to which hooks add their lines. */
+export function hooksFile(folder: string): string {
+  return path.join(folder, 'hooks');
+}
+
+/** Program and arguments of one interactive run. */
+export async function interactiveArgv(
+  spec: RunSpec,
+  program: string,
+  demo: DemoParts,
+  folder: string,
+): Promise<readonly string[]> {
+  const { agent, conversationId, resume, model, mcp, briefing } = spec;
+  if (agent.kind === 'command') return [program, ...agent.args];
+  if (agent.kind === 'demo') return [...(await agentArgv(spec, program, demo, folder)), `--terminal=${path.join(folder, 'out')}`];
+  const tools = [...agent.tools, ...(mcp ? [OUR_TOOLS] : [])];
+  return [
+    program,
+    ...agent.args,
+    `--${resume ? 'resume' : 'session-id'}=${conversationId}`,
+    `--permission-mode=${agent.permissionMode}`,
+    `--settings=${settingsFile(folder)}`,
+    ...(model === undefined ? [] : [`--model=${model}`]),
+    ...(briefing === '' ? [] : [`--append-system-prompt=${briefing}`]),
+    ...(tools.length === 0 ? [] : [`--allowedTools=${tools.join(',')}`]),
+    ...(mcp === undefined ? [] : [`--mcp-config=${mcpConfigFile(folder)}`]),
+  ];
+}
+
+/** The settings of one run of Claude Code, as text. */
+export function hookSettings(hookScript: string, folder: string): string {
+  const command = ['/bin/sh', hookScript, hooksFile(folder)].map(shellWord).join(' ');
+  const entry = [{ hooks: [{ type: 'command', command }] }];
+  return JSON.stringify({ hooks: Object.fromEntries(HOOKS.map((name) => [name, entry])) });
+}

@@ -1,0 +1,138 @@
+// How an interactive agent stands, by its own record; and by its screen where the record says nothing.
+//
+//   starting ─► prompt ◄─► works ─► permission ─► works
+//                 └──────────┴──────────┴─► unknown   (only by the screen: it does not work, and nobody said why)
+import type { AgentResult } from '../core/ending.ts';
+import type { Fact, Said } from './agent-record.ts';
+import { agentResult } from './agent-result.ts';
+import type { Box } from './input-box.ts';
+
+export type AgentState = 'starting' | 'works' | 'prompt' | 'permission' | 'unknown';
+
+export interface InteractiveState {
+  readonly state: AgentState;
+  /** What is asked, or what the screen shows. */
+  readonly text: string | undefined;
+  /** A prompt was broken off, which no hook tells. */
+  readonly mayRest: boolean;
+  /** True when it left by itself, as at the wish of a person. */
+  readonly hasLeft: boolean;
+  take(fact: Fact, from: 'hooks' | 'out'): void;
+  /** What the screen says: whether it works, and its input box; `shown` are the last lines. */
+  saw(works: boolean | undefined, box: Box, shown: string): void;
+  result(): AgentResult | undefined;
+}
+
+const ENOUGH_LOOKS = 2;
+
+export function createInteractiveState(): InteractiveState {
+  let state: AgentState = 'starting';
+  let text: string | undefined;
+  let mayRest = false;
+  let hasLeft = false;
+  let looks = 0;
+  let last: Said | undefined;
+  let stopped: string | undefined;
+  let reported: AgentResult | undefined;
+  const spoken = new Map<string, Said['usage']>();
+
+  function become(next: AgentState, what?: string): void {
+    if (state !== next) looks = 0;
+    state = next;
+    text = what;
+    mayRest = false;
+  }
+
+  function takeSaid(said: Said): void {
+    if (said.messageId !== undefined) spoken.set(said.messageId, said.usage);
+    if (said.text !== undefined) last = said;
+    // a turn that fails ends without a hook
+    if (said.isError) mayRest = true;
+  }
+
+  return {
+    get state() {
+      return state;
+    },
+    get text() {
+      return text;
+    },
+    get mayRest() {
+      return mayRest;
+    },
+    get hasLeft() {
+      return hasLeft;
+    },
+
+    take(fact, from) {
+      switch (fact.kind) {
+        case 'begins':
+          if (state === 'starting' || fact.source === 'clear') become('prompt');
+          return;
+        case 'prompt':
+          // lines of a transcript come late
+          if (from === 'hooks' || state === 'starting') become('works');
+          return;
+        case 'rests':
+          if (fact.text !== undefined) stopped = fact.text;
+          if (fact.result) reported = fact.result;
+          return become('prompt');
+        case 'asks':
+          return become('permission', state === 'permission' ? (text ?? fact.text) : fact.text);
+        case 'works':
+          if (fact.said) takeSaid(fact.said);
+          else if (state === 'permission') become('works');
+          return;
+        case 'interrupted':
+          mayRest = state === 'works' || state === 'permission';
+          return;
+        case 'leaves':
+          hasLeft = fact.reason !== 'clear' && fact.reason !== 'other';
+          return;
+        case 'enqueued':
+          return;
+      }
+    },
+
+    saw(works, box, shown) {
+      if (works === true) {
+        if (state !== 'works' && state !== 'starting') become('works');
+        looks = 0;
+        return;
+      }
+      looks++;
+      if (state === 'starting') {
+        if (box.kind === 'none' && shown !== '' && looks >= ENOUGH_LOOKS) text = shown;
+        return;
+      }
+      if (works === undefined || state === 'prompt' || state === 'unknown') return;
+      const isOpen = box.kind !== 'none';
+      if (state === 'permission' && !isOpen) return;
+      if (mayRest && isOpen) return become('prompt');
+      if (looks >= ENOUGH_LOOKS) become('unknown', isOpen ? undefined : shown);
+    },
+
+    result() {
+      if (reported) return reported;
+      if (!last && stopped === undefined) return undefined;
+      const usage = [...spoken.values()].flatMap((one) => (one ? [one] : []));
+      const sum = (of: (one: (typeof usage)[number]) => number) => usage.reduce((total, one) => total + of(one), 0);
+      return agentResult({
+        type: 'result',
+        is_error: last?.isError ?? false,
+        result: last?.text ?? stopped,
+        api_error_status: last?.status,
+        permission_denials: [],
+        ...(spoken.size > 0 && { num_turns: spoken.size }),
+        ...(usage.length > 0 && {
+          usage: {
+            input_tokens: sum((one) => one.input_tokens),
+            cache_creation_input_tokens: sum((one) => one.cache_creation_input_tokens),
+            cache_read_input_tokens: sum((one) => one.cache_read_input_tokens),
+            output_tokens: sum((one) => one.output_tokens),
+          },
+        }),
+      });
+    },
+  };
+}

@@ -1,0 +1,163 @@
+// The runner of interactive sessions: each run has a terminal on the workspace's own tmux server, where a person can meet it.
+import { createHash } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { fail } from '../core/errors.ts';
+import type { Run, Runner, RunSpec, Terminals } from '../core/run-ports.ts';
+import { isProgram, locateAgent, programOf } from './agent-argv.ts';
+import { type AutonomousRunnerOptions, accessOf, isDirectory } from './autonomous.ts';
+import { DELIVERY_LIMITS, type DeliveryLimits } from './deliver.ts';
+import { followInteractive } from './follow-interactive.ts';
+import { hookSettings, interactiveArgv, settingsFile } from './interactive-argv.ts';
+import { paneOf } from './pane.ts';
+import { errnoOf, RUN_MARK } from './process.ts';
+import { fence, prepareRunFolder, readClaim, readSpec, runFolder } from './run-folder.ts';
+import { shellWord } from './shell-word.ts';
+import { tmuxAt, tmuxOn } from './tmux.ts';
+import { prepareTold } from './told.ts';
+
+export interface InteractiveRunnerOptions extends Omit<AutonomousRunnerOptions, 'scripts' | 'resultGraceMs'> {
+  /** A folder of this user alone with a short path; the tmux server has its socket below it. */
+  readonly runtimeDir: string;
+  /** Absolute paths. An empty keeper: supervisors start none. */
+  readonly scripts: Readonly<Record<'supervise' | 'hook' | 'keeper' | 'demoAgent' | 'hub', string>>;
+  readonly limits?: Partial<DeliveryLimits>;
+}
+
+/** What a later hub needs to know besides. */
+const TerminalSpec = z.looseObject({ resume: z.boolean(), startedAt: z.number(), tmux: z.string() });
+
+export function createInteractiveRunner(options: InteractiveRunnerOptions): Runner & Terminals {
+  const { stateDir, workspace, runtimeDir, hubPidFile, nodePath, scripts, clock } = options;
+  const programs = { node: nodePath, demoAgent: scripts.demoAgent };
+  const limits = { ...DELIVERY_LIMITS, ...options.limits };
+  const socket = path.join(runtimeDir, 'tmux', 's');
+  const place = createHash('sha256').update(workspace).digest('hex').slice(0, 16);
+  const markFor = (sessionId: string, run: number) => `${place}/${sessionId}/${run}`;
+  let opening: Promise<unknown> = Promise.resolve();
+
+  /** The pane as a later hub finds it; `spec` is unreadable only after damage. */
+  async function found(sessionId: string, run: number) {
+    const spec = await readSpec(runFolder(stateDir, sessionId, run));
+    const { resume, startedAt, tmux } = TerminalSpec.safeParse(spec).data ?? { resume: true, startedAt: 0, tmux: 'tmux' };
+    return { spec, resume, startedAt, tmux, pane: paneOf(tmuxAt(tmux, socket), sessionId, run) };
+  }
+
+  async function adopt(sessionId: string, run: number): Promise<Run | undefined> {
+    const folder = runFolder(stateDir, sessionId, run);
+    if ((await fence(folder)) || (await readClaim(folder)) === 'fenced') return undefined;
+    const { spec, resume, startedAt, pane } = await found(sessionId, run);
+    const agent = spec?.agent ?? {
+      kind: 'claude',
+      args: [],
+      env: [],
+      permissionMode: 'default',
+      tools: [],
+      output: 'stream-json',
+    };
+    const mark = markFor(sessionId, run);
+    return followInteractive({ folder, agent, mark, clock, pane, limits, startedAt, resume, isOurs: false });
+  }
+
+  /** One after the other: the names of the variables a pane gets are an option of the whole server. */
+  function inTurn<T>(deed: () => Promise<T>): Promise<T> {
+    const turn = opening.then(deed);
+    opening = turn.catch(() => undefined);
+    return turn;
+  }
+
+  return {
+    async locate(agent, env) {
+      await tmuxOn(env.PATH ?? '', socket);
+      return locateAgent(agent, env, programs);
+    },
+
+    async start(spec) {
+      const { sessionId, run, agent, cwd, resume } = spec;
+      const tmux = await tmuxOn(spec.env.PATH ?? '', socket);
+      const program = locateAgent(agent, spec.env, programs);
+      if (program === undefined) return fail('AGENT_MISSING', missingText(agent), { PATH: spec.env.PATH });
+      if (!isDirectory(cwd)) fail('STORAGE_FAILED', `The working folder "${cwd}" is not there.`);
+      const folder = runFolder(stateDir, sessionId, run);
+      const argv = await interactiveArgv(spec, program, programs, folder);
+      const mark = markFor(sessionId, run);
+      const startedAt = clock.now();
+      const words = [scripts.supervise, folder, hubPidFile, scripts.keeper, nodePath, scripts.hub, workspace, '--', ...argv];
+      const file = { ...kept(spec), argv, mark, startedAt, tmux: tmux.program };
+      if (!(await prepared(folder, file, words, spec))) fail('INTERNAL', `Run ${run} of session ${sessionId} was begun before.`);
+      const pane = paneOf(tmux, sessionId, run);
+      const env = { ...spec.env, ...accessOf(spec), SCOPECRAFT_SESSION: sessionId, [RUN_MARK]: mark };
+      const open = async () => {
+        await tmux.ensureServer(spec.env.PATH ?? '');
+        return pane.open({
+          cwd,
+          env,
+          script: launchFile(folder),
+          shell: spec.env.SHELL !== undefined && isProgram(spec.env.SHELL) ? spec.env.SHELL : undefined,
+          output: agent.kind === 'command' ? path.join(folder, 'out') : undefined,
+        });
+      };
+      // the server may have left between the two, with the last session on it
+      const problem = await inTurn(async () => ((await open()) === undefined ? undefined : await open()));
+      if (problem !== undefined) fail('STORAGE_FAILED', `The terminal could not be opened: ${problem.slice(0, 300)}`);
+      return followInteractive({ folder, agent, mark, clock, pane, limits, startedAt, resume, isOurs: true });
+    },
+
+    adopt,
+
+    async find(sessionId, run) {
+      const { pane, tmux } = await found(sessionId, run);
+      const view = await pane.look();
+      if (!view || view.isDead) return undefined;
+      return {
+        // from inside another tmux too
+        command: ['env', '-u', 'TMUX', tmux, '-S', socket, 'attach-session', '-t', `=${pane.session}`],
+        socket,
+        session: pane.session,
+        pane: view.pane,
+        attached: view.attached,
+      };
+    },
+
+    async detach(sessionId, run) {
+      const { pane } = await found(sessionId, run);
+      return (await pane.look()) === undefined ? 0 : pane.detach();
+    },
+  };
+
+  async function prepared(folder: string, file: object, words: readonly string[], spec: RunSpec): Promise<boolean> {
+    try {
+      const mcp = spec.agent.kind === 'claude' ? spec.mcp : undefined;
+      if (!(await prepareRunFolder(folder, file, { file: 'prompt', text: '' }, mcp))) return false;
+      prepareTold(folder, spec.messages);
+      const mode = 0o600;
+      await writeFile(settingsFile(folder), hookSettings(scripts.hook, folder), { mode });
+      await writeFile(path.join(folder, 'terminal'), '', { mode });
+      await writeFile(launchFile(folder), launchScript(words), { mode });
+      return true;
+    } catch (error) {
+      return fail('STORAGE_FAILED', `The run folder "${folder}" could not be written (${errnoOf(error) ?? 'unknown error'}).`);
+    }
+  }
+}
+
+function launchFile(folder: string): string {
+  return path.join(folder, 'launch');
+}
+
+/** In a file, because a command of tmux may have 16 kB. */
+function launchScript(words: readonly string[]): string {
+  // a terminal that goes away tells only the process that leads it; when that one ends, all others in front are told: the agent, which
+  // ends, and the supervisor, which writes down how. So this shell must not become the supervisor, nor end by a key that is for the agent.
+  return `trap : INT QUIT\n/bin/sh ${words.map(shellWord).join(' ')}\nexit $?\n`;
+}
+
+function missingText(agent: RunSpec['agent']): string {
+  return `The program "${programOf(agent) ?? ''}" of agent "${agent.name}" is not there.`;
+}
+
+/** The spec as it is written down: names of variables, never their values. */
+function kept({ env, messages: _messages, mcp, ...rest }: RunSpec): object {
+  return { ...rest, env: Object.keys(env), ...(mcp && { mcp: { url: mcp.url } }) };
+}

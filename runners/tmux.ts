@@ -1,0 +1,131 @@
+// A private tmux server, reached by its socket. Each call is one short-lived client that carries several commands.
+//
+// Names match by prefix and patterns, so targets are always `=name:` or a pane's id. Formats are ours alone: no word of anybody else is
+// put into one. The server is started with next to nothing in its environment, because every pane inherits that; what an agent gets
+// comes with the client that opens its pane, by `update-environment`, and so is never in an argument.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { lstat, mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { fail } from '../core/errors.ts';
+import { isProgram } from './agent-argv.ts';
+
+export interface Tmux {
+  readonly program: string;
+  readonly socket: string;
+  /** Runs commands in order, the next only when the one before went well. Never starts a server. */
+  call(commands: readonly Command[], options?: CallOptions): Promise<Answer>;
+  /** Makes sure that there is a server. */
+  ensureServer(searchPath: string): Promise<void>;
+}
+
+/** A command of tmux as words. */
+export type Command = readonly string[];
+
+export interface CallOptions {
+  readonly input?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+}
+
+export interface Answer {
+  readonly isDone: boolean;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const SOCKET_PATH_BYTES = 103;
+/** The first that can be called without starting a server. */
+const OLDEST = 3.2;
+
+const SERVER_OPTIONS: readonly Command[] = [
+  // until the first session is there; opening one sets it back
+  ['set-option', '-g', 'exit-empty', 'off'],
+  ['set-option', '-s', 'escape-time', '20'],
+  ['set-option', '-s', 'focus-events', 'on'],
+  ['set-option', '-g', 'default-terminal', 'screen-256color'],
+  ['set-option', '-g', 'remain-on-exit', 'on'],
+  ['set-option', '-g', 'history-limit', '20000'],
+  ['set-option', '-g', 'allow-rename', 'off'],
+  ['set-option', '-g', 'status-left-length', '60'],
+  ['set-option', '-g', 'status-left', '#{session_name}  '],
+  ['set-option', '-g', 'status-right', '#{prefix} d leaves, the session goes on '],
+];
+
+/** The server behind this socket, whether it runs or not. */
+export function tmuxAt(program: string, socket: string): Tmux {
+  async function call(commands: readonly Command[], options: CallOptions = {}, flags = ['-N']): Promise<Answer> {
+    const words = commands.flatMap((command, at) => [...(at === 0 ? [] : [';']), ...command.map(escaped)]);
+    const client = spawn(program, ['-u', '-S', socket, '-f', '/dev/null', ...flags, ...words], {
+      cwd: options.cwd ?? '/',
+      env: { ...options.env },
+      stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    });
+    const [stdout, stderr] = [collected(client.stdout), collected(client.stderr)];
+    client.stdin?.on('error', () => {});
+    client.stdin?.end(options.input);
+    const [code]: unknown[] = await once(client, 'close');
+    return { isDone: code === 0, stdout: stdout(), stderr: stderr() };
+  }
+
+  return {
+    program,
+    socket,
+    call,
+    async ensureServer(searchPath) {
+      await ensureFolder(path.dirname(socket));
+      if (Buffer.byteLength(socket) > SOCKET_PATH_BYTES)
+        fail('STORAGE_FAILED', `The socket path ${socket} is longer than ${SOCKET_PATH_BYTES} bytes.`);
+      const env = { PATH: searchPath, LANG: 'C.UTF-8' };
+      const { isDone, stderr } = await call([['start-server'], ...SERVER_OPTIONS], { env }, []);
+      if (!isDone) fail('STORAGE_FAILED', `tmux could not be started: ${stderr.trim().slice(0, 300)}`);
+    },
+  };
+}
+
+/** The server with the tmux that is on this path. Fails with AGENT_MISSING where there is none, or one too old. */
+export async function tmuxOn(searchPath: string, socket: string): Promise<Tmux> {
+  const folders = searchPath.split(path.delimiter).filter((folder) => path.isAbsolute(folder));
+  const program = folders.map((folder) => path.join(folder, 'tmux')).find(isProgram);
+  if (program === undefined)
+    return fail(
+      'AGENT_MISSING',
+      'Interactive sessions run in tmux, and "tmux" is not installed or not on PATH (Debian package tmux).',
+    );
+  const version = await versionOf(program);
+  if (version !== undefined && version < OLDEST)
+    fail('AGENT_MISSING', `Interactive sessions need tmux ${OLDEST} or newer; "${program}" is ${version}.`);
+  return tmuxAt(program, socket);
+}
+
+/** As a number, such as 3.3; undefined for versions between releases. */
+async function versionOf(program: string): Promise<number | undefined> {
+  const client = spawn(program, ['-V'], { stdio: ['ignore', 'pipe', 'ignore'], env: {} });
+  const stdout = collected(client.stdout);
+  await once(client, 'close');
+  const [, version] = /^tmux (\d+\.\d+)/.exec(stdout()) ?? [];
+  return version === undefined ? undefined : Number(version);
+}
+
+/** Text that tmux expands as a format and as a time, so that it comes out as it is. */
+export function literal(text: string): string {
+  return text.replaceAll('#', '##').replaceAll('%', '%%');
+}
+
+/** A semicolon at the end of a word would end the command. */
+function escaped(word: string): string {
+  return word.replace(/;$/, '\\;');
+}
+
+async function ensureFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const found = await lstat(folder);
+  const isOurs = found.isDirectory() && found.uid === (process.getuid?.() ?? found.uid) && (found.mode & 0o077) === 0;
+  if (!isOurs) fail('STORAGE_FAILED', `The folder "${folder}" must be a folder of this user that nobody else can enter.`);
+}
+
+function collected(stream: NodeJS.ReadableStream | null): () => string {
+  const chunks: Buffer[] = [];
+  stream?.on('data', (chunk: Buffer) => chunks.push(chunk));
+  return () => Buffer.concat(chunks).toString();
+}

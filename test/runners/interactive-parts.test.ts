@@ -1,0 +1,271 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { factOfHook, factOfLine } from '../../runners/agent-record.ts';
+import { openCopier } from '../../runners/copy-transcript.ts';
+import { createDelivery, DELIVERY_LIMITS } from '../../runners/deliver.ts';
+import { typedForm } from '../../runners/deliver-claude.ts';
+import { holds, inputBox, worksByTitle } from '../../runners/input-box.ts';
+import { hookSettings } from '../../runners/interactive-argv.ts';
+import { createInteractiveState } from '../../runners/interactive-state.ts';
+import { openTold, prepareTold } from '../../runners/told.ts';
+import { readLine } from '../../runners/transcript.ts';
+import { idOf, message } from './interactive-rig.ts';
+import { realClock } from './rig.ts';
+
+let root: string;
+beforeAll(async () => {
+  root = await mkdtemp(path.join(tmpdir(), "parts it's #{x} %H-"));
+});
+afterAll(() => rm(root, { recursive: true }));
+
+describe('the hook of Claude Code', () => {
+  it('adds whole lines, however long and however many at once, whatever its path looks like', async () => {
+    const script = path.join(root, 'hook.sh');
+    await writeFile(script, await readFile(path.resolve(import.meta.dirname, '../../runners/hook.sh')));
+    const settings = JSON.parse(hookSettings(script, root));
+    const { command } = settings.hooks.Stop[0].hooks[0];
+    const lines = Array.from({ length: 24 }, (_, at) => JSON.stringify({ at, text: 'x'.repeat(at % 3 === 0 ? 300_000 : 100) }));
+    await Promise.all(
+      lines.map(async (line) => {
+        const hook = spawn('/bin/sh', ['-c', command], { stdio: ['pipe', 'pipe', 'inherit'] });
+        let printed = '';
+        hook.stdout.on('data', (chunk) => {
+          printed += chunk;
+        });
+        hook.stdin.end(line);
+        expect(await once(hook, 'close')).toEqual([0, null]);
+        expect(printed).toBe('');
+      }),
+    );
+    const written = (await readFile(path.join(root, 'hooks'), 'utf8')).split('\n').filter(Boolean);
+    expect(written.sort()).toEqual([...lines].sort());
+  });
+
+  it('harms nobody when the folder of its run is gone', async () => {
+    const hook = spawn('/bin/sh', [path.resolve(import.meta.dirname, '../../runners/hook.sh'), path.join(root, 'gone', 'hooks')]);
+    hook.stdin.end('{}');
+    expect(await once(hook, 'close')).toEqual([0, null]);
+  });
+});
+
+const RULE = '─'.repeat(40);
+const boxed = (...rows: string[]) => ['● said', '❯ an earlier prompt', RULE, ...rows, RULE, '  ? for shortcuts', ''].join('\n');
+
+describe('the screen of Claude Code', () => {
+  it('has an input box that is empty, or shows a placeholder, or holds text', () => {
+    expect(inputBox(boxed('\x1b[39m❯\u00a0\x1b[7m \x1b[0m'))).toEqual({ kind: 'empty', text: '' });
+    const placeholder = '\x1b[38;5;246m❯\u00a0\x1b[7m\x1b[39mP\x1b[0;2mress\x1b[0m \x1b[2mup\x1b[0m \x1b[2mto edit\x1b[0m';
+    expect(inputBox(boxed(placeholder)).kind).toBe('empty');
+    expect(inputBox(boxed('❯\u00a0\x1b[7mh\x1b[0m\x1b[39mey'))).toEqual({ kind: 'text', text: 'hey' });
+    expect(inputBox(boxed('❯\u00a0one', '  two\x1b[7m \x1b[0m'))).toEqual({ kind: 'text', text: 'one\ntwo' });
+    expect(inputBox(boxed('!\u00a0\x1b[7m \x1b[0m')).kind).toBe('text');
+  });
+
+  it('has none while a dialog is open', () => {
+    expect(inputBox([RULE, ' ☐ H', 'Which?', '❯ 1. A', '  2. B', RULE, 'Esc to cancel'].join('\n')).kind).toBe('none');
+    expect(inputBox([RULE, ' Bash command', ' Do you want to proceed?', ' ❯ 1. Yes', '   2. No'].join('\n')).kind).toBe('none');
+    expect(inputBox('').kind).toBe('none');
+  });
+
+  it('shows whether the box holds what was pasted and nothing else', () => {
+    const text = (shown: string) => ({ kind: 'text' as const, text: shown });
+    expect(holds(text('a line that\nwraps'), 'a line that wraps')).toBe(true);
+    expect(holds(text('[Pasted text #2 +1023 lines]'), 'anything')).toBe(true);
+    expect(holds(text('hey[Pasted text #2 +1023 lines]'), 'anything')).toBe(false);
+    expect(holds(text('heya line'), 'a line')).toBe(false);
+    expect(holds({ kind: 'empty', text: '' }, '')).toBe(false);
+    expect(['⠂ Claude', '✳ Claude', 'bash'].map(worksByTitle)).toEqual([true, false, undefined]);
+  });
+
+  it('never gets words that would be a command', () => {
+    expect(['!ls', '/exit', 'ends \\', 'see @file', '\x1b[201~x'].map(typedForm)).toEqual([
+      ' !ls ',
+      ' /exit ',
+      'ends \\ ',
+      'see @file ',
+      ' [201~x ',
+    ]);
+  });
+});
+
+describe('how an interactive agent stands', () => {
+  const NO_BOX = { kind: 'none', text: '' } as const;
+  const hook = (name: string, more: object = {}) => factOfHook(JSON.stringify({ hook_event_name: name, ...more }));
+  const standing = (...facts: (ReturnType<typeof hook> | ((state: ReturnType<typeof createInteractiveState>) => void))[]) => {
+    const state = createInteractiveState();
+    for (const fact of facts) {
+      if (typeof fact === 'function') fact(state);
+      else if (fact) state.take(fact, 'hooks');
+    }
+    return state.state;
+  };
+
+  it('is told by its hooks', () => {
+    expect(standing()).toBe('starting');
+    expect(standing(hook('SessionStart'))).toBe('prompt');
+    expect(standing(hook('SessionStart'), hook('UserPromptSubmit', { prompt: 'x' }))).toBe('works');
+    expect(standing(hook('SessionStart'), hook('UserPromptSubmit'), hook('PermissionRequest', { tool_name: 'Bash' }))).toBe(
+      'permission',
+    );
+    expect(standing(hook('SessionStart'), hook('UserPromptSubmit'), hook('Stop'))).toBe('prompt');
+    // compacting happens in the middle of something
+    expect(standing(hook('SessionStart'), hook('UserPromptSubmit'), hook('SessionStart', { source: 'compact' }))).toBe('works');
+  });
+
+  it('is said to be unknown, never idle, when only the screen says that it does not work', () => {
+    const asleep = (state: ReturnType<typeof createInteractiveState>) => {
+      state.saw(false, { kind: 'empty', text: '' }, '');
+      state.saw(false, { kind: 'empty', text: '' }, '');
+    };
+    expect(standing(hook('SessionStart'), hook('UserPromptSubmit'), asleep)).toBe('unknown');
+    expect(standing(hook('SessionStart'), hook('UserPromptSubmit'), asleep, (state) => state.saw(true, NO_BOX, ''))).toBe(
+      'works',
+    );
+    expect(standing(hook('SessionStart'), hook('PermissionRequest'), (state) => state.saw(false, NO_BOX, 'a dialog'))).toBe(
+      'permission',
+    );
+    expect(standing(hook('SessionStart'), hook('UserPromptSubmit'), { kind: 'interrupted' }, asleep)).toBe('prompt');
+  });
+});
+
+describe('what was said to a run', () => {
+  it('is read back as it was written, and said once', async () => {
+    prepareTold(root, [message(1, 'one'), message(2, 'two', 'interrupt')]);
+    const told = openTold(root);
+    expect(told.say(message(1, 'again'))).toBe(false);
+    expect(told.say(message(3, 'three'))).toBe(true);
+    told.step(idOf(1), { state: 'pasting', seen: { hooks: 3, out: 4 }, tries: 1 });
+    told.step(idOf(1), { state: 'received' });
+    told.step(idOf(2), { state: 'undelivered', reason: 'why' });
+    await appendFile(path.join(root, 'told'), '{"torn');
+    expect(openTold(root).all()).toEqual(told.all());
+    expect(told.all().map(({ state }) => state)).toEqual(['received', 'undelivered', 'said']);
+  });
+});
+
+describe('evidence that a message was received', () => {
+  const UNUSED = async (): Promise<undefined> => undefined;
+  const pane = { session: 's', open: UNUSED, look: UNUSED, paste: UNUSED, press: UNUSED, detach: async () => 0, close: UNUSED };
+  const openDelivery = async (...texts: string[]) => {
+    const folder = await mkdtemp(path.join(root, 'told-'));
+    prepareTold(
+      folder,
+      texts.map((text, at) => message(at, text)),
+    );
+    const told = openTold(folder);
+    const scene = {
+      pane,
+      agent: createInteractiveState(),
+      told,
+      clock: realClock,
+      limits: DELIVERY_LIMITS,
+      seen: () => ({ hooks: 0, out: 0 }),
+    };
+    const delivery = createDelivery(scene, async () => {});
+    const states = () => told.all().map(({ state }) => state);
+    return { told, delivery, states };
+  };
+  const enqueued = (text: string, key: string) => ({ kind: 'enqueued', text, key }) as const;
+  const prompted = (text: string, key: string) => ({ kind: 'prompt', text, key }) as const;
+
+  it('is the same prompt once, whoever tells of it first', async () => {
+    const { told, delivery, states } = await openDelivery('go', 'go');
+    told.step(idOf(0), { state: 'pasting', seen: { hooks: 0, out: 0 } });
+    delivery.evidence(prompted('go', 'first'), 'hooks', 10);
+    told.step(idOf(1), { state: 'pasting', seen: { hooks: 20, out: 0 } });
+    delivery.evidence(prompted('go', 'first'), 'out', 50);
+    expect(states()).toEqual(['received', 'pasting']);
+    delivery.evidence(prompted(' go ', 'second'), 'hooks', 20);
+    expect(states()).toEqual(['received', 'received']);
+  });
+
+  it('does not come from before it was pasted, nor from other words', async () => {
+    const { told, delivery, states } = await openDelivery('go');
+    delivery.evidence(prompted('go', 'a'), 'hooks', 0);
+    told.step(idOf(0), { state: 'pasting', seen: { hooks: 30, out: 30 } });
+    delivery.evidence(prompted('go', 'b'), 'hooks', 29);
+    delivery.evidence(prompted('go on', 'c'), 'hooks', 31);
+    expect(states()).toEqual(['pasting']);
+  });
+
+  it('comes in two steps while the agent works, also for equal words', async () => {
+    const { told, delivery, states } = await openDelivery('go', 'go');
+    for (const number of [0, 1]) {
+      told.step(idOf(number), { state: 'entering', seen: { hooks: 0, out: 0 } });
+      delivery.evidence(enqueued('go', `queue ${number}`), 'out', number);
+    }
+    expect(states()).toEqual(['queued', 'queued']);
+    delivery.evidence(prompted('go', 'attachment'), 'out', 5);
+    expect(states()).toEqual(['received', 'queued']);
+    delivery.end();
+    expect(states()).toEqual(['received', 'undelivered']);
+  });
+});
+
+describe('a transcript', () => {
+  const line = (record: object) => JSON.stringify({ sessionId: 's', ...record });
+
+  it('becomes entries where something was said, and none where it keeps house', () => {
+    const said = [
+      line({ type: 'user', message: { content: 'hello' } }),
+      line({ type: 'assistant', message: { content: [{ type: 'text', text: 'hi' }] } }),
+      line({ type: 'attachment', attachment: { type: 'queued_command', prompt: 'and this' } }),
+    ].flatMap((text) => readLine(text, 'stream-json').entries);
+    expect(said.map(({ kind, text }) => [kind, text])).toEqual([
+      ['prompt', 'hello'],
+      ['text', 'hi'],
+      ['prompt', 'and this'],
+    ]);
+    const house = [
+      line({ type: 'mode' }),
+      line({ type: 'permission-mode' }),
+      line({ type: 'last-prompt' }),
+      line({ type: 'queue-operation', operation: 'enqueue', content: 'and this' }),
+      line({ type: 'system', subtype: 'turn_duration' }),
+      line({ type: 'attachment', attachment: { type: 'skill_listing' } }),
+      line({ type: 'user', isMeta: true, message: { content: 'caveat' } }),
+      JSON.stringify({ type: 'file-history-snapshot', messageId: 'm', snapshot: {} }),
+    ];
+    expect(house.flatMap((text) => readLine(text, 'stream-json').entries)).toEqual([]);
+    expect(house.map(factOfLine).filter((fact) => fact && fact.kind !== 'enqueued')).toEqual([]);
+  });
+
+  it('is copied on by the next copier at the right byte, also through several files', async () => {
+    const folder = await mkdtemp(path.join(root, 'copy-'));
+    const [first, second] = [path.join(folder, 'a.jsonl'), path.join(folder, 'b.jsonl')];
+    const old = `${line({ type: 'user', timestamp: '2020-01-01T00:00:00.000Z', uuid: 'u' })}\n`;
+    const fresh = `${line({ type: 'user', timestamp: '2030-01-01T00:00:00.000Z', uuid: 'u' })}\n`;
+    let now = 0;
+    const copied = async (steps: (copier: Awaited<ReturnType<typeof openCopier>>) => void) => {
+      const copier = await openCopier(folder, () => now);
+      steps(copier);
+      now += 1000;
+      while (await copier.copy());
+      return readFile(path.join(folder, 'out'), 'utf8').catch(() => '');
+    };
+    const since = Date.parse('2025-01-01');
+    const begin = (copier: Awaited<ReturnType<typeof openCopier>>) => copier.begins(first, false, since);
+    await writeFile(first, old);
+    expect(await copied(begin)).toBe('');
+    await appendFile(first, `${fresh}half of`);
+    expect(await copied(begin)).toBe(`${fresh}half of`);
+    await appendFile(first, ' a line\n');
+    expect(await copied(begin)).toBe(`${fresh}half of a line\n`);
+    await writeFile(second, 'new\n');
+    const copier = await openCopier(folder, () => now);
+    begin(copier);
+    copier.begins(second, true, since);
+    now += 1000;
+    while (await copier.copy());
+    await appendFile(second, 'more\n');
+    const both = await copied((next) => {
+      begin(next);
+      next.begins(second, true, since);
+    });
+    expect(both).toBe(`${fresh}half of a line\nnew\nmore\n`);
+  });
+});

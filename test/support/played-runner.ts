@@ -1,0 +1,75 @@
+// A runner whose runs do what a test says, and keep what was said to them as the port asks: each message once.
+import type { EndCause } from '../../core/ending.ts';
+import type { Message, Run, RunEvent, Runner, RunSpec } from '../../core/run-ports.ts';
+
+/** One run as the test plays it. */
+export interface PlayedRun {
+  readonly spec: RunSpec | undefined;
+  readonly stops: readonly EndCause[];
+  /** What was said to it after its beginning. */
+  readonly messages: readonly Message[];
+  say(event: RunEvent): void;
+  /** The process ends with this code, with a result unless told otherwise. */
+  end(code: number, more?: Partial<Extract<RunEvent, { kind: 'ended' }>>): void;
+}
+
+export interface PlayedRunnerOptions {
+  /** Where the newest run of each session is put. */
+  readonly runs: Map<string, PlayedRun>;
+  /** Whether a run is found after a restart. */
+  readonly found: (sessionId: string) => boolean;
+  readonly start: ((spec: RunSpec) => void) | undefined;
+  readonly tell: ((message: Message, sessionId: string) => Promise<void>) | undefined;
+  /** What was said to each run, `<session>/<run>`, from its beginning; outlives the hub, as the folder of a run does. */
+  readonly said: Map<string, Message[]>;
+}
+
+export function playedRunner({ runs, found, start, tell, said }: PlayedRunnerOptions): Runner {
+  const play = (sessionId: string, run: number, spec: RunSpec | undefined): Run => {
+    const told: RunEvent[] = [];
+    const stops: EndCause[] = [];
+    const messages: Message[] = [];
+    const heard = said.get(`${sessionId}/${run}`) ?? [...(spec?.messages ?? [])];
+    said.set(`${sessionId}/${run}`, heard);
+    let wake = () => {};
+    const say = (event: RunEvent) => {
+      told.push(event);
+      wake();
+    };
+    const result = { text: 'done', isError: false, costUsd: 0.01, turns: 2 };
+    runs.set(sessionId, {
+      spec,
+      stops,
+      messages,
+      say,
+      end: (code, more) => say({ kind: 'ended', exit: { code }, result, stderr: '', ...more }),
+    });
+    return {
+      async stop(cause) {
+        stops.push(cause);
+      },
+      async tell(message) {
+        if (heard.some(({ promptId }) => promptId === message.promptId)) return;
+        await tell?.(message, sessionId);
+        heard.push(message);
+        messages.push(message);
+      },
+      events: (async function* () {
+        for (;;) {
+          const event = told.shift();
+          if (event) yield event;
+          if (event?.kind === 'ended') return;
+          if (!event) await new Promise<void>((resolve) => (wake = resolve));
+        }
+      })(),
+    };
+  };
+  return {
+    locate: async (agent) => (agent.command === 'missing' ? undefined : `/bin/${agent.command ?? agent.kind}`),
+    async start(spec) {
+      start?.(spec);
+      return play(spec.sessionId, spec.run, spec);
+    },
+    adopt: async (sessionId, run) => (found(sessionId) ? play(sessionId, run, undefined) : undefined),
+  };
+}
