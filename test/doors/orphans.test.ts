@@ -45,6 +45,8 @@ it('a hub that comes after a killed one ends what runs have left, and no process
   leave('settled', env, `${place}/${done}/1`);
   leave('stubborn', env, `${place}/${done}/1`, '');
   leave('unknown', env, `${place}/nobody-aaaa/1`);
+  leave('setup', env, `${place}/${done}/worktree`);
+  leave('living setup', env, `${place}/${hangs}/worktree`);
   leave('living', env, `${place}/${hangs}/1`);
   leave('earlier run', env, `${place}/${hangs}/0`);
   leave('elsewhere', env, `${placeOf('/somewhere/else')}/${done}/1`);
@@ -55,9 +57,9 @@ it('a hub that comes after a killed one ends what runs have left, and no process
   expect((await workspace.hub())?.pid).not.toBe(before);
   await expect
     .poll(() => [...left.keys()].filter(isThere), { timeout: 15_000, message: 'what is left' })
-    .toEqual(['living', 'elsewhere']);
+    .toEqual(['living setup', 'living', 'elsewhere']);
   const swept = async () => Events.parse(await client.call('event_list', { types: ['hub.swept'] })).events;
-  await expect.poll(swept, { timeout: 10_000 }).toMatchObject([{ name: 'hub.swept', data: { processes: 4 } }]);
+  await expect.poll(swept, { timeout: 10_000 }).toMatchObject([{ name: 'hub.swept', data: { processes: 5 } }]);
   expect(await client.call('session_get', { sessionId: hangs })).toMatchObject({ status: 'running' });
 }, 60_000);
 
