@@ -1,5 +1,6 @@
-// The crash loop: several clients start, cancel and move sessions at random while the hub is killed again and again.
-// Afterwards every acknowledged start is there exactly once, no agent ran twice, no event is missing, and no process is left.
+// The crash loop: several clients start, cancel, move and prompt sessions at random while the hub is killed again and again.
+// Afterwards every acknowledged start is there exactly once, no agent ran twice, no prompt was heard twice or lost, no event is missing, and no
+// process is left.
 // SCOPECRAFT_KILLS says how many kills; SCOPECRAFT_SEED replays a run.
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -22,7 +23,14 @@ const Rows = z.looseObject({
   total: z.number(),
 });
 const Events = z.looseObject({
-  events: z.array(z.looseObject({ seq: z.number(), name: z.string(), sessionId: z.string().optional() })),
+  events: z.array(
+    z.looseObject({
+      seq: z.number(),
+      name: z.string(),
+      sessionId: z.string().optional(),
+      data: z.looseObject({ promptId: z.string().optional() }),
+    }),
+  ),
   nextCursor: z.string().optional(),
 });
 const SETTLED = ['session.completed', 'session.failed', 'session.cancelled', 'session.lost'];
@@ -33,7 +41,10 @@ interface Story {
   /** Keys whose answer was an error: there or not. */
   readonly unsure: Set<string>;
   readonly cancelled: Set<string>;
+  /** Key of the prompt → its id, as it was acknowledged. */
+  readonly prompted: Map<string, string>;
   refusals: number;
+  answers: number;
 }
 
 /** One client's random deeds until it is told to end. */
@@ -55,10 +66,13 @@ async function act(
         story.cancelled.add(id);
       } else if (roll < 80 && known.length > 0)
         await client.call('queue_move', { sessionId: random.pick(known), priority: random.pick(['low', 'high', 'highest']) });
+      else if (roll < 92 && known.length > 0) await promptOne(client, `${name}-p${n}`, random.pick(known), story);
       else await client.call('queue_status');
+      story.answers++;
     } catch (error) {
       // moved too late, or the hub died too often under one call; anything else is a fault
-      if (!(error instanceof ToolFailure && error.code === 'NOT_QUEUED') && !String(error).includes('hub')) throw error;
+      const isRefused = error instanceof ToolFailure && ['NOT_QUEUED', 'PROMPT_REFUSED'].includes(error.code);
+      if (!isRefused && !String(error).includes('hub')) throw error;
       story.refusals++;
     }
     await sleep(random.below(60));
@@ -84,10 +98,21 @@ async function startOne(client: TestClient, key: string, story: Story, random: R
   }
 }
 
-async function killHubs(workspace: Workspace, random: ReturnType<typeof randomFrom>): Promise<number> {
+const Receipt = z.looseObject({ receipt: z.looseObject({ promptId: z.string() }) });
+
+async function promptOne(client: TestClient, key: string, sessionId: string, story: Story): Promise<void> {
+  const prompt = `@@tool Bash {"command": "echo heard >> heard/${key}"}\n@@say heard ${key}`;
+  const answer = await client.call('session_prompt', { sessionId, prompt, requestKey: key, timeoutSeconds: 0 });
+  story.prompted.set(key, Receipt.parse(answer).receipt.promptId);
+}
+
+/** Every second hub is killed whatever it does, the others when they have answered a little: also on a slow machine something shall happen. */
+async function killHubs(workspace: Workspace, random: ReturnType<typeof randomFrom>, story: Story): Promise<number> {
   let kills = 0;
-  for (const until = Date.now() + KILLS * 3000; kills < KILLS && Date.now() < until; ) {
+  for (const until = Date.now() + KILLS * 5000; kills < KILLS && Date.now() < until; ) {
     await sleep(300 + random.below(1800));
+    const enough = story.answers + 6;
+    if (kills % 2 === 0) for (const late = Date.now() + 4000; story.answers < enough && Date.now() < late; ) await sleep(50);
     const hub = await workspace.hub();
     if (!hub) continue;
     process.kill(hub.pid, 'SIGKILL');
@@ -116,8 +141,17 @@ async function allEvents(client: TestClient): Promise<z.infer<typeof Events>['ev
   }
 }
 
+/** How many lines each file of a folder has. */
+async function linesIn(folder: string): Promise<ReadonlyMap<string, number>> {
+  const names = await readdir(folder);
+  const counts = names.map(
+    async (name) => [name, (await readFile(path.join(folder, name), 'utf8')).split('\n').length - 1] as const,
+  );
+  return new Map(await Promise.all(counts));
+}
+
 describe('the crash loop', () => {
-  it(`survives ${KILLS} kills of the hub (seed ${SEED})`, { timeout: KILLS * 4000 + 120_000 }, async () => {
+  it(`survives ${KILLS} kills of the hub (seed ${SEED})`, { timeout: KILLS * 6000 + 120_000 }, async () => {
     const random = randomFrom(SEED);
     const task = '# Task\n\n---\ntype: test\nstatus: todo\narea: test\n---\n\n## Instruction\n\nNothing.\n';
     const workspace = await makeWorkspace({
@@ -126,13 +160,21 @@ describe('the crash loop', () => {
     });
     try {
       await mkdir(path.join(workspace.path, 'marks'));
+      await mkdir(path.join(workspace.path, 'heard'));
       const clients = await Promise.all(
         Array.from({ length: CLIENTS }, () => connect('modern', { env: workspace.env, cwd: workspace.path })),
       );
-      const story: Story = { acknowledged: new Map(), unsure: new Set(), cancelled: new Set(), refusals: 0 };
+      const story: Story = {
+        acknowledged: new Map(),
+        unsure: new Set(),
+        cancelled: new Set(),
+        prompted: new Map(),
+        refusals: 0,
+        answers: 0,
+      };
       let isOver = false;
       const acting = Promise.all(clients.map((client, n) => act(client, `c${n}`, story, randomFrom(SEED + n + 1), () => isOver)));
-      const kills = await Promise.race([killHubs(workspace, random), acting.then(() => 0)]);
+      const kills = await Promise.race([killHubs(workspace, random, story), acting.then(() => 0)]);
       isOver = true;
       await acting;
 
@@ -159,13 +201,34 @@ describe('the crash loop', () => {
       for (const label of labels) expect(story.acknowledged.has(label) || story.unsure.has(label), label).toBe(true);
 
       // no agent ran twice; what completed ran
-      const marks = new Map<string, number>();
-      for (const name of await readdir(path.join(workspace.path, 'marks')))
-        marks.set(name, (await readFile(path.join(workspace.path, 'marks', name), 'utf8')).split('\n').length - 1);
-      for (const { label = '', status } of sessions) {
+      const marks = await linesIn(path.join(workspace.path, 'marks'));
+      for (const { id, label = '', status } of sessions) {
         expect(marks.get(label) ?? 0, `${label} (${status})`).toBeLessThanOrEqual(1);
-        if (status === 'completed') expect(marks.get(label), label).toBe(1);
-        else expect(status, label).toBe('cancelled');
+        const wasCancelled = events.some(({ name, sessionId }) => sessionId === id && name === 'session.cancelled');
+        if (!wasCancelled) expect({ label, status, begun: marks.get(label) }).toEqual({ label, status: 'completed', begun: 1 });
+        else expect(['completed', 'cancelled'], label).toContain(status);
+      }
+
+      // every acknowledged prompt ended once, as delivered or not, and was heard once or not at all
+      const heard = await linesIn(path.join(workspace.path, 'heard'));
+      for (const [key, promptId] of story.prompted) {
+        const own = events.filter(({ data }) => data.promptId === promptId);
+        expect(
+          own.filter(({ name }) => name === 'session.prompted' || name === 'session.reopened'),
+          key,
+        ).toHaveLength(1);
+        expect(
+          own.filter(({ name }) => name === 'session.received' || name === 'session.undelivered').length,
+          key,
+        ).toBeLessThanOrEqual(1);
+        const isDelivered = own.some(({ name }) => name === 'session.received');
+        const wasCancelled = events.some(
+          ({ name, sessionId }) => sessionId === own[0]?.sessionId && name === 'session.cancelled',
+        );
+        expect(heard.get(key) ?? 0, key).toBeLessThanOrEqual(1);
+        if (!isDelivered) expect(heard.get(key) ?? 0, `${key} was not delivered`).toBe(0);
+        else if (!wasCancelled) expect(heard.get(key), `${key} was delivered`).toBe(1);
+        if (!wasCancelled) expect(isDelivered, `${key} is of a session that nobody cancelled`).toBe(true);
       }
 
       // no event is missing or out of order, and each session settled once
@@ -176,8 +239,8 @@ describe('the crash loop', () => {
         expect(
           names.filter((name) => SETTLED.includes(name)),
           id,
-        ).toHaveLength(1);
-        expect(SETTLED, id).toContain(names.at(-1));
+        ).toHaveLength(1 + names.filter((name) => name === 'session.reopened').length);
+        expect([...SETTLED, 'session.undelivered'], id).toContain(names.at(-1));
       }
       // some hubs are killed before they came to write down anything
       expect(events.filter(({ name }) => name === 'hub.started').length).toBeGreaterThan(KILLS / 4);
@@ -186,7 +249,7 @@ describe('the crash loop', () => {
       const left = (await processesMarked(workspace.root)).filter(({ command }) => !/keeper\.sh|hub\.mjs|^sleep /.test(command));
       expect(left).toEqual([]);
       console.log(
-        `crash loop: ${kills} kills, ${sessions.length} sessions, ${events.length} events, ${story.cancelled.size} cancels, ${story.refusals} refusals, seed ${SEED}`,
+        `crash loop: ${kills} kills, ${sessions.length} sessions, ${events.length} events, ${story.cancelled.size} cancels, ${story.prompted.size} prompts, ${story.refusals} refusals, seed ${SEED}`,
       );
     } finally {
       await workspace.close({ leftovers: 'end' });
