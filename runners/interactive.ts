@@ -1,5 +1,4 @@
 // The runner of interactive sessions: each run has a terminal on the workspace's own tmux server, where a person can meet it.
-import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
@@ -11,7 +10,7 @@ import { DELIVERY_LIMITS, type DeliveryLimits } from './deliver.ts';
 import { followInteractive } from './follow-interactive.ts';
 import { hookSettings, interactiveArgv, settingsFile } from './interactive-argv.ts';
 import { paneOf } from './pane.ts';
-import { errnoOf, RUN_MARK } from './process.ts';
+import { errnoOf, placeOf, RUN_MARK } from './process.ts';
 import { fence, prepareRunFolder, readClaim, readSpec, runFolder } from './run-folder.ts';
 import { shellWord } from './shell-word.ts';
 import { tmuxAt, tmuxOn } from './tmux.ts';
@@ -33,7 +32,7 @@ export function createInteractiveRunner(options: InteractiveRunnerOptions): Runn
   const programs = { node: nodePath, demoAgent: scripts.demoAgent };
   const limits = { ...DELIVERY_LIMITS, ...options.limits };
   const socket = path.join(runtimeDir, 'tmux', 's');
-  const place = createHash('sha256').update(workspace).digest('hex').slice(0, 16);
+  const place = placeOf(workspace);
   const markFor = (sessionId: string, run: number) => `${place}/${sessionId}/${run}`;
   let opening: Promise<unknown> = Promise.resolve();
 

@@ -11,8 +11,8 @@ import { pause } from './wake.ts';
 export interface OrphanSweep {
   /** What all marks of this workspace begin with. */
   readonly place: string;
-  /** True while somebody looks after this run. */
-  readonly isActive: (sessionId: string, run: number) => boolean;
+  /** True while somebody looks after this run; without a number, after any of the session, as the setup of its worktree belongs to none. */
+  readonly isActive: (sessionId: string, run: number | undefined) => boolean;
   /** Scripts whose processes are spared. */
   readonly spared: readonly string[];
   readonly clock: Clock;
@@ -45,7 +45,11 @@ function orphansIn(table: readonly ProcessEntry[], { place, isActive, spared }: 
 }
 
 /** The run a mark names, when it is one of this workspace. */
-function runOf(mark: string | undefined, place: string): { readonly sessionId: string; readonly run: number } | undefined {
-  const [, sessionId = '', run] = new RegExp(`^${place}/(.+)/(\\d+)$`).exec(mark ?? '') ?? [];
-  return run === undefined ? undefined : { sessionId, run: Number(run) };
+function runOf(
+  mark: string | undefined,
+  place: string,
+): { readonly sessionId: string; readonly run: number | undefined } | undefined {
+  const [, sessionId = '', run] = new RegExp(`^${place}/(.+)/(\\d+|worktree)$`).exec(mark ?? '') ?? [];
+  if (run === undefined) return undefined;
+  return { sessionId, run: run === 'worktree' ? undefined : Number(run) };
 }

@@ -8,7 +8,6 @@
 // `exists` say "there is none" when git fails (a removal decided by that would lose work), print the failure on standard output, and see nothing from
 // a subfolder of the repository; `create` takes no commit to start from; and all of them, `remove` too, take the environment of this process and can
 // neither be stopped nor end by themselves when git hangs. Measured with 3.0.2.
-import { createHash } from 'node:crypto';
 import { lstat, mkdir, realpath, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Config } from '../core/config.ts';
@@ -16,7 +15,7 @@ import { fail, ScopecraftError } from '../core/errors.ts';
 import type { FoundWorktree, Worktree, Worktrees } from '../core/git-ports.ts';
 import { complaintOf, type RunGit } from './git.ts';
 import { checkBranchName, refsBelow, repositoryOf, tipOf, worktreeRecords } from './git-repository.ts';
-import { errnoOf, RUN_MARK } from './process.ts';
+import { errnoOf, placeOf, RUN_MARK } from './process.ts';
 import { copyFiles, isAsCopied } from './worktree-copy.ts';
 import { baseOf, changing, discard, makeWorktree } from './worktree-make.ts';
 import { isCheckout, readNote, writeNote } from './worktree-record.ts';
@@ -42,7 +41,7 @@ const REMOVE_MS = 5 * 60_000;
 export function createWorktrees(options: WorktreesOptions): Worktrees {
   const { workspace, stateDir, git, settings } = options;
   const home = path.join(workspace, '.scopecraft', 'worktrees');
-  const place = createHash('sha256').update(workspace).digest('hex').slice(0, 16);
+  const place = placeOf(workspace);
   const inTurn = oneAfterTheOther();
   const opening = new Map<string, Promise<Worktree>>();
   const markOf = (sessionId: string) => `${place}/${sessionId}/worktree`;

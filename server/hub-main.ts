@@ -1,6 +1,7 @@
 // The hub program: owns the ledger, the line and the runs of one workspace, and serves MCP to whoever comes to its socket.
 // With `--no-workspace` it serves one connection on its standard pipes: tools are listed, and every call says what is missing.
 // `hub-start.ts` starts it, and reads `--keep-code`.
+import { stat } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
 import { BASE_ENVIRONMENT, environmentOf } from '../core/agent.ts';
@@ -9,6 +10,7 @@ import { warm } from '../runners/claude-argv.ts';
 import { createEnvironments } from '../storage/environments.ts';
 import { type Composed, compose } from './compose.ts';
 import { readEnvironment } from './config.ts';
+import { HUB_EXIT } from './failure.ts';
 import { type HttpDoor, openHttpDoor } from './http.ts';
 import { startHub } from './hub.ts';
 import { createMcpFactory, type Peer } from './mcp.ts';
@@ -42,6 +44,11 @@ function serveNothing(): void {
 }
 
 async function serveWorkspace(workspace: string): Promise<number> {
+  // what is left of a run may start a hub late; it must not bring a removed workspace back
+  if (!(await isFolder(workspace))) {
+    log(`There is no folder "${workspace}".`);
+    return HUB_EXIT.hopeless;
+  }
   const environment = readEnvironment();
   const stateDir = stateDirOf(workspace);
   const settings = await openSettings({ workspace, configFolder: environment.configFolder });
@@ -116,4 +123,8 @@ async function serveWorkspace(workspace: string): Promise<number> {
       await composed?.close(reason);
     },
   });
+}
+
+async function isFolder(folder: string): Promise<boolean> {
+  return (await stat(folder).catch(() => undefined))?.isDirectory() ?? false;
 }

@@ -19,7 +19,7 @@ export async function sweepOrphans({ ledger, workspace, programs, log }: SweepPa
     place: placeOf(workspace),
     isActive(sessionId, run) {
       const session = ledger.session(sessionId);
-      return session !== undefined && isActive(session) && session.run === run;
+      return session !== undefined && isActive(session) && (run === undefined || session.run === run);
     },
     spared: [programs.keeper, programs.hub],
     clock: systemClock,

@@ -2,12 +2,15 @@
 import { spawn } from 'node:child_process';
 import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { z } from 'zod';
 import { sc } from '../support/clients.ts';
 import { CLI } from '../support/project.ts';
 import { makeWorkspace, type Workspace } from '../support/workspace.ts';
 
 const SLOW = '# Slow\n\n@@say begun\n@@sleep 2500\n@@say over\n';
+
+const Id = z.looseObject({ id: z.string() });
 
 let workspace: Workspace;
 const at = () => ({ env: workspace.env, cwd: workspace.path });
@@ -65,6 +68,38 @@ describe('sc', () => {
     const [folder = ''] = await readdir(tmp).then((names) => names.filter((name) => name.startsWith('scopecraft-demo-')));
     const demo = { env: { ...workspace.env, TMPDIR: tmp }, cwd: path.join(tmp, folder) };
     expect((await sc(['session', 'list', `--workspace=${demo.cwd}`], demo)).stdout).toMatch(/greeting-\w{4} +completed/);
+  });
+
+  it('follows events: the newest, then each as it comes, once and in order, and Ctrl-C ends it', async () => {
+    const started = async (prompt: string) => {
+      const { stdout } = await sc(['session', 'start', '--prompt', prompt, '--format=json'], at());
+      return Id.parse(JSON.parse(stdout)).id;
+    };
+    const before = await started('@@say one');
+    const follower = spawn(process.execPath, [CLI, 'event', 'list', '--follow', '--types=session.*'], {
+      ...at(),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let stdout = '';
+    follower.stdout.on('data', (chunk: Buffer) => {
+      stdout += chunk.toString();
+    });
+    const closed = new Promise<number | null>((resolve) => follower.once('close', resolve));
+    const rows = () => [...stdout.matchAll(/^ *(\d+) {2}\d\d:\d\d:\d\d {2}(\S+) +(\S+)$/gm)];
+    const seen = (id: string) => rows().flatMap(([, , name, session]) => (session === id ? [name] : []));
+    const whole = ['session.queued', 'session.starting', 'session.started', 'session.completed'];
+    const told = (id: string) => () => seen(id).filter((name) => whole.includes(name ?? ''));
+    onTestFinished(() => void follower.kill('SIGKILL'));
+    await expect.poll(told(before), { timeout: 20_000 }).toEqual(whole);
+    await expect.poll(told(await started('@@say two')), { timeout: 20_000 }).toEqual(whole);
+    // something of another kind, which was not asked for
+    await sc(['queue', 'pause'], at());
+    await sc(['queue', 'resume'], at());
+    follower.kill('SIGINT');
+    expect(await closed).toBe(130);
+    const numbers = rows().map(([, seq]) => Number(seq));
+    expect(numbers).toEqual([...new Set(numbers)].toSorted((a, b) => a - b));
+    expect(rows().filter(([, , name]) => !name?.startsWith('session.'))).toEqual([]);
   });
 
   it('ends the following on Ctrl-C, not the session', async () => {

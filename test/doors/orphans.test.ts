@@ -1,9 +1,13 @@
-// What runs left on the machine while no hub was there: the next hub ends it, and nothing else.
+// What runs left on the machine while no hub was there: the next hub ends it, and nothing else; and a hub that is started too late.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { rm, stat } from 'node:fs/promises';
+import path from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { z } from 'zod';
 import { placeOf, RUN_MARK } from '../../runners/process.ts';
 import { connect, type TestClient } from '../support/clients.ts';
+import { PROJECT } from '../support/project.ts';
 import { makeWorkspace, type Workspace } from '../support/workspace.ts';
 
 const open: { workspace?: Workspace; client?: TestClient } = {};
@@ -41,6 +45,8 @@ it('a hub that comes after a killed one ends what runs have left, and no process
   leave('settled', env, `${place}/${done}/1`);
   leave('stubborn', env, `${place}/${done}/1`, '');
   leave('unknown', env, `${place}/nobody-aaaa/1`);
+  leave('setup', env, `${place}/${done}/worktree`);
+  leave('living setup', env, `${place}/${hangs}/worktree`);
   leave('living', env, `${place}/${hangs}/1`);
   leave('earlier run', env, `${place}/${hangs}/0`);
   leave('elsewhere', env, `${placeOf('/somewhere/else')}/${done}/1`);
@@ -51,8 +57,22 @@ it('a hub that comes after a killed one ends what runs have left, and no process
   expect((await workspace.hub())?.pid).not.toBe(before);
   await expect
     .poll(() => [...left.keys()].filter(isThere), { timeout: 15_000, message: 'what is left' })
-    .toEqual(['living', 'elsewhere']);
+    .toEqual(['living setup', 'living', 'elsewhere']);
   const swept = async () => Events.parse(await client.call('event_list', { types: ['hub.swept'] })).events;
-  await expect.poll(swept, { timeout: 10_000 }).toMatchObject([{ name: 'hub.swept', data: { processes: 4 } }]);
+  await expect.poll(swept, { timeout: 10_000 }).toMatchObject([{ name: 'hub.swept', data: { processes: 5 } }]);
   expect(await client.call('session_get', { sessionId: hangs })).toMatchObject({ status: 'running' });
 }, 60_000);
+
+it('a keeper that a supervisor starts when its workspace is gone ends, and brings nothing of it back', async () => {
+  const workspace = await makeWorkspace();
+  open.workspace = workspace;
+  await rm(workspace.path, { recursive: true });
+  const dist = (name: string) => path.join(PROJECT, 'dist', name);
+  const keeper = spawn('/bin/sh', [dist('keeper.sh'), process.execPath, dist('hub.mjs'), workspace.path], {
+    env: workspace.env,
+    cwd: '/',
+    stdio: 'ignore',
+  });
+  expect(await once(keeper, 'exit')).toEqual([1, null]);
+  await expect(stat(workspace.path)).rejects.toMatchObject({ code: 'ENOENT' });
+}, 30_000);

@@ -34,18 +34,26 @@ export async function killProcesses(processes: readonly MarkedProcess[], marker:
 /** Waits until no process has the marker; answers with those that still have it after `graceMs`. */
 export async function processesLeft(marker: string, graceMs: number): Promise<readonly MarkedProcess[]> {
   const until = Date.now() + graceMs;
-  let left = await processesMarked(marker);
+  let left = await processesSurely(marker);
   while (left.length > 0 && Date.now() < until) {
     await delay(50);
-    left = await processesMarked(marker);
+    left = await processesSurely(marker);
   }
   return left;
+}
+
+/** Looks twice before it says that there is none: a process that starts another one and ends, as a supervisor does with a keeper, can hide both from one look. */
+async function processesSurely(marker: string): Promise<readonly MarkedProcess[]> {
+  const seen = await processesMarked(marker);
+  if (seen.length > 0) return seen;
+  await delay(50);
+  return processesMarked(marker);
 }
 
 /** Ends everything with the marker, also what is started meanwhile. */
 export async function endAllMarked(marker: string): Promise<void> {
   for (let round = 0; round < 10; round += 1) {
-    const left = await processesMarked(marker);
+    const left = await processesSurely(marker);
     if (left.length === 0) return;
     await endProcesses(left, marker, 1000);
   }
