@@ -106,7 +106,7 @@ describe('an interactive Claude Code', () => {
       await person.shows('I am the heron');
       expect(await client.call('session_attach', { sessionId: id })).toMatchObject({ attached: 1 });
 
-      const long = `the long one ${Array.from({ length: 1023 }, (_, at) => `${at} ${'x'.repeat(59)}`).join(' ')}`;
+      const long = `the long one ${Array.from({ length: 1040 }, (_, at) => `${at} ${'x'.repeat(59)}`).join(' ')}`;
       expect(Buffer.byteLength(long)).toBeGreaterThan(64 * 1024);
       const nasty = `the nasty one "q" 'q' $(touch ran) \`touch ran\` ; C-c \u001b[201~ \u001b[A \u0007 #{pane_id} {id} \u{1F426}\u200d\u{1F525} ;`;
       const lines = 'the one of lines\n\n\tindented\nlast \\';
