@@ -18,6 +18,7 @@ import { memory } from './memory.ts';
 import { copyPrograms } from './programs.ts';
 import { sessionStart } from './session-start.ts';
 import { tableOf } from './table.ts';
+import { talk } from './talk.ts';
 
 await main();
 
@@ -35,6 +36,7 @@ async function main(): Promise<void> {
     sessionStart,
     dispatch,
     claudeSession,
+    talk,
     coldStart,
     memory,
     journal({ long: values.long }),

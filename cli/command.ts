@@ -35,6 +35,7 @@ export const COMMON_FLAGS = {
     type: 'boolean',
     says: 'With session start, session logs and event list: show what happens as it happens. Ctrl-C ends the following, not the session.',
   },
+  print: { type: 'boolean', says: 'With session attach: only say the command, where it would be run in this terminal.' },
 } as const;
 
 const Field = z.looseObject({
@@ -71,6 +72,7 @@ export interface Parsed {
   readonly format: 'table' | 'json';
   readonly help: boolean;
   readonly follow: boolean;
+  readonly print: boolean;
 }
 
 /** The input a command line means. Fails with INVALID_INPUT and says what is allowed. */
@@ -96,6 +98,7 @@ export function parseCommand({ tool, flags }: Command, args: readonly string[]):
     format,
     help: values.help === true,
     follow: values.follow === true,
+    print: values.print === true,
   };
 }
 

@@ -1,6 +1,7 @@
 // The `sc` command line: commands derived from the tools, and a few that look at this machine.
 import { readFileSync } from 'node:fs';
 import { ERRORS, errorView, fail, nearest, ScopecraftError } from '../core/errors.ts';
+import { attach, isAtTerminal } from './attach.ts';
 import { connectClient } from './client.ts';
 import { COMMANDS, type Command, type Parsed, parseCommand } from './command.ts';
 import { demo } from './demo.ts';
@@ -41,7 +42,7 @@ async function main(args: readonly string[]): Promise<number> {
   return run(command, parsed);
 }
 
-async function run({ tool }: Command, { input, workspace, format, follow }: Parsed): Promise<number> {
+async function run({ tool }: Command, { input, workspace, format, follow, print: onlyPrint }: Parsed): Promise<number> {
   const isJson = format === 'json';
   const given = input.prompt === '-' ? { ...input, prompt: readFileSync(0, 'utf8') } : input;
   const client = await connectClient({ workspace });
@@ -72,6 +73,10 @@ async function run({ tool }: Command, { input, workspace, format, follow }: Pars
       return 0;
     }
     const answer = await client.call(tool.name, given);
+    if (tool.name === 'session_attach' && !given.detach && !onlyPrint && !isJson && isAtTerminal()) {
+      await client.close();
+      return await attach(answer);
+    }
     if (tool.name === 'session_start' && follow) {
       const id = String(answer.id);
       process.stderr.write(`${String(answer.summary)}\n`);

@@ -62,7 +62,11 @@ const ROOMS = {
 
 /** What only some places may do, whatever their room. A place that ends in `/` is a folder. */
 const RESERVED = [
-  { what: 'import node:child_process', pattern: /'(?:node:)?child_process'/, only: ['runners/', 'server/connect.ts'] },
+  {
+    what: 'import node:child_process',
+    pattern: /'(?:node:)?child_process'/,
+    only: ['runners/', 'server/connect.ts', 'cli/attach.ts'],
+  },
   // the demo agent is an agent: it gets the address and the token of its hub as every agent does
   {
     what: 'read process.env',

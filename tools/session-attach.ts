@@ -39,7 +39,7 @@ export const sessionAttach = defineTool({
   },
   say: ({ command, attached, detached }) =>
     detached === undefined
-      ? `Attach with: ${command} (${attached} attached now)`
+      ? `Attach with \`${command}\`; ${attached === 1 ? '1 terminal is' : `${attached} terminals are`} attached now.`
       : `Detached ${detached} terminal${detached === 1 ? '' : 's'}.`,
 });
 

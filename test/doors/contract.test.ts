@@ -17,8 +17,12 @@ const TASKS = {
   'long-answer': task(`@@say ${'a long answer '.repeat(3000)}`),
   flood: task('@@flood 3000\n@@say done'),
   hang: task('@@hang'),
+  asks: task('@@question Which one?\n@@say {{last.answer}}'),
 };
 const Content = z.array(z.object({ type: z.literal('text'), text: z.string() })).length(1);
+const Waited = z.looseObject({
+  sessions: z.array(z.looseObject({ requests: z.array(z.looseObject({ requestId: z.string() })).optional() })),
+});
 const Result = z.looseObject({ isError: z.boolean().optional(), structuredContent: z.unknown().optional(), content: Content });
 
 let workspace: Workspace;
@@ -51,25 +55,71 @@ async function waitingSession(): Promise<string> {
   return idOf(await client.call('session_start', { taskId: 'hang', notBefore }));
 }
 
-/** An example with the sessions it speaks of: one that has settled, and one that waits in the line. */
-function filled(example: Readonly<Record<string, unknown>>, queued = ''): Record<string, unknown> {
-  const text = JSON.stringify(example).replaceAll('{{session}}', sessionId).replaceAll('{{queued}}', queued);
-  return z.record(z.string(), z.unknown()).parse(JSON.parse(text));
+/** A session in a terminal that stands at its prompt. */
+async function interactiveSession(): Promise<string> {
+  const id = idOf(await client.call('session_start', { prompt: '@@say ready', type: 'interactive' }));
+  const { sessions } = Waited.parse(await client.call('session_wait', { sessionIds: [id], timeoutSeconds: 45 }));
+  expect(sessions).toMatchObject([{ status: 'waiting', waitsFor: 'prompt' }]);
+  return id;
 }
 
-const EXAMPLES = TOOLS.flatMap((tool) =>
+/** A session that asks something, and what it asks. */
+async function askingSession(): Promise<{ readonly id: string; readonly requestId: string }> {
+  const id = idOf(await client.call('session_start', { taskId: 'asks' }));
+  const { sessions } = Waited.parse(await client.call('session_wait', { sessionIds: [id], timeoutSeconds: 45 }));
+  return { id, requestId: sessions[0]?.requests?.[0]?.requestId ?? '' };
+}
+
+interface Filled {
+  readonly args: Record<string, unknown>;
+  /** Sessions that were started for it and have not settled. */
+  readonly started: readonly string[];
+}
+
+/** An example with what it speaks of: a session that has settled, one in the line, one in a terminal, an open question. */
+async function filled(example: Readonly<Record<string, unknown>>): Promise<Filled> {
+  let text = JSON.stringify(example).replaceAll('{{session}}', sessionId);
+  const started: string[] = [];
+  for (const [name, start] of Object.entries(STARTS)) {
+    if (!text.includes(name)) continue;
+    const { id, value = id } = await start();
+    started.push(id);
+    text = text.replaceAll(name, value);
+  }
+  return { args: z.record(z.string(), z.unknown()).parse(JSON.parse(text)), started };
+}
+
+const STARTS: Readonly<Record<string, () => Promise<{ readonly id: string; readonly value?: string }>>> = {
+  '{{queued}}': async () => ({ id: await waitingSession() }),
+  '{{interactive}}': async () => ({ id: await interactiveSession() }),
+  '{{request}}': async () => askingSession().then(({ id, requestId }) => ({ id, value: requestId })),
+};
+
+// those of the toolset `session` are for sessions alone, and no door offers them
+const EXAMPLES = TOOLS.filter(({ toolset }) => toolset !== 'session').flatMap((tool) =>
   tool.examples.map((example) => [tool.name, JSON.stringify(example), tool, example] as const),
 );
 
 describe('an example', () => {
-  it.each(EXAMPLES)('of %s works and gives what was promised: %s', async (name, _text, tool, example) => {
-    const queued = JSON.stringify(example).includes('{{queued}}') ? await waitingSession() : '';
-    const answer = await client.call(name, filled(example, queued));
-    if (queued !== '') await client.call('session_cancel', { sessionId: queued });
+  it.each(EXAMPLES)(
+    'of %s works and gives what was promised: %s',
+    async (name, _text, tool, example) => {
+      const { args, started } = await filled(example);
+      const answer = await client.call(name, args);
+      for (const id of started) await client.call('session_cancel', { sessionId: id });
 
-    expect(tool.output.safeParse(answer).error).toBeUndefined();
-    expect(answer.summary).toMatch(/\S\.$/);
-    expect(JSON.stringify(answer).length).toBeLessThanOrEqual(MOST_CHARACTERS);
+      expect(tool.output.safeParse(answer).error).toBeUndefined();
+      expect(answer.summary).toMatch(/\S\.$/);
+      expect(JSON.stringify(answer).length).toBeLessThanOrEqual(MOST_CHARACTERS);
+    },
+    60_000,
+  );
+
+  it('of a tool for sessions alone is nobody else’s to call', async () => {
+    const forSessions = TOOLS.filter(({ toolset }) => toolset === 'session');
+    expect(forSessions.length).toBeGreaterThan(0);
+    for (const { name, examples } of forSessions)
+      await expect(client.call(name, examples[0])).rejects.toThrow('is not for callers that are no session');
   });
 });
 

@@ -9,6 +9,8 @@ import { TOOLS } from '../../tools/index.ts';
 import { connect, type TestClient, ToolFailure } from '../support/clients.ts';
 import { makeWorkspace, type Workspace } from '../support/workspace.ts';
 
+/** What a door offers; tools for sessions alone are refused before their arguments are looked at. */
+const OFFERED = TOOLS.filter(({ toolset }) => toolset !== 'session');
 const TASKS = { 'fix-login': '# Fix the login\n\n@@say It is fixed.\n', hang: '# Hang\n\n@@hang\n' };
 
 let workspace: Workspace;
@@ -50,7 +52,7 @@ function toolOf(name: string): Tool {
 }
 
 const WRONG: readonly (readonly [string, Readonly<Record<string, unknown>>, string])[] = [
-  ...TOOLS.map(({ name }) => [name, { notAnArgument: 1 }, 'INVALID_INPUT'] as const),
+  ...OFFERED.map(({ name }) => [name, { notAnArgument: 1 }, 'INVALID_INPUT'] as const),
   ['session_start', { taskId: 'nothing' }, 'TASK_NOT_FOUND'],
   ['session_start', { taskId: '../up' }, 'PATH_OUTSIDE'],
   ['session_start', { taskId: 'fix-login', cwd: '/etc' }, 'PATH_OUTSIDE'],
@@ -75,6 +77,15 @@ const WRONG: readonly (readonly [string, Readonly<Record<string, unknown>>, stri
   ['task_list', { cursor: '!' }, 'CURSOR_INVALID'],
   ['task_list', { limit: 0 }, 'INVALID_INPUT'],
   ['event_list', { after: 'x' }, 'CURSOR_INVALID'],
+  ['session_prompt', { sessionId: 'nobody', prompt: 'x' }, 'SESSION_NOT_FOUND'],
+  ['session_prompt', { sessionId: '{{session}}', prompt: ' ' }, 'PROMPT_EMPTY'],
+  ['session_prompt', { sessionId: '{{session}}', prompt: 'x'.repeat(300_000) }, 'PROMPT_TOO_LARGE'],
+  ['session_attach', { sessionId: 'nobody' }, 'SESSION_NOT_FOUND'],
+  ['session_attach', { sessionId: '{{session}}' }, 'TERMINAL_MISSING'],
+  ['request_list', { sessionId: 'nobody' }, 'SESSION_NOT_FOUND'],
+  ['request_answer', { requestId: 'nobody', decision: 'allow' }, 'REQUEST_NOT_FOUND'],
+  ['request_answer', { requestId: 'nobody', decision: 'perhaps' }, 'INVALID_INPUT'],
+  ['worktree_remove', { sessionId: 'nobody' }, 'SESSION_NOT_FOUND'],
   ['queue_status', { type: 'nonsense' }, 'INVALID_INPUT'],
 ];
 
@@ -86,7 +97,8 @@ describe('a wrong call', () => {
   it('where there is no workspace fails so in every tool', async () => {
     const nowhere = await connect('modern', { env: workspace.env, cwd: '/' });
     try {
-      for (const tool of TOOLS) expect(await failureOf(tool, filled(tool.examples[0] ?? {}), nowhere)).toBe('WORKSPACE_MISSING');
+      for (const tool of OFFERED)
+        expect(await failureOf(tool, filled(tool.examples[0] ?? {}), nowhere)).toBe('WORKSPACE_MISSING');
     } finally {
       await nowhere.close();
     }

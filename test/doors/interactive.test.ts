@@ -1,0 +1,245 @@
+// Interactive sessions through the door: the real Claude Code in a terminal, prompts with receipts that are true, people who look in, hubs that die.
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { connect, sc, type TestClient } from '../support/clients.ts';
+import { processesLeft } from '../support/processes.ts';
+import { CLI } from '../support/project.ts';
+import { type StubModel, startStubModel } from '../support/stub-model.ts';
+import { openTerminal, type Terminal } from '../support/terminal.ts';
+import { makeWorkspace, type Workspace, type WorkspaceOptions } from '../support/workspace.ts';
+
+const SessionRow = z.looseObject({
+  id: z.string(),
+  status: z.string(),
+  waitsFor: z.string().optional(),
+  cause: z.looseObject({ kind: z.string() }).optional(),
+  prompts: z.array(z.looseObject({ promptId: z.string(), state: z.string() })).default([]),
+});
+const Waited = z.looseObject({ sessions: z.array(SessionRow), cursor: z.string() });
+const Receipt = z.looseObject({ promptId: z.string(), state: z.string(), reason: z.string().optional() });
+const Said = z.looseObject({ receipt: Receipt });
+const Attachment = z.looseObject({ command: z.string(), words: z.array(z.string()), session: z.string(), attached: z.number() });
+const TASK = '# A talk\n\n---\ntype: test\nstatus: todo\narea: test\n---\n\n## Instruction\n\n@@say I am the heron\n';
+const FULL = { timeout: 180_000 };
+
+let model: StubModel;
+const open: { workspace?: Workspace; client?: TestClient; terminals: Terminal[] } = { terminals: [] };
+beforeAll(async () => {
+  model = await startStubModel();
+});
+afterEach(async () => {
+  for (const terminal of open.terminals.splice(0)) await terminal.close();
+  await open.client?.close();
+  await open.workspace?.close();
+  delete open.client;
+  delete open.workspace;
+});
+afterAll(() => model.close());
+
+async function begin(options: WorkspaceOptions) {
+  const workspace = await makeWorkspace(options);
+  open.workspace = workspace;
+  open.client = await connect('modern', { env: workspace.env, cwd: workspace.path });
+  return { workspace, client: open.client };
+}
+
+async function terminalIn(workspace: Workspace): Promise<Terminal> {
+  const terminal = await openTerminal({ env: workspace.env, cwd: workspace.path });
+  open.terminals.push(terminal);
+  return terminal;
+}
+
+/** Waits for the session until it stands so. */
+async function stands(client: TestClient, id: string, isSo: (row: z.infer<typeof SessionRow>) => boolean) {
+  let after: string | undefined;
+  for (let tries = 0; tries < 8; tries += 1) {
+    const args = { sessionIds: [id], timeoutSeconds: 15, ...(after !== undefined && { after }) };
+    const { sessions, cursor } = Waited.parse(await client.call('session_wait', args, { timeoutMs: 60_000 }));
+    if (sessions[0] && isSo(sessions[0])) return sessions[0];
+    after = cursor;
+  }
+  throw new Error(`It never stood so: ${JSON.stringify(await client.call('session_get', { sessionId: id }))}`);
+}
+const atPrompt = (client: TestClient, id: string) => stands(client, id, ({ waitsFor }) => waitsFor === 'prompt');
+
+async function say(client: TestClient, sessionId: string, prompt: string, timeoutSeconds = 45) {
+  return Said.parse(await client.call('session_prompt', { sessionId, prompt, timeoutSeconds }, { timeoutMs: 90_000 })).receipt;
+}
+
+async function receiptOf(client: TestClient, sessionId: string, promptId: string) {
+  const { prompts } = SessionRow.parse(await client.call('session_get', { sessionId }));
+  return prompts.filter((prompt) => prompt.promptId === promptId);
+}
+
+async function killHub(workspace: Workspace): Promise<void> {
+  const hub = await workspace.hub();
+  if (!hub) throw new Error('There is no hub to kill.');
+  process.kill(hub.pid, 'SIGKILL');
+}
+
+const bare = (text: string) => text.replace(/\s+/g, ' ').trim();
+/** How many of the prompts that reached the model hold these words. */
+const seenByModel = (words: string) =>
+  new Set(
+    model.requests().flatMap(({ prompt = '', sessionId = '' }) => (bare(prompt).includes(words) ? [sessionId + prompt] : [])),
+  ).size;
+
+describe('an interactive Claude Code', () => {
+  it(
+    'is met by a person, told things whole with true receipts, also over a killed hub, and cancelled without a rest',
+    FULL,
+    async () => {
+      const { workspace, client } = await begin({
+        modelUrl: model.url,
+        tasks: { 'talk.task.md': TASK },
+        userConfig: { defaultAgent: 'claude' },
+      });
+      const { id } = SessionRow.parse(await client.call('session_start', { taskId: 'talk', type: 'interactive' }));
+      expect(await atPrompt(client, id)).toMatchObject({ status: 'waiting', type: 'interactive' });
+
+      const attachment = Attachment.parse(await client.call('session_attach', { sessionId: id }));
+      expect(attachment.attached).toBe(0);
+      const person = await terminalIn(workspace);
+      await person.type(attachment.command);
+      await person.shows('I am the heron');
+      expect(await client.call('session_attach', { sessionId: id })).toMatchObject({ attached: 1 });
+
+      const long = `the long one ${Array.from({ length: 1040 }, (_, at) => `${at} ${'x'.repeat(59)}`).join(' ')}`;
+      expect(Buffer.byteLength(long)).toBeGreaterThan(64 * 1024);
+      const nasty = `the nasty one "q" 'q' $(touch ran) \`touch ran\` ; C-c \u001b[201~ \u001b[A \u0007 #{pane_id} {id} \u{1F426}\u200d\u{1F525} ;`;
+      const lines = 'the one of lines\n\n\tindented\nlast \\';
+      for (const prompt of [long, nasty, lines]) {
+        expect(await say(client, id, prompt), prompt.slice(0, 20)).toMatchObject({ state: 'delivered' });
+      }
+      await atPrompt(client, id);
+      // escapes and bells are taken out, all else comes as it is
+      const arrived = [long, nasty.replace(/[\u001b\u0007]/g, ''), lines].map(bare);
+      for (const words of arrived) expect(seenByModel(words), words.slice(0, 20)).toBe(1);
+      await person.shows('done: the one of lines');
+
+      const { promptId } = await say(client, id, '@@say said before the kill', 0);
+      await killHub(workspace);
+      await expect
+        .poll(() => receiptOf(client, id, promptId), { timeout: 60_000, interval: 500 })
+        .toMatchObject([{ state: 'delivered' }]);
+      await atPrompt(client, id);
+      expect(seenByModel('@@say said before the kill')).toBe(1);
+      expect(await receiptOf(client, id, promptId)).toHaveLength(1);
+      await person.shows('said before the kill');
+
+      await client.call('session_cancel', { sessionId: id });
+      expect(await stands(client, id, ({ cause }) => cause !== undefined)).toMatchObject({
+        status: 'cancelled',
+        cause: { kind: 'cancelled' },
+      });
+      await person.shows(/exited|server exited|no server/);
+      await person.close();
+      await expect(client.call('session_attach', { sessionId: id })).rejects.toThrow('TERMINAL_MISSING');
+      const text = await workspace.task('talk');
+      expect(text).toContain('Custom prompt: "@@say said before the kill"');
+      expect(text).toContain('Custom prompt: "the one of lines');
+      expect(text).toMatch(/## Session History[\s\S]*cancelled/i);
+      await client.close();
+      delete open.client;
+      await workspace.endHub();
+      const left = await processesLeft(workspace.root, 5000);
+      expect(left.map(({ command }) => command)).toEqual([]);
+    },
+  );
+});
+
+describe('twenty interactive sessions at once', () => {
+  const COUNT = 20;
+
+  it('each get what was said to them, exactly once and nobody else’s, while hubs are killed', FULL, async () => {
+    const { workspace, client } = await begin({
+      userConfig: {
+        defaultAgent: 'demo',
+        resources: { maxConcurrentSessions: COUNT, maxInteractiveSessions: COUNT, maxCpuLoad: 0, minFreeMemory: '0' },
+      },
+    });
+    const ids = await Promise.all(
+      Array.from(
+        { length: COUNT },
+        async (_, at) =>
+          SessionRow.parse(await client.call('session_start', { prompt: `@@say begun ${at}`, type: 'interactive' })).id,
+      ),
+    );
+    for (const id of ids) await atPrompt(client, id);
+    const said: { readonly id: string; readonly words: string; readonly promptId: string }[] = [];
+    for (let round = 0; round < 3; round += 1) {
+      const calls = ids.map(async (id, at) => {
+        const words = `words of ${at} in round ${round}`;
+        const { promptId } = await say(client, id, `@@say heard: ${words};`, 0);
+        said.push({ id, words, promptId });
+      });
+      // some are said, some are under way
+      await Promise.all(calls.slice(0, COUNT / 2));
+      await killHub(workspace);
+      await Promise.all(calls);
+    }
+    expect(said).toHaveLength(3 * COUNT);
+    for (const { id, words, promptId } of said)
+      await expect
+        .poll(() => receiptOf(client, id, promptId), { timeout: 90_000, interval: 500, message: `${id}: ${words}` })
+        .toMatchObject([{ state: 'delivered' }]);
+    for (const id of ids) await atPrompt(client, id);
+    for (const id of ids) {
+      const told = await readFile(path.join(workspace.path, '.scopecraft/state/sessions', id, '1', 'out'), 'utf8');
+      // the script of each prompt ends with a semicolon, and so do the words in its record
+      const heard = told.split('\n').flatMap((line) => Prompted.safeParse(parsed(line)).data?.message.content ?? []);
+      const wanted = said.filter((one) => one.id === id).map(({ words }) => `@@say heard: ${words};`);
+      const [first, ...rest] = heard.filter((text) => text.includes('@@say'));
+      expect(first).toContain('@@say begun');
+      expect(rest.map((text) => text.trim()).toSorted()).toEqual(wanted.toSorted());
+    }
+    await Promise.all(ids.map((sessionId) => client.call('session_cancel', { sessionId })));
+    await client.call('session_wait', { sessionIds: ids, until: 'all', timeoutSeconds: 45 }, { timeoutMs: 90_000 });
+    expect(await client.call('session_list', { status: 'cancelled' })).toMatchObject({ total: COUNT });
+  });
+});
+
+describe('sc session attach', () => {
+  it('attaches where a person sits at a terminal, and only says the command elsewhere', FULL, async () => {
+    const { workspace, client } = await begin({ userConfig: { defaultAgent: 'demo' } });
+    const start = { prompt: '@@say I am the grebe', type: 'interactive' };
+    const { id } = SessionRow.parse(await client.call('session_start', start));
+    await atPrompt(client, id);
+    const attached = async () => Attachment.parse(await client.call('session_attach', { sessionId: id })).attached;
+    const person = await terminalIn(workspace);
+    const typed = `node ${CLI} session attach ${id}`;
+
+    await person.type(`${typed} --print; echo "printed $?"`);
+    await person.shows(/command +env -u TMUX [\s\S]*printed 0/);
+    expect(await attached()).toBe(0);
+
+    // the terminal of the test is itself a pane of tmux
+    await person.type(`clear; ${typed}; echo "left $?"`);
+    await person.shows('I am the grebe');
+    await expect.poll(attached).toBe(1);
+    await person.type('@@say typed by a person');
+    await person.shows('● typed by a person');
+    await client.call('session_attach', { sessionId: id, detach: true });
+    await person.shows('left 0');
+    expect(await attached()).toBe(0);
+
+    const piped = await sc(['session', 'attach', id], { env: workspace.env, cwd: workspace.path });
+    expect(piped).toMatchObject({ code: 0, stderr: '', stdout: expect.stringContaining('Attach with `env -u TMUX') });
+    await client.call('session_cancel', { sessionId: id });
+    await stands(client, id, ({ cause }) => cause !== undefined);
+    await person.type(`clear; ${typed}; echo "refused $?"`);
+    await person.shows(/TERMINAL_MISSING[\s\S]*refused 1/);
+  });
+});
+
+const Prompted = z.looseObject({ type: z.literal('user'), message: z.looseObject({ content: z.string() }) });
+
+function parsed(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
