@@ -33,13 +33,23 @@ export function linesOf(row: Row): string {
 /** A value in short words: `…At` is a time, `…Ms` a duration, `…Usd` money. */
 export function wordsOf(name: string, value: unknown): string {
   if (value === undefined || value === null) return '';
-  if (Array.isArray(value)) return value.map((one) => wordsOf('', one)).join(', ');
+  if (Array.isArray(value)) {
+    const words = value.map((one) => saidOf(one) ?? wordsOf('', one));
+    return words.join(value.some(saidOf) ? '\n' : ', ');
+  }
   if (name.endsWith('At') || name === 'at' || name === 'estimatedStart' || name === 'notBefore') return timeOf(String(value));
   if (name.endsWith('Ms')) return durationOf(Number(value));
   if (name.endsWith('Bytes')) return sizeText(Number(value));
   if (name.endsWith('Usd')) return `$${Number(value).toFixed(4)}`;
   if (typeof value === 'object' && value !== null && 'kind' in value) return String(value.kind).replaceAll('_', ' ');
   return safe(String(value));
+}
+
+/** A prompt or a request in a line: how it stands, the id to answer it by, and what was said. Undefined for anything else. */
+function saidOf(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null || !('text' in value)) return undefined;
+  const words = ['state', 'requestId', 'decision'].map((name) => fieldAt(value, name)).filter((word) => word !== undefined);
+  return safe(`${words.join(' ')}: ${String(value.text).replace(/\s+/g, ' ')}`);
 }
 
 /** Milliseconds as `850ms`, `12.3s`, `4m05s`, `2h10m`. */
@@ -73,7 +83,10 @@ function fieldAt(row: unknown, path: string): unknown {
 }
 
 function isPlain(value: unknown): boolean {
-  return value !== undefined && (typeof value !== 'object' || Array.isArray(value) || (value !== null && 'kind' in value));
+  return (
+    value !== undefined &&
+    (typeof value !== 'object' || Array.isArray(value) || (value !== null && 'kind' in value && !('text' in value)))
+  );
 }
 
 /** Columns a text takes, counting wide characters as two. */

@@ -26,5 +26,6 @@ export const requestAnswer = defineTool({
     const request = await orchestrator.answer(input, caller.by);
     return { request: requestView(request), next: `session_wait { "sessionIds": ["${request.sessionId}"] }` };
   },
-  say: ({ request }) => `Request ${request.requestId} is answered: ${request.decision}.`,
+  say: ({ request: { requestId, decision } }) =>
+    `Request ${requestId} is ${decision === 'allow' ? 'allowed' : decision === 'deny' ? 'denied' : 'answered'}.`,
 });

@@ -30,6 +30,9 @@ export const requestList = defineTool({
   },
   say: ({ total }) => (total === 0 ? 'Nobody asks anything.' : `${total} request${total === 1 ? ' is' : 's are'} open.`),
   tables: [
-    { rows: 'requests', columns: { REQUEST: 'requestId', KIND: 'kind', ASKS: 'text', ASKED: 'askedAt', UNTIL: 'expiresAt' } },
+    {
+      rows: 'requests',
+      columns: { REQUEST: 'requestId', KIND: 'kind', ASKS: 'text', OPTIONS: 'options', ASKED: 'askedAt', UNTIL: 'expiresAt' },
+    },
   ],
 });

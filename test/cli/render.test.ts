@@ -50,3 +50,17 @@ describe('words', () => {
     expect(safe('a\u001b[31mred\u001b[0m\u0007\u009bb\rc\td')).toBe('aredbc\td');
   });
 });
+
+describe('what was said and asked', () => {
+  it('is a line each, with how it stands and the id to answer by', () => {
+    const prompts = [
+      { promptId: 'p', state: 'delivered', text: 'one\ntwo' },
+      { promptId: 'q', state: 'pending', text: 'three' },
+    ];
+    const requests = [{ requestId: 's.1', kind: 'question', text: 'Which\u001b[2J?' }];
+    expect(linesOf({ id: 's', prompts, requests })).toBe(
+      'id        s\nprompts   delivered: one two\n          pending: three\nrequests  s.1: Which?',
+    );
+    expect(linesOf({ request: { requestId: 's.1', kind: 'question', text: 'Which?' } })).toBe('');
+  });
+});
