@@ -109,9 +109,11 @@ export function holdOf(job: WaitingJob, line: Line): Hold | undefined {
   const budget = line.hold?.(job);
   if (budget) return { kind: 'budget', ...budget };
   if (activeCount(line) + keptFree(line, job) >= line.cap) return { kind: 'slot', active: activeCount(line), cap: line.cap };
-  const people = job.isInteractive ? line.active.filter((run) => run.isInteractive).length : 0;
-  if (job.isInteractive && people >= (line.interactiveCap ?? Number.POSITIVE_INFINITY))
-    return { kind: 'interactive', active: people, cap: line.interactiveCap ?? 0 };
+  const { interactiveCap = Number.POSITIVE_INFINITY } = line;
+  // who waits for this very job does not stand in its way
+  const lenders = line.active.filter((run) => run.isLent && job.ancestors.includes(run.sessionId));
+  const people = line.active.filter((run) => run.isInteractive && !lenders.includes(run)).length;
+  if (job.isInteractive && people >= interactiveCap) return { kind: 'interactive', active: people, cap: interactiveCap };
   return line.guard === undefined ? undefined : { kind: 'guard', reason: line.guard };
 }
 

@@ -161,6 +161,10 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
     if (isSettled(session)) return;
     const found = session.status === 'queued' ? undefined : await parts.runner.adopt(id, session.run);
     if (found) return follow(id, found, true);
+    // it ran, and nothing is left that tells how it ended
+    const { status } = current(id);
+    if (status === 'running' || status === 'waiting')
+      return settle(parts, id, { kind: 'ended', exit: 'lost', result: undefined, stderr: '' }, () => takeAsked(id));
     const begun = await begin(parts, id, () => asked.has(id));
     if (begun) return follow(id, begun, false);
     await settleStopped(id);

@@ -1,7 +1,7 @@
 // Interactive sessions that stand at their prompt: ended when they stood there for too long, and never while something happens to them.
 import { describe, expect, it } from 'vitest';
 import { fail } from '../../core/errors.ts';
-import { type Engine, type EngineOptions, makeEngine } from '../support/engine.ts';
+import { caller, type Engine, type EngineOptions, makeEngine } from '../support/engine.ts';
 import { ended, get, prompt, reborn, running } from './talk-rig.ts';
 
 const HOUR = 3_600_000;
@@ -121,6 +121,22 @@ describe('a session that stands at its prompt', () => {
 });
 
 describe('an interactive session', () => {
+  it('waits in the line while as many are there as may be, and others go before it', async () => {
+    const engine = await makeEngine({ config: { resources: { maxConcurrentSessions: 3, maxInteractiveSessions: 1 } } });
+    const first = await running(engine, { type: 'interactive' });
+    const request = { type: 'interactive', queue: false, prompt: 'x' } as const;
+    await expect(engine.orchestrator.start(request, caller)).rejects.toMatchObject({
+      code: 'NO_SLOT',
+      message: expect.stringContaining('waits for an interactive slot: 1 of 1 taken'),
+    });
+    const { session } = await engine.orchestrator.start({ ...request, queue: true }, caller);
+    await running(engine);
+    const fresh = await reborn(engine, { config: engine.settings.config });
+    expect(fresh.orchestrator.view(get(fresh, session.id))).toMatchObject({ status: 'queued', position: 1 });
+    await ended(fresh, first);
+    expect(get(fresh, session.id).status).toBe('starting');
+  });
+
   it('tells each change of what it waits for once', async () => {
     const { engine, id } = await atPrompt();
     for (const what of ['prompt', 'permission', 'permission', 'unknown'] as const)

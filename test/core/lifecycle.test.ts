@@ -219,6 +219,18 @@ describe('a new hub', () => {
     expect(fresh.orchestrator.get(id)).toMatchObject({ status: 'lost', cause: { kind: 'lost' } });
   });
 
+  it('settles a run as lost of which nothing is left at all', async () => {
+    const old = await makeEngine();
+    const id = await startedSession(old);
+    old.run(id).say({ kind: 'started', process });
+    await old.settle();
+    const fresh = await makeEngine({ events: old.events, clock: old.clock, found: () => false });
+    await fresh.settle();
+    expect(fresh.orchestrator.get(id)).toMatchObject({ status: 'lost', run: 1 });
+    expect(taken(fresh)).toBe(0);
+    expect(fresh.errors).toEqual([]);
+  });
+
   it('settles a session that was being stopped before it ever began', async () => {
     const old = await makeEngine();
     const { session } = await old.orchestrator.start(request, caller);

@@ -14,6 +14,7 @@ const plan = (depth: number): fc.Arbitrary<Plan> =>
     priority,
     children: depth === 0 ? fc.constant([]) : fc.array(plan(depth - 1), { maxLength: 2 }),
     givesUpWaiting: fc.boolean(),
+    isInteractive: fc.boolean(),
   });
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 5, arbitrary: fc.record({ kind: fc.constant('start' as const), plan: plan(2) }) },
@@ -22,8 +23,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('pass' as const), ms: fc.constantFrom(1, 60_000, 600_000, 3_600_000) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('pause' as const, 'go on' as const, 'crash' as const) }) },
 );
-const history = fc.tuple(fc.array(step, { maxLength: 40 }), fc.integer({ min: 1, max: 4 }));
-const holds = (rules: Rules) => fc.property(history, ([steps, cap]) => simulate(steps, cap, rules));
+const count = fc.integer({ min: 1, max: 4 });
+const history = fc.tuple(fc.array(step, { maxLength: 40 }), fc.record({ cap: count, interactiveCap: count }));
+const holds = (rules: Rules) => fc.property(history, ([steps, caps]) => simulate(steps, caps, rules));
 
 const BROKEN: Readonly<Record<string, Partial<Rules>>> = {
   'no fence': { fences: false },
@@ -38,6 +40,14 @@ const BROKEN: Readonly<Record<string, Partial<Rules>>> = {
   'cancelled but still in the line': { removes: false },
   'priorities upside down': { compare: (a, b) => compareWaiting(b, a) },
   'pause ignored': { next: (line) => nextJob({ ...line, isPaused: false }) },
+  'interactive ones without a cap of their own': { next: (line) => nextJob({ ...line, interactiveCap: undefined }) },
+  'interactive ones that stand in the way of those they wait for': {
+    next: (line) =>
+      nextJob({
+        ...line,
+        active: line.active.map((run) => ({ ...run, sessionId: run.isInteractive ? `not ${run.sessionId}` : run.sessionId })),
+      }),
+  },
   'no aging': { compare: (a, b) => PRIORITIES.indexOf(b.priority) - PRIORITIES.indexOf(a.priority) || a.seq - b.seq },
   'lent slots open to strangers': {
     next: (line) =>
@@ -93,6 +103,25 @@ describe('what a session waits for', () => {
     ],
     [job('a', { ancestors: ['p'] }), line({ active: [run('p', { isLent: true })] }), 'is about to start'],
     [job('a'), line({ active: [run('p', { isLent: true })] }), 'waits for a slot: 0 of 1 taken'],
+    [
+      job('a', { isInteractive: true }),
+      line({ cap: 3, interactiveCap: 1, active: [run('b', { isInteractive: true })] }),
+      'waits for an interactive slot: 1 of 1 taken',
+    ],
+    [job('a', { isInteractive: true }), line({ interactiveCap: 0 }), 'waits for an interactive slot: 0 of 0 taken'],
+    [job('a', { isInteractive: true }), line({}), 'is about to start'],
+    [job('a', { isInteractive: true }), line({ cap: 2, interactiveCap: 1, active: [run('b')] }), 'is about to start'],
+    [job('a'), line({ cap: 2, interactiveCap: 1, active: [run('b', { isInteractive: true })] }), 'is about to start'],
+    [
+      job('a', { isInteractive: true, ancestors: ['p'] }),
+      line({ cap: 2, interactiveCap: 1, active: [run('p', { isInteractive: true, isLent: true })] }),
+      'is about to start',
+    ],
+    [
+      job('a', { isInteractive: true }),
+      line({ cap: 3, interactiveCap: 1, active: [run('p', { isInteractive: true, isLent: true })] }),
+      'waits for an interactive slot: 1 of 1 taken',
+    ],
   ])('%#', (waiting, state, words) => {
     expect(holdText(holdOf(waiting, state), 0)).toBe(words);
     expect(nextJob({ ...state, waiting: [waiting] })).toBe(words === 'is about to start' ? waiting : undefined);
@@ -101,5 +130,8 @@ describe('what a session waits for', () => {
   it('says how many are ahead', () => {
     expect(holdText(undefined, 2)).toBe('waits for its turn: 2 ahead of it');
     expect(holdText({ kind: 'slot', active: 3, cap: 3 }, 1)).toBe('waits for a slot: 3 of 3 taken and 1 ahead of it');
+    expect(holdText({ kind: 'interactive', active: 1, cap: 1 }, 1)).toBe(
+      'waits for an interactive slot: 1 of 1 taken and 1 ahead of it',
+    );
   });
 });

@@ -81,6 +81,9 @@ const TASKS = ['fix-login', 'other'].map(
   }),
 );
 
+/** No two engines give the same one: a later one may read what an earlier one left. */
+let uuids = 0;
+
 export const caller = { by: 'a test', environment: { PATH: '/bin', SECRET: 'no', ANTHROPIC_API_KEY: 'key' } };
 
 export async function makeEngine({
@@ -103,6 +106,7 @@ export async function makeEngine({
   said = new Map(),
 }: EngineOptions = {}): Promise<Engine> {
   const errors: unknown[] = [];
+  let isKilled = false;
   const runs = new Map<string, PlayedRun>();
   const settings = {
     config: Config.parse({ defaultAgent: 'demo', ...config }),
@@ -120,7 +124,11 @@ export async function makeEngine({
     },
   };
   const ledger = await openLedger({
-    journal: memoryJournal(events, refuse),
+    journal: memoryJournal(events, (event) => {
+      // what was on its way to the disk when the hub was killed is not there
+      if (isKilled) fail('STORAGE_FAILED', 'The hub was killed.');
+      refuse?.(event);
+    }),
     clock,
     node: 'test/1',
     onListenerError: (error) => errors.push(error),
@@ -159,7 +167,7 @@ export async function makeEngine({
       keep: async (id: string, env: Readonly<Record<string, string>>) => void kept.set(id, env),
       find: async (id: string) => kept.get(id),
     },
-    ids: { base32: () => `x${(ids++).toString(36).padStart(3, '0')}`, uuid: () => `uuid-${ids++}`, random: () => 0.5 },
+    ids: { base32: () => `x${(ids++).toString(36).padStart(3, '0')}`, uuid: () => `uuid-${uuids++}`, random: () => 0.5 },
     settings: settingsOf(settings),
     workspace: '/w',
     folder: async (path: string) =>
@@ -213,6 +221,7 @@ export async function makeEngine({
     },
     run: (id) => runs.get(id) ?? fail('INTERNAL', `No run of ${id} was started.`),
     kill() {
+      isKilled = true;
       endIdle();
       endWatch();
       requests.close();
@@ -223,10 +232,23 @@ export async function makeEngine({
 }
 
 function memoryJournal(events: StoredEvent[], refuse?: (event: StoredEvent) => void): Journal {
+  const last = () => events.at(-1)?.seq;
+  /** Number of the newest event that was taken; with one that is refused all behind it are. */
+  let taken = last();
+  let failure: unknown = new Error('An event cannot follow on those before it.');
   return {
     async append(event) {
+      if (taken !== undefined && event.seq !== taken + 1) throw failure;
+      taken = event.seq;
       await Promise.resolve();
-      refuse?.(event);
+      if (event.seq !== (last() ?? event.seq - 1) + 1) throw failure;
+      try {
+        refuse?.(event);
+      } catch (error) {
+        failure = error;
+        taken = last();
+        throw error;
+      }
       events.push(structuredClone(event));
     },
     async *read(after = 0) {

@@ -9,6 +9,13 @@ export interface Plan {
   readonly priority: Exclude<Priority, 'urgent'>;
   readonly children: readonly Plan[];
   readonly givesUpWaiting: boolean;
+  readonly isInteractive: boolean;
+}
+
+/** How many runs there may be, and how many of them interactive. */
+export interface Caps {
+  readonly cap: number;
+  readonly interactiveCap: number;
 }
 
 export type Step =
@@ -52,7 +59,7 @@ interface Modelled {
 const CONFIG = Config.parse({});
 
 /** Plays the steps, then lets everything run to its end. Throws with a sentence when a rule of the house is broken. */
-export function simulate(steps: readonly Step[], cap: number, rules: Rules): void {
+export function simulate(steps: readonly Step[], { cap, interactiveCap }: Caps, rules: Rules): void {
   const all = new Map<string, Modelled>();
   let waiting: WaitingJob[] = [];
   let active: string[] = [];
@@ -69,12 +76,14 @@ export function simulate(steps: readonly Step[], cap: number, rules: Rules): voi
   const isBlocked = (one: Modelled) => one.children.some((id) => get(id).state !== 'settled');
   const line = (): Line => ({
     cap,
+    interactiveCap,
     now,
     isPaused,
     waiting,
     active: active.map((sessionId) => {
       const one = get(sessionId);
-      return { sessionId, taskId: sessionId, ancestors: one.ancestors, isLent: rules.lends && one.state === 'waiting' };
+      const isLent = rules.lends && one.state === 'waiting';
+      return { sessionId, taskId: sessionId, ancestors: one.ancestors, isInteractive: one.plan.isInteractive, isLent };
     }),
   });
 
@@ -88,6 +97,7 @@ export function simulate(steps: readonly Step[], cap: number, rules: Rules): voi
       seq,
       taskId: id,
       concurrent: false,
+      isInteractive: plan.isInteractive,
       ancestors,
     };
     all.set(id, {
@@ -115,6 +125,7 @@ export function simulate(steps: readonly Step[], cap: number, rules: Rules): voi
       const job: WaitingJob = next;
       if (isPaused) broken('a session was admitted while the line was paused');
       if (activeCount(line()) >= cap) broken(`a session was admitted with ${activeCount(line())} active of ${cap}`);
+      if (isCrowded(job)) broken(`${job.sessionId} was admitted with ${interactiveCap} interactive ones already`);
       const wronged = waiting.find((other) => isWronged(other, job));
       if (wronged) broken(`${job.sessionId} (${job.priority}) overtook ${wronged.sessionId} (${wronged.priority})`);
       waiting = waiting.filter((other) => other !== job);
@@ -123,9 +134,16 @@ export function simulate(steps: readonly Step[], cap: number, rules: Rules): voi
       if (get(job.sessionId).settled > 0) broken(`${job.sessionId} was admitted after it had settled`);
     }
   };
+  /** True for an interactive one while as many are active as may be, not counting those that wait for it. */
+  const isCrowded = ({ isInteractive, ancestors }: WaitingJob) => {
+    const people = active
+      .map(get)
+      .filter(({ id, plan, state }) => plan.isInteractive && !(state === 'waiting' && ancestors.includes(id)));
+    return isInteractive === true && people.length >= interactiveCap;
+  };
   /** The promise of the order, from times and weights alone: a waiting session is overtaken only by one that is worth more and came soon enough. */
   const isWronged = (other: WaitingJob, job: WaitingJob) => {
-    if (other === job || other.ancestors.join() !== job.ancestors.join()) return false;
+    if (other === job || other.ancestors.join() !== job.ancestors.join() || isCrowded(other)) return false;
     const ahead = CONFIG.queue.priorityWeights[job.priority] - CONFIG.queue.priorityWeights[other.priority];
     const later = get(job.sessionId).queuedAt - get(other.sessionId).queuedAt;
     return ahead === 0 ? job.seq > other.seq : later > ahead * CONFIG.queue.agingMs;
