@@ -139,7 +139,7 @@ describe('a hub that is killed', () => {
     const [id = ''] = await startAll(client, ['one']);
     const updates: string[] = [];
     await client.subscribe([`session://${id}/log`], (uri) => updates.push(uri));
-    await expect.poll(() => updates.length).toBeGreaterThan(0);
+    await expect.poll(() => updates.length, { timeout: 20_000 }).toBeGreaterThan(0);
     await killHub(workspace);
     expect(await client.call('session_get', { sessionId: id })).toMatchObject({ id });
     const before = updates.length;
