@@ -42,7 +42,8 @@ export function createClaudeDelivery(): Deliver {
     const isAsking = agent.state === 'permission';
     if (isAsking && message.mode === 'interrupt' && !message.interrupted && box.kind === 'none') {
       told.step(promptId, { interrupted: true });
-      return pane.press('Escape', view.cursor);
+      await pane.press('Escape', view.cursor);
+      return;
     }
     if (box.kind === 'none') {
       if (!isAsking && sinceMs > limits.boxMs) give('Its input box could not be found on the screen.');
@@ -51,8 +52,8 @@ export function createClaudeDelivery(): Deliver {
     const typed = typedForm(message.text);
     const isThere = holds(box, typed);
     const press = async () => {
-      pressedAt = clock.now();
-      await pane.press('Enter', view.cursor);
+      // where the cursor has moved since, the next look decides anew
+      pressedAt = (await pane.press('Enter', view.cursor)) ? clock.now() : 0;
     };
 
     switch (state) {
@@ -62,7 +63,8 @@ export function createClaudeDelivery(): Deliver {
           return;
         }
         told.step(promptId, { state: 'pasting', seen: scene.seen(), tries: tries + 1 });
-        return pane.paste(typed, { cursor: view.cursor });
+        if (!(await pane.paste(typed, { cursor: view.cursor }))) told.step(promptId, { state: 'said', tries });
+        return;
       case 'pasting':
         if (isThere) {
           told.step(promptId, { state: 'entering' });

@@ -28,7 +28,6 @@ const SESSION_TOOLS = [
   'session_ask',
   'request_answer',
   'request_list',
-  'request_permission',
   'queue_status',
   'task_list',
 ];
