@@ -110,9 +110,9 @@ async function promptOne(client: TestClient, key: string, sessionId: string, sto
 async function killHubs(workspace: Workspace, random: ReturnType<typeof randomFrom>, story: Story): Promise<number> {
   let kills = 0;
   for (const until = Date.now() + KILLS * 5000; kills < KILLS && Date.now() < until; ) {
-    await sleep(300 + random.below(1800));
-    const enough = story.answers + 6;
-    if (kills % 2 === 0) for (const late = Date.now() + 4000; story.answers < enough && Date.now() < late; ) await sleep(50);
+    await sleep(200 + random.below(1200));
+    const enough = story.answers + 4;
+    if (kills % 2 === 0) for (const late = Date.now() + 2000; story.answers < enough && Date.now() < late; ) await sleep(50);
     const hub = await workspace.hub();
     if (!hub) continue;
     process.kill(hub.pid, 'SIGKILL');
