@@ -20,10 +20,10 @@ const changes = z.object({
 const settled = z.object({ sessionId, run, cause: EndCause, result: AgentResult.optional(), changes: changes.optional() });
 const prompted = {
   sessionId,
-  promptId: z.string(),
+  promptId: z.string().default('').describe('Empty in events of versions that gave no receipts.'),
   prompt: z.string(),
   by: z.string(),
-  mode: PromptMode,
+  mode: PromptMode.default('queue'),
   requestKey: z.string().optional(),
   digest: z.string().optional().describe('Of the arguments that came with the request key.'),
 };

@@ -55,7 +55,7 @@ describe('the projector', () => {
 - 2025-05-30 10:00:01: Session queued by a test with priority medium
 - 2025-05-30 10:00:03: Session started with autonomous mode (agent demo)
 - 2025-05-30 10:00:04: Custom prompt: "and quickly"
-- 2025-05-30 10:00:05: Session completed
+- 2025-05-30 10:00:05: Session completed, 1 prompt not delivered
 
 ## Log
 - mine
