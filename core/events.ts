@@ -20,7 +20,7 @@ const changes = z.object({
 const settled = z.object({ sessionId, run, cause: EndCause, result: AgentResult.optional(), changes: changes.optional() });
 const prompted = {
   sessionId,
-  promptId: z.string().default('').describe('Empty in journals of the time before receipts.'),
+  promptId: z.string().default('').describe('Empty in events of versions that gave no receipts.'),
   prompt: z.string(),
   by: z.string(),
   mode: PromptMode.default('queue'),

@@ -109,8 +109,7 @@ interface Order {
 function orderAt(place: number, waiting: Line['waiting'], own: Order): Order {
   const before = waiting[Math.min(place - 1, waiting.length) - 1];
   const behind = waiting[place - 1];
-  if (!before && !behind) return own;
-  if (!before) return { orderKey: (behind?.key ?? 0) - 1, orderSeq: own.orderSeq };
+  if (!before) return behind ? { orderKey: behind.key - 1, orderSeq: own.orderSeq } : own;
   if (!behind) return { orderKey: before.key + 1, orderSeq: own.orderSeq };
   const orderKey = (before.key + behind.key) / 2;
   if (orderKey > before.key && orderKey < behind.key) return { orderKey, orderSeq: own.orderSeq };

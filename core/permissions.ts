@@ -56,7 +56,7 @@ export function decisionOf(
 /** What a tool would do, in a line: `Bash: npm test`; line ends are shown. */
 export function toolUseText(tool: string, input: unknown): string {
   const [first, ...others] = subjectsOf({ tool, input });
-  const text = first && others.length === 0 ? first.text : JSON.stringify(input ?? {});
+  const text = others.length === 0 ? first.text : JSON.stringify(input ?? {});
   // cut before it is looked through: it may be very long
   const lines = text.slice(0, 4 * SHOWN_LENGTH).split('\n');
   const line = lines
@@ -103,15 +103,15 @@ function plainPath(path: string): string {
   return `${path.startsWith('/') ? '/' : ''}${kept.join('/')}`;
 }
 
-function subjectsOf({ tool, input }: ToolUse): readonly Subject[] {
+function subjectsOf({ tool, input }: ToolUse): readonly [Subject, ...Subject[]] {
   const fields: Readonly<Record<string, unknown>> = typeof input === 'object' && input !== null ? { ...input } : {};
   const known = Object.hasOwn(KNOWN, tool) ? KNOWN[tool] : undefined;
   const keys = known === undefined ? SUBJECTS : [known];
-  const found = keys.flatMap((key) => {
+  const [first, ...others] = keys.flatMap((key) => {
     const text = fields[key];
     return typeof text === 'string' ? [{ key, text }] : [];
   });
-  return found.length > 0 ? found : [{ key: '', text: JSON.stringify(input ?? {}) }];
+  return first ? [first, ...others] : [{ key: '', text: JSON.stringify(input ?? {}) }];
 }
 
 /** `*` stands for any text, also none. Takes time proportional to both lengths. */

@@ -195,7 +195,8 @@ function answered(ledger: Ledger, sessionId: string, requestId: string, signal: 
     const look = (): boolean => {
       const session: Session | undefined = ledger.session(sessionId);
       const request = session?.requests?.find((one) => one.requestId === requestId);
-      if (request?.answer) done(() => resolve(request.answer ?? fail('INTERNAL', 'An answer was lost.')));
+      const answer = request?.answer;
+      if (answer) done(() => resolve(answer));
       else if (!session || !isActive(session) || session.stop || session.run !== request?.run)
         done(() =>
           reject(

@@ -26,7 +26,7 @@ export function schemaOf(text: string): z.ZodType {
     return z.fromJSONSchema(strict, { registry: z.registry() });
   } catch (error) {
     return fail('INVALID_INPUT', 'The resultSchema uses what is not supported.', {
-      problem: error instanceof Error ? error.message : String(error),
+      problem: String(error),
     });
   }
 }

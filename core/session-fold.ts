@@ -181,7 +181,8 @@ function moved(session: Session | undefined, event: StoredEvent): Session {
 function toldMore(session: Session, event: EventOf<'session.prompted'> | EventOf<'session.reopened'>) {
   return {
     customPrompts: [...session.customPrompts, oneLine(event.data.prompt, CUSTOM_PROMPT_LENGTH)],
-    prompts: said(session.prompts, event),
+    // nobody was told what became of one without an id
+    prompts: event.data.promptId === '' ? session.prompts : said(session.prompts, event),
   };
 }
 

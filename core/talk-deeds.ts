@@ -4,6 +4,7 @@ import type { Ledger } from './ledger.ts';
 import { createPrompting, type PromptingParts, type PromptRequest } from './prompting.ts';
 import type { AnswerRequest, Ask, OpenRequest, Requests } from './requests.ts';
 import type { Terminal, Terminals } from './run-ports.ts';
+import type { Session } from './session.ts';
 import type { RequestAnswer, SessionPrompt } from './talk.ts';
 
 export interface TalkParts extends PromptingParts {
@@ -30,15 +31,14 @@ export interface TalkDeeds {
 
 export function createTalkDeeds(parts: TalkParts): TalkDeeds {
   const { ledger, requests, terminals } = parts;
-  const terminal = async (sessionId: string) => {
+  const interactive = (sessionId: string) => {
     const session = ledger.session(sessionId) ?? fail('SESSION_NOT_FOUND', `There is no session "${sessionId}".`);
     if (session.type !== 'interactive')
       fail('TERMINAL_MISSING', `Session ${sessionId} is autonomous: it has no terminal; session_logs shows what it does.`);
-    return (
-      (await terminals.find(sessionId, session.run)) ??
-      fail('TERMINAL_MISSING', `Session ${sessionId} is ${session.status}; its terminal is not there.`)
-    );
+    return session;
   };
+  const terminalOf = async ({ id, run, status }: Session) =>
+    (await terminals.find(id, run)) ?? fail('TERMINAL_MISSING', `Session ${id} is ${status}; its terminal is not there.`);
 
   return {
     prompt: createPrompting(parts),
@@ -46,10 +46,11 @@ export function createTalkDeeds(parts: TalkParts): TalkDeeds {
     openRequests: (sessionId) => requests.open().filter((request) => sessionId === undefined || request.sessionId === sessionId),
     request: requests.find,
     answer: requests.answer,
-    terminal,
+    terminal: async (sessionId) => terminalOf(interactive(sessionId)),
     async detach(sessionId) {
-      await terminal(sessionId);
-      return terminals.detach(sessionId, ledger.session(sessionId)?.run ?? 0);
+      const session = interactive(sessionId);
+      await terminalOf(session);
+      return terminals.detach(sessionId, session.run);
     },
   };
 }

@@ -84,21 +84,19 @@ export function said(
   { at, data }: EventOf<'session.prompted'> | EventOf<'session.reopened'>,
 ): readonly SessionPrompt[] {
   const { promptId, prompt: text, by, mode, requestKey } = data;
-  if (promptId === '') return prompts ?? [];
   return [...(prompts ?? []), { promptId, text, by, mode, requestKey, state: 'pending', at }];
 }
 
 /** The prompts after it was told what became of one. */
 export function told(
   prompts: readonly SessionPrompt[] | undefined,
-  { name, at, data }: EventOf<'session.received'> | EventOf<'session.undelivered'>,
-): readonly SessionPrompt[] {
-  return (prompts ?? []).map((prompt) => {
-    if (prompt.promptId !== data.promptId || prompt.state !== 'pending') return prompt;
-    const done = { ...prompt, doneAt: at };
-    return name === 'session.received'
-      ? { ...done, state: 'delivered' }
-      : { ...done, state: 'failed', reason: 'reason' in data ? data.reason : undefined };
+  event: EventOf<'session.received'> | EventOf<'session.undelivered'>,
+): readonly SessionPrompt[] | undefined {
+  return prompts?.map((prompt) => {
+    if (prompt.promptId !== event.data.promptId || prompt.state !== 'pending') return prompt;
+    return event.name === 'session.received'
+      ? { ...prompt, state: 'delivered', doneAt: event.at }
+      : { ...prompt, state: 'failed', doneAt: event.at, reason: event.data.reason };
   });
 }
 

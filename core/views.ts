@@ -12,6 +12,8 @@ import { iso } from './time.ts';
 const time = z.string().describe('ISO 8601.');
 /** So many of the newest prompts and answers are shown. */
 const SHOWN = 5;
+/** Fields of events that may be long. */
+const LONG_TEXTS = ['prompt', 'text', 'resultSchema'];
 
 export const RequestView = z.looseObject({
   requestId: z.string().describe('As request_answer wants it.'),
@@ -201,15 +203,23 @@ function listed<Key extends string, Item, View>(key: Key, items: readonly Item[]
 /** An event as a caller sees it; long texts are cut. */
 export function eventView(event: StoredEvent): EventView {
   const { sessionId: _sessionId, digest: _digest, ...data }: Record<string, unknown> = event.data;
-  const prompt = typeof data.prompt === 'string' ? { prompt: oneLine(data.prompt, 200) } : {};
+  const texts = Object.entries(data).map(([key, value]) => [
+    key,
+    LONG_TEXTS.includes(key) && typeof value === 'string' ? oneLine(value, 200) : value,
+  ]);
   const told = 'result' in event.data ? event.data.result : undefined;
-  const result = told && { result: { ...told, text: oneLine(told.text, 200) } };
+  // its data is long too, and shown with the session
+  const result = told && { result: { ...told, text: oneLine(told.text, 200), data: undefined } };
+  const asked = 'request' in event.data ? event.data.request : undefined;
+  const request = asked && {
+    request: { ...asked, text: oneLine(asked.text, 200), input: asked.input && oneLine(asked.input, 200) },
+  };
   return {
     seq: event.seq,
     at: iso(event.at),
     name: event.name,
     sessionId: sessionOf(event),
-    data: { ...data, ...prompt, ...result },
+    data: { ...Object.fromEntries(texts), ...result, ...request },
   };
 }
 

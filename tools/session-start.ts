@@ -42,7 +42,9 @@ export const sessionStart = defineTool({
     resultSchema: z
       .string()
       .optional()
-      .describe('JSON Schema of an object, as text: the agent ends with data of that shape, returned as `data`.'),
+      .describe(
+        'JSON Schema of an object, as text, without `pattern` and without references to itself: the agent ends with data of that shape, returned as `data`.',
+      ),
     concurrent: z
       .boolean()
       .default(false)

@@ -167,6 +167,30 @@ describe('a start on a full disk', () => {
   });
 });
 
+describe('a run whose task cannot be read any more', () => {
+  it('starts all the same, without being told of the file', async () => {
+    const engine = await makeEngine({ tasks: { get: async () => fail('TASK_UNREADABLE', 'It is broken.') } });
+    const id = await started(engine);
+    expect(engine.run(id).spec?.briefing).toContain(`You work as session ${id}`);
+    expect(engine.run(id).spec?.briefing).not.toContain('task file');
+  });
+});
+
+describe('what a run says', () => {
+  it('is told to who listens and changes nothing, nor that the model API made it wait', async () => {
+    const engine = await makeEngine();
+    const id = await running(engine);
+    const told: unknown[] = [];
+    engine.ledger.subscribe((event) => told.push(event));
+    const before = get(engine, id);
+    engine.run(id).say({ kind: 'spoke', bytes: 7 });
+    engine.run(id).say({ kind: 'retrying', attempt: 1, status: 529 });
+    await engine.settle();
+    expect(told).toEqual([{ name: 'session.spoke', sessionId: id, bytes: 7 }]);
+    expect(get(engine, id)).toBe(before);
+  });
+});
+
 describe('a run whose log cannot be read', () => {
   it('ends all the same, and its retry begins anew', async () => {
     const engine = await makeEngine({ log: 'broken' });

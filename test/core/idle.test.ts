@@ -109,6 +109,13 @@ describe('a session that stands at its prompt', () => {
     await engine.ledger.record({ name: 'session.removed', data: { sessionId: id, reason: 'age' } });
     await pass(engine, HOUR);
     expect(engine.errors).toEqual([]);
+    const { engine: third, id: going } = await atPrompt();
+    await pass(third, HOUR - 1);
+    const removed = third.ledger.record({ name: 'session.removed', data: { sessionId: going, reason: 'age' } });
+    // not on disk yet
+    third.clock.advance(1);
+    await removed;
+    expect(third.errors).toEqual([]);
     const { engine: other, id: broken } = await atPrompt({
       refuse: ({ name }) => {
         if (name === 'session.stopping') throw new Error('broken');

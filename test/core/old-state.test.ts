@@ -44,12 +44,14 @@ describe('a journal of an earlier version', () => {
       ...LIFE('running', 'lost').slice(0, 3),
       { name: 'session.stopping', data: { sessionId: 'running', cause: { kind: 'cancelled', by: 'me' } } },
       queued('waiting', { concurrent: true }),
+      { name: 'session.prompted', data: { sessionId: 'waiting', prompt: 'an old one', by: 'me' } },
     ]);
     const engine = await makeEngine({ events, clock: fakeClock(at + 1000) });
     await engine.settle();
     expect(get(engine, 'waiting').status).toBe('starting');
     for (const id of ['done', 'running', 'waiting'])
       expect(engine.orchestrator.view(get(engine, id))).not.toHaveProperty('prompts');
+    expect(get(engine, 'waiting').customPrompts).toEqual(['an old one']);
     expect(engine.orchestrator.openRequests()).toEqual([]);
     await ended(engine, 'running', 143);
     expect(get(engine, 'running').status).toBe('cancelled');

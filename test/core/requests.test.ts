@@ -23,6 +23,8 @@ describe('a question', () => {
     const id = await running(engine);
     const answer = open(engine, id, { ...question, options: ['a', 'b'], callId: 'c1' });
     await engine.settle();
+    engine.run(id).say({ kind: 'spoke', bytes: 7 });
+    await engine.settle();
     const view = engine.orchestrator.view(get(engine, id));
     expect(view).toMatchObject({
       status: 'waiting',

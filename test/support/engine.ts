@@ -63,6 +63,8 @@ export interface EngineOptions {
   /** Awaited before a message is handed over; fails where the run is not to take it. */
   readonly tell?: (message: Message, sessionId: string) => Promise<void>;
   readonly git?: Partial<Git>;
+  /** Deeds of the task store that are other than usual. */
+  readonly tasks?: Partial<TaskStore>;
   readonly openWorktree?: Worktrees['open'];
   readonly terminals?: Terminals;
   readonly snapshot?: Snapshot;
@@ -99,6 +101,7 @@ export async function makeEngine({
   refuse,
   tell,
   git,
+  tasks,
   openWorktree,
   terminals = { find: async () => undefined, detach: async () => 0 },
   snapshot,
@@ -156,7 +159,7 @@ export async function makeEngine({
     runner,
     prompts,
     clock,
-    tasks: memoryTasks(),
+    tasks: { ...memoryTasks(), ...tasks },
     logs: {
       async page() {
         if (log === 'broken') throw new Error('the log is broken');
