@@ -5,13 +5,24 @@ import { type Answer, connect, ScopecraftError } from 'scopecraft-orchestrator';
 
 const [workspace = '.', taskId = 'greeting', agent = 'demo'] = process.argv.slice(2);
 
+let hearEnd = () => {};
+const end = new Promise<void>((resolve) => {
+  hearEnd = resolve;
+});
+
 const client = await connect(workspace, { name: 'typed-client' });
 try {
   const hooks = await client.onSession(
     {
       onSessionStart: ({ id }) => say(`${id} started`),
-      onSessionComplete: ({ id }, { text }) => say(`${id} completed: ${text}`),
-      onSessionError: (_session, error) => say(error.message),
+      onSessionComplete({ id }, { text }) {
+        say(`${id} completed: ${text}`);
+        hearEnd();
+      },
+      onSessionError(_session, error) {
+        say(error.message);
+        hearEnd();
+      },
     },
     { taskId },
   );
@@ -25,6 +36,8 @@ try {
   const { entries } = await client.sessionLogs({ sessionId: id });
   for (const { kind, text } of entries) say(`  ${kind.padEnd(12)} ${text.trim().replaceAll('\n', ' ')}`);
 
+  // hooks are told a moment later, in order; after this one there is nothing more to hear
+  await end;
   await watching.close();
   await hooks.close();
 } catch (error) {

@@ -72,7 +72,8 @@ export function createClaudeDelivery(): Deliver {
         }
         if (box.kind === 'empty' && sinceMs > (isOurs ? REPEAT_MS : PASTE_MS))
           return tries < MOST_TRIES ? told.step(promptId, { state: 'said' }) : give('It could not be pasted.');
-        if (box.kind === 'text' && sinceMs > Math.max(PASTE_MS, isOurs ? 0 : limits.typingMs))
+        // a busy program may show a paste late, and in parts
+        if (box.kind === 'text' && sinceMs > (isOurs ? REPEAT_MS : Math.max(PASTE_MS, limits.typingMs)))
           give('Somebody typed into its input box at the same moment.');
         return;
       case 'entering':

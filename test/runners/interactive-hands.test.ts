@@ -56,7 +56,7 @@ describe('a prompt for Claude Code', { timeout: 60_000 }, () => {
     await run.tell(message(5, '@@say at once', 'interrupt'));
     expect(await seen.outcome(5)).toBe('received');
     await seen.rests();
-    expect(plainText(screen())).toContain('● at once');
+    await shows('● at once');
   });
 
   it('is not mixed with what a person is typing, and not brought in while that stands there', async () => {
