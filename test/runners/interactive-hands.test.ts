@@ -5,7 +5,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Run } from '../../core/run-ports.ts';
 import { inputBox } from '../../runners/input-box.ts';
-import { plainText } from '../../runners/plain-text.ts';
 import { processesLeft } from '../support/processes.ts';
 import { type ClaudeRig, hookedPrompts, idOf, listen, message, openClaudeRig } from './interactive-rig.ts';
 import { eventually } from './rig.ts';
