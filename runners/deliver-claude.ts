@@ -42,8 +42,7 @@ export function createClaudeDelivery(): Deliver {
     const isAsking = agent.state === 'permission';
     if (isAsking && message.mode === 'interrupt' && !message.interrupted && box.kind === 'none') {
       told.step(promptId, { interrupted: true });
-      await pane.press('Escape', view.cursor);
-      return;
+      return pane.press('Escape', view.cursor);
     }
     if (box.kind === 'none') {
       if (!isAsking && sinceMs > limits.boxMs) give('Its input box could not be found on the screen.');
@@ -52,8 +51,8 @@ export function createClaudeDelivery(): Deliver {
     const typed = typedForm(message.text);
     const isThere = holds(box, typed);
     const press = async () => {
-      // where the cursor has moved since, the next look decides anew
-      pressedAt = (await pane.press('Enter', view.cursor)) ? clock.now() : 0;
+      pressedAt = clock.now();
+      await pane.press('Enter', view.cursor);
     };
 
     switch (state) {
@@ -63,8 +62,7 @@ export function createClaudeDelivery(): Deliver {
           return;
         }
         told.step(promptId, { state: 'pasting', seen: scene.seen(), tries: tries + 1 });
-        if (!(await pane.paste(typed, { cursor: view.cursor }))) told.step(promptId, { state: 'said', tries });
-        return;
+        return pane.paste(typed, { cursor: view.cursor });
       case 'pasting':
         if (isThere) {
           told.step(promptId, { state: 'entering' });

@@ -17,8 +17,7 @@ export async function deliverToDemo(scene: Scene, { message, sinceMs }: Current)
     case 'pasting':
       told.step(promptId, { state: 'entering' });
       // C-u first: what an earlier hub pasted may still be there
-      await pane.paste(sanitized(message.text), { before: ['C-u'], after: ['Enter'] });
-      return;
+      return pane.paste(sanitized(message.text), { before: ['C-u'], after: ['Enter'] });
     case 'entering':
       if (sinceMs > AGAIN_MS) told.step(promptId, { state: 'pasting' });
       return;
@@ -41,13 +40,11 @@ export function deliverToProgram(shows: (text: string, since: number) => Promise
         if (!isReady()) return;
         told.step(promptId, { state: 'pasting', seen: scene.seen() });
         if (message.mode === 'interrupt') await pane.press('C-c');
-        await pane.paste(text);
-        return;
+        return pane.paste(text);
       case 'pasting':
         if (!isShown && sinceMs < ECHO_MS) return;
         told.step(promptId, { state: 'entering' });
-        await pane.press('Enter');
-        return;
+        return pane.press('Enter');
       case 'entering':
         if (isShown) return told.step(promptId, { state: 'received' });
         if (sinceMs > limits.evidenceMs) give('The terminal did not show it, and the program keeps no record.');

@@ -42,9 +42,6 @@ export interface InteractiveParts {
 
 const POLL_MS = 250;
 const BUSY_MS = 100;
-/** While something is being brought in, at first. */
-const SOON_MS = 25;
-const SOON_TURNS = 40;
 const SPOKE_MS = 100;
 /** How long a started supervisor may need for its claim. */
 const CLAIM_MS = 60_000;
@@ -102,7 +99,6 @@ export function followInteractive(parts: InteractiveParts): Run {
     let toldBytes = 0;
     let toldAt = 0;
     let isAnnounced = false;
-    let turns = 0;
     let standing = '';
     const reported = new Set<string>();
     const scene: Scene = { pane, agent: state, told, clock, limits, seen: () => ({ hooks: hooks.offset, out: out.offset }) };
@@ -192,8 +188,7 @@ export function followInteractive(parts: InteractiveParts): Run {
         await watchScreen();
         await delivery.step();
         yield* news();
-        turns = delivery.isBusy ? turns + 1 : 0;
-        if (!heard) await wake.next(!delivery.isBusy ? POLL_MS : turns < SOON_TURNS ? SOON_MS : BUSY_MS);
+        if (!heard) await wake.next(delivery.isBusy ? BUSY_MS : POLL_MS);
       }
     } finally {
       wake.close();
