@@ -27,6 +27,21 @@ export function locateAgent(agent: AgentEntry, env: Readonly<Record<string, stri
   return undefined;
 }
 
+/** The agent of a run whose spec cannot be read: the kind with the longest ladder, read as what it most likely speaks. */
+export const UNKNOWN_AGENT: AgentEntry = {
+  kind: 'claude',
+  args: [],
+  env: [],
+  permissionMode: 'default',
+  tools: [],
+  output: 'stream-json',
+};
+
+/** That the program of an agent is not there, in words. */
+export function missingText(agent: RunSpec['agent']): string {
+  return `The program "${programOf(agent) ?? ''}" of agent "${agent.name}" is not there.`;
+}
+
 /** The name the agent's program is called by. */
 export function programOf({ kind, command }: AgentEntry): string | undefined {
   return command ?? (kind === 'claude' ? 'claude' : undefined);

@@ -6,7 +6,7 @@ import { Socket } from 'node:net';
 import { fail } from '../core/errors.ts';
 import type { Clock } from '../core/ports.ts';
 import type { Run, Runner, RunSpec } from '../core/run-ports.ts';
-import { agentArgv, locateAgent, programOf } from './agent-argv.ts';
+import { agentArgv, locateAgent, missingText, UNKNOWN_AGENT } from './agent-argv.ts';
 import { followRun, type Launch } from './follow-run.ts';
 import { userLine } from './inbox.ts';
 import { errnoOf, placeOf, RUN_MARK } from './process.ts';
@@ -42,15 +42,7 @@ export function createAutonomousRunner(options: AutonomousRunnerOptions): Runner
     if (await fence(folder)) return undefined;
     if ((await readClaim(folder)) === 'fenced') return undefined;
     const spec = await readSpec(folder);
-    // without its spec: the kind with the longest ladder, read as what it most likely speaks
-    const agent = spec?.agent ?? {
-      kind: 'claude',
-      args: [],
-      env: [],
-      permissionMode: 'default',
-      tools: [],
-      output: 'stream-json',
-    };
+    const agent = spec?.agent ?? UNKNOWN_AGENT;
     return followRun({ folder, agent, promptIds: spec?.promptIds ?? [], mark: markFor(sessionId, run), clock, resultGraceMs });
   }
 
@@ -76,10 +68,6 @@ export function createAutonomousRunner(options: AutonomousRunnerOptions): Runner
 
     adopt: find,
   };
-}
-
-function missingText(agent: RunSpec['agent']): string {
-  return `The program "${programOf(agent) ?? ''}" of agent "${agent.name}" is not there.`;
 }
 
 /** The spec as it is written down: names of variables, never their values. */

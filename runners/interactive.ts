@@ -4,7 +4,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { fail } from '../core/errors.ts';
 import type { Run, Runner, RunSpec, Terminals } from '../core/run-ports.ts';
-import { isProgram, locateAgent, programOf } from './agent-argv.ts';
+import { isProgram, locateAgent, missingText, UNKNOWN_AGENT } from './agent-argv.ts';
 import { type AutonomousRunnerOptions, accessOf, isDirectory } from './autonomous.ts';
 import { DELIVERY_LIMITS, type DeliveryLimits } from './deliver.ts';
 import { followInteractive } from './follow-interactive.ts';
@@ -47,14 +47,7 @@ export function createInteractiveRunner(options: InteractiveRunnerOptions): Runn
     const folder = runFolder(stateDir, sessionId, run);
     if ((await fence(folder)) || (await readClaim(folder)) === 'fenced') return undefined;
     const { spec, resume, startedAt, pane } = await found(sessionId, run);
-    const agent = spec?.agent ?? {
-      kind: 'claude',
-      args: [],
-      env: [],
-      permissionMode: 'default',
-      tools: [],
-      output: 'stream-json',
-    };
+    const agent = spec?.agent ?? UNKNOWN_AGENT;
     const mark = markFor(sessionId, run);
     return followInteractive({ folder, agent, mark, clock, pane, limits, startedAt, resume, isOurs: false });
   }
@@ -150,10 +143,6 @@ function launchScript(words: readonly string[]): string {
   // a terminal that goes away tells only the process that leads it; when that one ends, all others in front are told: the agent, which
   // ends, and the supervisor, which writes down how. So this shell must not become the supervisor, nor end by a key that is for the agent.
   return `trap : INT QUIT\n/bin/sh ${words.map(shellWord).join(' ')}\nexit $?\n`;
-}
-
-function missingText(agent: RunSpec['agent']): string {
-  return `The program "${programOf(agent) ?? ''}" of agent "${agent.name}" is not there.`;
 }
 
 /** The spec as it is written down: names of variables, never their values. */
