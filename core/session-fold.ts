@@ -16,8 +16,8 @@ const MOVES = {
   'queue.moved': { from: ['queued'], to: undefined },
   // from starting: a run that was fenced before it began is tried again as the next one
   'session.starting': { from: ['queued', 'starting'], to: 'starting' },
-  // from waiting: it asked something before its start was seen
-  'session.started': { from: ['starting', 'waiting'], to: 'running' },
+  // it may have asked something, and have been answered or stopped, before its start was seen
+  'session.started': { from: ['starting', 'running', 'waiting', 'stopping'], to: 'running' },
   'session.resumed': { from: ['waiting', 'lost', 'starting'], to: 'running' },
   // what it works in, and what it works on, is made ready
   'session.prepared': { from: ['starting', 'stopping'], to: undefined },
@@ -100,7 +100,7 @@ function moved(session: Session | undefined, event: StoredEvent): Session {
     case 'session.started':
       return {
         ...session,
-        status: session.status === 'waiting' ? 'waiting' : status,
+        status: session.status === 'starting' ? status : session.status,
         process: event.data.process,
         startedAt: session.startedAt ?? event.at,
         runStartedAt: event.at,

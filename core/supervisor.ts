@@ -10,7 +10,7 @@ import { jobOf } from './recovery.ts';
 import type { Requests } from './requests.ts';
 import type { Run, RunEvent } from './run-ports.ts';
 import type { WaitingJob } from './scheduler.ts';
-import { isSettled } from './session.ts';
+import { isActive, isSettled } from './session.ts';
 import { type SettleParts, settle } from './settle.ts';
 import { openRequests, pendingPrompts } from './talk.ts';
 import type { Watchdog } from './watchdog.ts';
@@ -88,8 +88,8 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
     const { run, status } = session;
     switch (event.kind) {
       case 'started':
-        // it may have asked something before its start was seen
-        if (status === 'starting' || (status === 'waiting' && session.runStartedAt === undefined))
+        // it may have asked something before its start was seen, or be stopped; that it ran decides whether a conversation can be gone on with
+        if (status === 'starting' || (isActive(session) && session.runStartedAt === undefined))
           await ledger.record({ name: 'session.started', data: { sessionId: id, run, process: event.process } });
         return;
       case 'spoke':

@@ -3,7 +3,21 @@ import { describe, expect, it } from 'vitest';
 import { fail } from '../../core/errors.ts';
 import type { EventName } from '../../core/events.ts';
 import { type Engine, makeEngine } from '../support/engine.ts';
-import { begunWith, ended, FIRST, get, heard, limited, prompt, reborn, running, SPOKE, started, states } from './talk-rig.ts';
+import {
+  begunWith,
+  ended,
+  FIRST,
+  get,
+  heard,
+  limited,
+  process,
+  prompt,
+  reborn,
+  running,
+  SPOKE,
+  started,
+  states,
+} from './talk-rig.ts';
 
 const ONE_SLOT = { resources: { maxConcurrentSessions: 1 } };
 const count = (engine: Engine, name: EventName) => engine.events.filter((event) => event.name === name).length;
@@ -82,6 +96,21 @@ describe('a prompt to a settled session', () => {
     await prompt(engine, broken, 'try again');
     await engine.settle();
     expect(engine.run(broken).spec).toMatchObject({ run: 2, resume: false, messages: [{ text: FIRST }, { text: 'try again' }] });
+    expect(engine.errors).toEqual([]);
+  });
+
+  it('goes on with the conversation of a run that was stopped before its start was seen', async () => {
+    const engine = await makeEngine();
+    const id = await started(engine);
+    await engine.orchestrator.cancel(id, { by: 'me' });
+    engine.run(id).say({ kind: 'started', process });
+    await engine.settle();
+    await ended(engine, id, 130);
+    expect(get(engine, id)).toMatchObject({ status: 'cancelled', startedAt: engine.clock.now() });
+    await prompt(engine, id, 'go on');
+    await engine.settle();
+    expect(engine.run(id).spec).toMatchObject({ run: 2, resume: true });
+    expect(begunWith(engine, id)).toEqual(['go on']);
     expect(engine.errors).toEqual([]);
   });
 

@@ -101,6 +101,7 @@ const ALLOWED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   running: {
     ...ALWAYS('running'),
+    started: 'running',
     waiting: 'waiting',
     prompted: 'running',
     requeued: 'queued',
@@ -126,6 +127,7 @@ const ALLOWED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   stopping: {
     ...ALWAYS('stopping'),
+    started: 'stopping',
     prepared: 'stopping',
     prompted: 'stopping',
     failed: 'failed',
