@@ -2,7 +2,8 @@
 //
 // Never while a dialog is open, where Enter would be an answer; never beside what a person is typing. A first `!` would run a command, a
 // first `/` call one, a last `\` keep Enter from submitting, a last `@word` choose a file: blanks around the words prevent all of that.
-// It is submitted when the box is seen to hold it, and the key is pressed only while the cursor is still where it was seen.
+// It is submitted when the box is seen to hold it, and the key is pressed only while the cursor is still where it was seen. What is
+// submitted in the moment in which a turn ends may stay in the box although the agent has it: it is cleared away before the next.
 import type { Deliver } from './deliver.ts';
 import { holds, inputBox } from './input-box.ts';
 import { sanitized } from './sanitized.ts';
@@ -24,6 +25,8 @@ export function typedForm(text: string): string {
 /** Does the next thing for the message on its way in. */
 export function createClaudeDelivery(): Deliver {
   let pressedAt = 0;
+  /** What was submitted last, as the box showed it; from the first row that was cleared away, what is left of that. */
+  let entered: { readonly promptId: string; readonly shown: string; readonly isClearing: boolean } | undefined;
 
   return async (scene, { message, sinceMs, isOurs }) => {
     const { pane, agent, told, limits, clock } = scene;
@@ -42,7 +45,8 @@ export function createClaudeDelivery(): Deliver {
     const isAsking = agent.state === 'permission';
     if (isAsking && message.mode === 'interrupt' && !message.interrupted && box.kind === 'none') {
       told.step(promptId, { interrupted: true });
-      return pane.press('Escape', view.cursor);
+      await pane.press('Escape', view.cursor);
+      return;
     }
     if (box.kind === 'none') {
       if (!isAsking && sinceMs > limits.boxMs) give('Its input box could not be found on the screen.');
@@ -51,23 +55,40 @@ export function createClaudeDelivery(): Deliver {
     const typed = typedForm(message.text);
     const isThere = holds(box, typed);
     const press = async () => {
-      pressedAt = clock.now();
-      await pane.press('Enter', view.cursor);
+      // where the cursor has moved since, the next look decides anew
+      pressedAt = (await pane.press('Enter', view.cursor)) ? clock.now() : 0;
     };
+    const enter = () => {
+      entered = { promptId, shown: box.text, isClearing: false };
+      told.step(promptId, { state: 'entering' });
+      return press();
+    };
+
+    const isLeft = (text: string) =>
+      box.kind === 'text' &&
+      entered !== undefined &&
+      entered.promptId !== promptId &&
+      (text === entered.shown || (entered.isClearing && entered.shown.startsWith(text)));
 
     switch (state) {
       case 'said':
+        // an earlier paste came to be seen after it was given up
+        if (tries > 0 && isThere) return enter();
+        if (isLeft(box.text)) {
+          entered = { promptId: '', shown: box.text, isClearing: true };
+          // a row for each key; several at once are not taken as keys
+          await pane.press('C-u', view.cursor);
+          return;
+        }
         if (box.kind === 'text') {
           if (sinceMs > limits.typingMs) give('Somebody has typed something into its input box and not sent it.');
           return;
         }
         told.step(promptId, { state: 'pasting', seen: scene.seen(), tries: tries + 1 });
-        return pane.paste(typed, { cursor: view.cursor });
+        if (!(await pane.paste(typed, { cursor: view.cursor }))) told.step(promptId, { state: 'said', tries });
+        return;
       case 'pasting':
-        if (isThere) {
-          told.step(promptId, { state: 'entering' });
-          return press();
-        }
+        if (isThere) return enter();
         if (box.kind === 'empty' && sinceMs > (isOurs ? REPEAT_MS : PASTE_MS))
           return tries < MOST_TRIES ? told.step(promptId, { state: 'said' }) : give('It could not be pasted.');
         // a busy program may show a paste late, and in parts
