@@ -2,10 +2,11 @@
 //
 // Never while a dialog is open, where Enter would be an answer; never beside what a person is typing. A first `!` would run a command, a
 // first `/` call one, a last `\` keep Enter from submitting, a last `@word` choose a file: blanks around the words prevent all of that.
-// It is submitted when the box is seen to hold it, and the key is pressed only while the cursor is still where it was seen. What is
-// submitted in the moment in which a turn ends may stay in the box although the agent has it: it is cleared away before the next.
+// It is submitted when the box is seen to hold it, and the key is pressed only while the cursor is still where it was seen.
+import type { Clock } from '../core/ports.ts';
 import type { Deliver } from './deliver.ts';
 import { holds, inputBox } from './input-box.ts';
+import { watchLeftInput } from './left-input.ts';
 import { sanitized } from './sanitized.ts';
 
 /** Alone they would end the program. */
@@ -23,13 +24,12 @@ export function typedForm(text: string): string {
 }
 
 /** Does the next thing for the message on its way in. */
-export function createClaudeDelivery(): Deliver {
+export function createClaudeDelivery(clock: Clock): Deliver {
   let pressedAt = 0;
-  /** What was submitted last, as the box showed it; from the first row that was cleared away, what is left of that. */
-  let entered: { readonly promptId: string; readonly shown: string; readonly isClearing: boolean } | undefined;
+  const left = watchLeftInput(clock);
 
   return async (scene, { message, sinceMs, isOurs }) => {
-    const { pane, agent, told, limits, clock } = scene;
+    const { pane, agent, told, limits } = scene;
     const { promptId, state, tries } = message;
     const give = (reason: string) => told.step(promptId, { state: 'undelivered', reason });
     if (agent.state === 'starting') return;
@@ -59,29 +59,20 @@ export function createClaudeDelivery(): Deliver {
       pressedAt = (await pane.press('Enter', view.cursor)) ? clock.now() : 0;
     };
     const enter = () => {
-      entered = { promptId, shown: box.text, isClearing: false };
+      left.submitted(promptId, box.text);
       told.step(promptId, { state: 'entering' });
       return press();
     };
-
-    const isLeft = (text: string) =>
-      box.kind === 'text' &&
-      entered !== undefined &&
-      entered.promptId !== promptId &&
-      (text === entered.shown || (entered.isClearing && entered.shown.startsWith(text)));
 
     switch (state) {
       case 'said':
         // an earlier paste came to be seen after it was given up
         if (tries > 0 && isThere) return enter();
-        if (isLeft(box.text)) {
-          entered = { promptId: '', shown: box.text, isClearing: true };
-          // a row for each key; several at once are not taken as keys
-          await pane.press('C-u', view.cursor);
-          return;
-        }
         if (box.kind === 'text') {
-          if (sinceMs > limits.typingMs) give('Somebody has typed something into its input box and not sent it.');
+          const what = left.judge(promptId, box.text);
+          if (what === 'clear') await pane.press('C-u', view.cursor);
+          else if (what === 'none' && sinceMs > limits.typingMs)
+            give('Somebody has typed something into its input box and not sent it.');
           return;
         }
         told.step(promptId, { state: 'pasting', seen: scene.seen(), tries: tries + 1 });

@@ -3,7 +3,6 @@
 // Everything happens in one loop that the reader of `events` drives, so nothing of it can happen twice at once. A run is *under way* until
 // its exit code is there; when supervisor and agent are both gone without one, it is *lost*. It has *ended* when, besides, no process of
 // it is left and its terminal is closed. Its own record says how it stands; the screen is looked at only where that is silent.
-import { open } from 'node:fs/promises';
 import path from 'node:path';
 import type { AgentEntry } from '../core/agent.ts';
 import { fail } from '../core/errors.ts';
@@ -21,6 +20,7 @@ import { createInteractiveState } from './interactive-state.ts';
 import type { Pane } from './pane.ts';
 import { squeezed } from './plain-text.ts';
 import { createProcessTree } from './process-tree.ts';
+import { readFrom } from './run-folder.ts';
 import { watchScreen } from './screen-watch.ts';
 import { LEFTOVERS, type Step, takeDown } from './stop-ladder.ts';
 import { openTail } from './tail.ts';
@@ -109,7 +109,11 @@ export function followInteractive(parts: InteractiveParts): Run {
       squeezed(await readFrom(path.join(folder, 'out'), since)).includes(squeezed(text));
     const delivery = createDelivery(
       scene,
-      agent.kind === 'claude' ? createClaudeDelivery() : agent.kind === 'demo' ? deliverToDemo : deliverToProgram(shows, isReady),
+      agent.kind === 'claude'
+        ? createClaudeDelivery(clock)
+        : agent.kind === 'demo'
+          ? deliverToDemo
+          : deliverToProgram(shows, isReady),
     );
 
     /** Reads what is new; hooks are read last and taken first, because each is told before its line is written. */
@@ -236,16 +240,4 @@ export function followInteractive(parts: InteractiveParts): Run {
       if (told.say(message)) nudge();
     },
   };
-}
-
-const READ_BYTES = 1024 * 1024;
-
-async function readFrom(file: string, since: number): Promise<string> {
-  const handle = await open(file, 'r');
-  try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(READ_BYTES), 0, READ_BYTES, since);
-    return buffer.toString('utf8', 0, bytesRead);
-  } finally {
-    await handle.close();
-  }
 }
