@@ -98,7 +98,7 @@ describe('pasting into a terminal', () => {
     expect(lines).toEqual(expected);
     expect(rig.sessions()).toEqual(['s-recorder']);
     expect(await readFile(path.join(rig.work, 'ran')).catch(() => 'not there')).toBe('not there');
-  }, 600_000);
+  }, Math.max(600_000, PROMPTS * 300));
 
   it('leaves copy mode first, and does not paste when the cursor has moved', async () => {
     await writeFile(record, '');
