@@ -5,6 +5,7 @@ import { RESOURCE_TYPES } from './headroom.ts';
 import { Priority } from './priority.ts';
 import { ProcessRef, SessionType, WAITS_FOR } from './session.ts';
 import { Decision, PromptMode, RequestAsked } from './talk.ts';
+import { UsedRule } from './used-rule.ts';
 
 const sessionId = z.string();
 const run = z.number().int();
@@ -70,6 +71,7 @@ export const EVENTS = {
         .union([z.string(), z.literal(true)])
         .optional()
         .describe('Branch of its own worktree; true: named after it.'),
+      rule: UsedRule.optional().describe('The rule that the prompt came from; not there when the caller gave the prompt.'),
     }),
   },
   'session.requeued': {

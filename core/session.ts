@@ -13,6 +13,7 @@ import type { Changes, Worktree } from './git-ports.ts';
 import type { HistoryLine } from './history.ts';
 import type { Priority } from './priority.ts';
 import type { SessionPrompt, SessionRequest } from './talk.ts';
+import type { UsedRule } from './used-rule.ts';
 
 export const STATUSES = [
   'queued',
@@ -64,6 +65,8 @@ export interface Session {
   readonly status: SessionStatus;
   /** What the first run is told. */
   readonly prompt: string;
+  /** The rule that this prompt came from. */
+  readonly rule?: UsedRule | undefined;
   readonly customPrompts: readonly string[];
   /** What was said to it after its first prompt, oldest first. */
   readonly prompts?: readonly SessionPrompt[] | undefined;
