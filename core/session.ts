@@ -76,6 +76,8 @@ export interface Session {
   readonly requests?: readonly SessionRequest[] | undefined;
   /** While waiting: for what. */
   readonly waitsFor?: WaitsFor | undefined;
+  /** Since when, in milliseconds since the epoch. */
+  readonly waitsSince?: number | undefined;
   /** JSON Schema, as text, of the data it is to end with. */
   readonly resultSchema?: string | undefined;
   /** It works in a worktree of its own; the branch it asked for, or true for one of its own name. */

@@ -9,7 +9,7 @@ const ROOMS = {
   core: ['zod', 'pure-rand'],
   tools: ['core', 'zod'],
   resources: ['core', 'zod'],
-  prompts: ['core', 'zod', 'gray-matter', 'yaml', 'node:*'],
+  prompts: ['core', 'zod', 'gray-matter', 'yaml', 're2js', 'node:*'],
   storage: ['core', 'zod', 'gray-matter', 'yaml', 'lowdb', 'p-queue', 'channelcoder', 'node:*'],
   runners: ['core', 'zod', 'channelcoder', 'pidusage', 'node:*'],
   server: [
