@@ -4,6 +4,7 @@
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import type { Ledger } from './ledger.ts';
+import type { Clock, Settings } from './ports.ts';
 import { tallyKey, weights } from './rule-tally.ts';
 import type { Chances, UsedRule } from './used-rule.ts';
 
@@ -31,6 +32,12 @@ export interface Learning {
   choose(candidates: readonly Candidate[], seed: string): { readonly index: number; readonly chances: Chances };
 }
 
+export interface LearningParts {
+  readonly ledger: Pick<Ledger, 'tally'>;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly settings: Pick<Settings, 'current'>;
+}
+
 /** What the ledger teaches at a time. */
 export function learningOf(ledger: Pick<Ledger, 'tally'>, at: number): Learning {
   const known = (candidate: Candidate): Evidence => {
@@ -44,6 +51,11 @@ export function learningOf(ledger: Pick<Ledger, 'tally'>, at: number): Learning 
     },
     choose: (candidates, seed) => choose(candidates, candidates.map(known), seed),
   };
+}
+
+/** What the rules learn from while the setting `prompts.learning` says so. */
+export function learningBy({ ledger, clock, settings }: LearningParts): () => Learning | undefined {
+  return () => (settings.current().prompts.learning ? learningOf(ledger, clock.now()) : undefined);
 }
 
 /** How likely each is to have the highest success; they add up to 1. */

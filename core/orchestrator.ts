@@ -9,6 +9,7 @@ import type { Reading } from './headroom.ts';
 import type { Ledger } from './ledger.ts';
 import { cancelledBy, createLineDeeds, type LineDeeds, recordCancelled, type Why } from './line-deeds.ts';
 import type { Clock, JobQueue, LogPage, LogQuery, Logs, RunUsage, Settings, TaskStore } from './ports.ts';
+import { createRuleDeeds, type RuleDeeds } from './rule-deeds.ts';
 import type { Line } from './scheduler.ts';
 import { isActive, isSettled, type Session, type SessionStatus, type SessionType } from './session.ts';
 import { type Caller, createStart, type Started, type StartParts, type StartRequest } from './start.ts';
@@ -86,6 +87,7 @@ export interface Orchestrator extends LineDeeds, TalkDeeds {
   readonly ledger: Ledger;
   readonly settings: Settings;
   readonly worktrees: WorktreeDeeds;
+  readonly rules: RuleDeeds;
 }
 
 const CUT_OFF =
@@ -169,6 +171,7 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
     ledger,
     settings,
     worktrees: worktreeDeeds(ledger, parts.worktrees),
+    rules: createRuleDeeds(parts),
   };
 }
 

@@ -69,6 +69,21 @@ export interface Reason {
   readonly text: string;
 }
 
+/** What is to be changed in the file of a rule; what is not named stays as it is. */
+export interface RuleChange {
+  /** The whole file: Markdown with front matter, or the JSON form of a rule. */
+  readonly text?: string | undefined;
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  readonly enabled?: boolean | undefined;
+  readonly priority?: number | undefined;
+  readonly kind?: RuleKind | undefined;
+  readonly moments?: readonly Moment[] | undefined;
+  /** Conditions as JSON, as a file would have them. */
+  readonly conditions?: string | undefined;
+  readonly template?: string | undefined;
+}
+
 /** What experience says of rules. */
 export interface RuleLearning {
   /** From 0 to 1; undefined while nothing is known. */
@@ -115,8 +130,8 @@ export interface RuleBook {
   render(rule: Rule, situation: Situation, args?: Readonly<Record<string, string>>): string;
   /** Reads one rule from a text as its file would have it. Fails with RULE_INVALID. */
   read(id: string, text: string): Promise<Rule>;
-  /** The text of a rule's file; undefined when there is none. */
-  text(id: string): Promise<string | undefined>;
+  /** The text that the file of a rule would have after a change. Fails with INVALID_INPUT or RULE_INVALID. */
+  compose(id: string, change: RuleChange): Promise<string>;
   /** Writes the file of a rule. Fails with RULE_INVALID or STORAGE_FAILED. */
   write(id: string, text: string): Promise<Rule>;
   /** Removes the file of a rule. */

@@ -8,6 +8,7 @@
 //
 // A settled session is reopened by a new run: it becomes queued again. It waits for an answer, or, when it is interactive, at its prompt.
 import { z } from 'zod';
+import type { PermissionMode } from './agent.ts';
 import type { AgentResult, EndCause } from './ending.ts';
 import type { Changes, Worktree } from './git-ports.ts';
 import type { HistoryLine } from './history.ts';
@@ -69,6 +70,9 @@ export interface Session {
   readonly rule?: UsedRule | undefined;
   /** True: how it settled first, which is what its rule is judged by, is known. */
   readonly isJudged?: boolean | undefined;
+  /** What a rule allows it at most, and the only tools that it leaves it to use without asking. */
+  readonly permissionMode?: PermissionMode | undefined;
+  readonly tools?: readonly string[] | undefined;
   readonly customPrompts: readonly string[];
   /** What was said to it after its first prompt, oldest first. */
   readonly prompts?: readonly SessionPrompt[] | undefined;

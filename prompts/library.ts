@@ -10,6 +10,7 @@ import { factsOf } from './facts.ts';
 import { MAX_RULE_BYTES } from './front-matter.ts';
 import { loadPatterns, type PatternCompiler } from './pattern.ts';
 import { namesTask, type ReadyRule, type RuleOutcome, readRule } from './rule-file.ts';
+import { changedText } from './rule-text.ts';
 import { selectRules } from './select.ts';
 import { renderTemplate } from './template.ts';
 import { variableValue } from './variables.ts';
@@ -39,21 +40,25 @@ interface Library {
 
 /** Opens the book; nothing is read before the first `refresh`, and until then only built-in rules are there. */
 export function createRuleBook({ files, clock, onError }: RuleBookParts): RuleBook {
-  const builtIn = builtInRules();
   const kept = new Map<string, { readonly stamp: string; readonly outcome: RuleOutcome }>();
   const listeners = new Set<() => void>();
-  let library = libraryOf(builtIn, new Map(), '', files.folder);
+  let known: Library | undefined;
   let reading: Promise<void> | undefined;
   let isLooking = false;
 
+  /** Made when it is first needed: the start of a hub need not wait for it. */
+  const library = () => {
+    known ??= libraryOf(new Map(), '', files.folder);
+    return known;
+  };
   const readAgain = async () => {
     const entries = await files.list();
     const stamp = entries.map(({ name, stamp }) => `${name} ${stamp}`).join('\n');
-    if (stamp === library.stamp) return;
+    if (stamp === library().stamp) return;
     const outcomes = new Map<string, RuleOutcome>();
     for (const entry of entries.slice(0, MAX_FILES)) outcomes.set(entry.name, await outcomeOf(entry));
     for (const name of kept.keys()) if (!outcomes.has(name)) kept.delete(name);
-    library = libraryOf(builtIn, outcomes, stamp, files.folder);
+    known = libraryOf(outcomes, stamp, files.folder);
     for (const listener of listeners) listener();
   };
   const outcomeOf = async ({ name, stamp }: RuleFileEntry): Promise<RuleOutcome> => {
@@ -83,11 +88,11 @@ export function createRuleBook({ files, clock, onError }: RuleBookParts): RuleBo
     if (isLooking) clock.after(LOOK_EVERY_MS, () => void refresh().catch(onError).finally(look));
   };
   const readyOf = (rule: Rule) => {
-    const found = library.ready.get(rule.id);
+    const found = library().ready.get(rule.id);
     return (
       (found?.rule === rule ? found : undefined) ??
       loose.get(rule) ??
-      builtIn.get(rule.id) ??
+      builtInRules().get(rule.id) ??
       fail('RULE_NOT_FOUND', `There is no rule "${rule.id}".`)
     );
   };
@@ -96,35 +101,35 @@ export function createRuleBook({ files, clock, onError }: RuleBookParts): RuleBo
 
   return {
     refresh,
-    list: () => library.rules,
-    get: (id) => library.ready.get(id)?.rule,
-    builtIn: (id) => builtIn.get(id)?.rule,
-    problems: () => library.problems,
+    list: () => library().rules,
+    get: (id) => library().ready.get(id)?.rule,
+    builtIn: (id) => builtInRules().get(id)?.rule,
+    problems: () => library().problems,
     select: (situation, { learning, seed, instead } = {}) =>
-      selectRules(instead ? instead.map(readyOf) : [...library.ready.values()], situation, { learning, seed }),
+      selectRules(instead ? instead.map(readyOf) : [...library().ready.values()], situation, { learning, seed }),
     explain: (rule, situation) => reasonsFor(readyOf(rule), situation),
     render: (rule, situation, args = {}) => rendered(readyOf(rule), situation, args),
     async read(id, text) {
-      const outcome = readRule(text, id, `${files.folder}/${library.names.get(id) ?? `${id}.md`}`, await compilerFor(text));
+      const outcome = readRule(text, id, `${files.folder}/${library().names.get(id) ?? `${id}.md`}`, await compilerFor(text));
       if ('problems' in outcome) return refused(id, outcome.problems);
       if (outcome.ready.rule.id !== id)
         return fail('INVALID_INPUT', `The text says "id: ${outcome.ready.rule.id}", and the call "${id}".`);
       loose.set(outcome.ready.rule, outcome.ready);
       return outcome.ready.rule;
     },
-    async text(id) {
-      await refresh();
-      const name = library.names.get(id);
-      return name === undefined ? (Object.hasOwn(BUILT_IN, id) ? BUILT_IN[id] : undefined) : files.read(name, MAX_RULE_BYTES);
+    async compose(id, change) {
+      const name = library().names.get(id);
+      const own = name === undefined ? undefined : await files.read(name, MAX_RULE_BYTES);
+      return changedText(id, own ?? (Object.hasOwn(BUILT_IN, id) ? BUILT_IN[id] : undefined), change);
     },
     async write(id, text) {
       const rule = await this.read(id, text);
-      await files.write(library.names.get(id) ?? `${id}.md`, text);
+      await files.write(library().names.get(id) ?? `${id}.md`, text);
       await refresh();
-      return library.ready.get(id)?.rule ?? rule;
+      return library().ready.get(id)?.rule ?? rule;
     },
     async remove(id) {
-      const name = library.names.get(id);
+      const name = library().names.get(id);
       if (name !== undefined) await files.remove(name);
       await refresh();
     },
@@ -137,13 +142,8 @@ export function createRuleBook({ files, clock, onError }: RuleBookParts): RuleBo
 }
 
 /** Two files with one id: the first by name counts. */
-function libraryOf(
-  builtIn: ReadonlyMap<string, ReadyRule>,
-  outcomes: ReadonlyMap<string, RuleOutcome>,
-  stamp: string,
-  folder: string,
-): Library {
-  const ready = new Map(builtIn);
+function libraryOf(outcomes: ReadonlyMap<string, RuleOutcome>, stamp: string, folder: string): Library {
+  const ready = new Map(builtInRules());
   const names = new Map<string, string>();
   const problems: RuleProblem[] = [];
   for (const [name, outcome] of outcomes) {
@@ -164,15 +164,18 @@ function libraryOf(
   return { ready, rules, problems, names, stamp };
 }
 
+let builtIn: ReadonlyMap<string, ReadyRule> | undefined;
+
 function builtInRules(): ReadonlyMap<string, ReadyRule> {
   const none: PatternCompiler = () => ({ problem: 'Built-in rules have no patterns.' });
-  return new Map(
+  builtIn ??= new Map(
     Object.entries(BUILT_IN).map(([stem, text]) => {
       const outcome = readRule(text, stem, undefined, none);
       if ('problems' in outcome) return fail('INTERNAL', `The built-in rule "${stem}" is wrong: ${outcome.problems[0]?.message}`);
       return [outcome.ready.rule.id, outcome.ready];
     }),
   );
+  return builtIn;
 }
 
 const NO_PATTERNS: PatternCompiler = () => ({ problem: 'The pattern cannot be read.' });
