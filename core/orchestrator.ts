@@ -77,6 +77,8 @@ export interface Orchestrator extends LineDeeds, TalkDeeds {
   estimatedStarts(most: number): readonly number[];
   /** Tasks that match with their newest session, in order of id. */
   tasks(filter: TaskFilter): Promise<readonly { readonly task: Task; readonly last: Session | undefined }[]>;
+  /** Ids of all tasks as of the last look at their folders, by id. Quick, for completing what is typed. */
+  taskIds(): Promise<readonly string[]>;
   task(taskId: string): Promise<Task>;
   view(session: Session): SessionView;
   /** The same with the estimated start of a session that waits. */
@@ -147,6 +149,7 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
         if ((last.get(session.taskId)?.createdSeq ?? 0) < session.createdSeq) last.set(session.taskId, session);
       return (await tasks.list()).filter((task) => taskMatches(task, filter)).map((task) => ({ task, last: last.get(task.id) }));
     },
+    taskIds: () => tasks.ids(),
     task: async (taskId) => (await tasks.get(taskId)) ?? fail('TASK_NOT_FOUND', `There is no task "${taskId}".`),
     view: (session) => noted(session, sessionView(session, queue.line())),
     detailed(session) {

@@ -108,6 +108,8 @@ export interface TaskStore {
   get(id: string): Promise<Task | undefined>;
   /** Every task that can be read, in order of id. */
   list(): Promise<readonly Task[]>;
+  /** Ids of the task files there are, by id, readable or not: of the last look, while the next one is under way. Waits only where there was none. */
+  ids(): Promise<readonly string[]>;
   /** Makes a task file. Fails with TASK_EXISTS. */
   create(draft: TaskDraft): Promise<Task>;
 }

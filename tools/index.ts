@@ -3,6 +3,7 @@
 import { ALIASES } from './aliases.ts';
 import type { Tool } from './define.ts';
 import { eventList } from './event-list.ts';
+import { promptGet } from './prompt-get.ts';
 import { promptStats } from './prompt-stats.ts';
 import { queueClear } from './queue-clear.ts';
 import { queueMove } from './queue-move.ts';
@@ -48,6 +49,7 @@ export const TOOLS = [
   worktreeList,
   worktreeRemove,
   sessionPin,
+  promptGet,
   promptStats,
   sessionAsk,
 ] as const satisfies readonly Tool[];

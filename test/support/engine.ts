@@ -311,6 +311,7 @@ function memoryTasks(): TaskStore {
   return {
     get: async (id) => tasks.get(id),
     list: async () => [...tasks.values()],
+    ids: async () => [...tasks.keys()].sort(),
     async create({ id, title, instruction }) {
       const task = { id, file: `/w/.tasks/current/${id}.task.md`, title, fields: {}, body: instruction };
       tasks.set(id, task);
