@@ -61,6 +61,7 @@ function moved(session: Session | undefined, event: StoredEvent): Session {
         status,
         queuedAt: event.at,
         queuedSeq: event.seq,
+        ...judged(session),
         settledAt: undefined,
         cause: undefined,
         process: undefined,
@@ -132,6 +133,7 @@ function moved(session: Session | undefined, event: StoredEvent): Session {
         orderKey: event.data.orderKey,
         resumes: event.data.resume,
         runsBefore: session.run,
+        ...judged(session),
         queuedAt: event.at,
         queuedSeq: event.seq,
         orderSeq: event.seq,
@@ -169,6 +171,8 @@ function moved(session: Session | undefined, event: StoredEvent): Session {
         waitsFor: undefined,
         process: undefined,
         stop: undefined,
+        // a lost one may be found alive
+        ...(event.name === 'session.lost' ? {} : judged(session)),
         spentUsd: spent(session, event.data.result),
         prompts: unheard(session.prompts, event.at),
       };
@@ -184,6 +188,10 @@ function toldMore(session: Session, event: EventOf<'session.prompted'> | EventOf
     // nobody was told what became of one without an id
     prompts: event.data.promptId === '' ? session.prompts : said(session.prompts, event),
   };
+}
+
+function judged({ rule }: Session): Pick<Session, 'isJudged'> {
+  return rule ? { isJudged: true } : {};
 }
 
 function spent({ spentUsd }: Session, result: AgentResult | undefined): number | undefined {

@@ -59,11 +59,17 @@ export function createRuleBook({ files, clock, onError }: RuleBookParts): RuleBo
     for (const entry of entries.slice(0, MAX_FILES)) outcomes.set(entry.name, await outcomeOf(entry));
     for (const name of kept.keys()) if (!outcomes.has(name)) kept.delete(name);
     known = libraryOf(outcomes, stamp, files.folder);
-    for (const listener of listeners) listener();
+    for (const listener of listeners) {
+      try {
+        listener();
+      } catch (error) {
+        onError(error);
+      }
+    }
   };
   const outcomeOf = async ({ name, stamp }: RuleFileEntry): Promise<RuleOutcome> => {
-    const known = kept.get(name);
-    if (known?.stamp === stamp) return known.outcome;
+    const before = kept.get(name);
+    if (before?.stamp === stamp) return before.outcome;
     const outcome = await readNamed(name);
     kept.set(name, { stamp, outcome });
     return outcome;
@@ -83,6 +89,8 @@ export function createRuleBook({ files, clock, onError }: RuleBookParts): RuleBo
     });
     return reading;
   };
+  /** One that began before a change may not have seen it. */
+  const readAfresh = () => (reading ?? Promise.resolve()).catch(() => undefined).then(refresh);
   const look = () => {
     isLooking = listeners.size > 0;
     if (isLooking) clock.after(LOOK_EVERY_MS, () => void refresh().catch(onError).finally(look));
@@ -125,13 +133,13 @@ export function createRuleBook({ files, clock, onError }: RuleBookParts): RuleBo
     async write(id, text) {
       const rule = await this.read(id, text);
       await files.write(library().names.get(id) ?? `${id}.md`, text);
-      await refresh();
+      await readAfresh();
       return library().ready.get(id)?.rule ?? rule;
     },
     async remove(id) {
       const name = library().names.get(id);
       if (name !== undefined) await files.remove(name);
-      await refresh();
+      await readAfresh();
     },
     onChange(listener) {
       listeners.add(listener);

@@ -6,7 +6,7 @@ import { PROJECT } from './support/project.ts';
 
 /** Room → what its files may import besides their own room: rooms, single files of a room, packages, `node:*`. */
 const ROOMS = {
-  core: ['zod'],
+  core: ['zod', 'pure-rand'],
   tools: ['core', 'zod'],
   resources: ['core', 'zod'],
   prompts: ['core', 'zod', 'gray-matter', 'yaml', 're2js', 'node:*'],

@@ -3,6 +3,7 @@
 import { ALIASES } from './aliases.ts';
 import type { Tool } from './define.ts';
 import { eventList } from './event-list.ts';
+import { promptStats } from './prompt-stats.ts';
 import { queueClear } from './queue-clear.ts';
 import { queueMove } from './queue-move.ts';
 import { queuePause } from './queue-pause.ts';
@@ -47,6 +48,7 @@ export const TOOLS = [
   worktreeList,
   worktreeRemove,
   sessionPin,
+  promptStats,
   sessionAsk,
 ] as const satisfies readonly Tool[];
 
