@@ -127,6 +127,12 @@ export function createRuleBook({ files, clock, onError }: RuleBookParts): RuleBo
     },
     async compose(id, change) {
       const name = library().names.get(id);
+      const broken = library().problems.find(({ file }) => file === `${files.folder}/${id}.md`);
+      if (name === undefined && broken && change.text === undefined)
+        fail(
+          'RULE_INVALID',
+          `The file of rule "${id}" was skipped (line ${broken.line}: ${broken.message}); mend it, or give the whole file as "text".`,
+        );
       const own = name === undefined ? undefined : await files.read(name, MAX_RULE_BYTES);
       return changedText(id, own ?? (Object.hasOwn(BUILT_IN, id) ? BUILT_IN[id] : undefined), change);
     },
