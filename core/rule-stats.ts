@@ -18,7 +18,7 @@ const Middle = z.looseObject({
 });
 
 export const RuleStats = z.looseObject({
-  ruleId: z.string(),
+  rule: z.string().describe('Id of the rule.'),
   version: z.string().describe('Hash of the template: the same rule has another one after an edit.'),
   sessions: z.number().int().describe('How many sessions it began.'),
   runs: z.number().int().describe('How many runs they had, retries and continuations included.'),
@@ -48,7 +48,7 @@ export function ruleStats(tally: RuleTally, learned: number | undefined): RuleSt
   const { id, version, sessions, runs, ends, prompts, answers, touched, since, at } = tally;
   const { good, of } = judgedEnds(tally);
   return {
-    ruleId: id,
+    rule: id,
     version,
     sessions,
     runs,

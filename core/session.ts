@@ -68,11 +68,11 @@ export interface Session {
   readonly prompt: string;
   /** The rule that this prompt came from. */
   readonly rule?: UsedRule | undefined;
-  /** True: how it settled first, which is what its rule is judged by, is known. */
-  readonly isJudged?: boolean | undefined;
   /** What a rule allows it at most, and the only tools that it leaves it to use without asking. */
   readonly permissionMode?: PermissionMode | undefined;
   readonly tools?: readonly string[] | undefined;
+  /** True: how it settled first, which is what its rule is judged by, is known. */
+  readonly isJudged?: boolean | undefined;
   readonly customPrompts: readonly string[];
   /** What was said to it after its first prompt, oldest first. */
   readonly prompts?: readonly SessionPrompt[] | undefined;

@@ -83,6 +83,10 @@ export const SessionView = z.looseObject({
     .describe('What it changed in its folder, as git tells it.'),
   worktree: z.looseObject({ path: z.string(), branch: z.string() }).optional(),
   rule: UsedRule.optional().describe('The rule that its first prompt came from, in which version.'),
+  suggestions: z
+    .array(z.looseObject({ rule: z.string(), name: z.string(), prompt: z.string() }))
+    .optional()
+    .describe('What could be said to it now by session_prompt, from prompt rules that fit; at most three.'),
   permissionDenials: z.array(z.string()).optional().describe('Tools the agent was not allowed to use.'),
   uris: z.looseObject({ session: z.string(), log: z.string() }).describe('Resources to read or subscribe to.'),
   notes: z.array(z.string()).optional().describe('What the caller should know.'),

@@ -17,6 +17,8 @@ export interface Compiled {
 export interface ConditionProblem {
   /** Keys and places from the conditions down to what is wrong. */
   readonly path: readonly (string | number)[];
+  /** The key at the path is wrong, not its value. */
+  readonly isKey: boolean;
   readonly message: string;
 }
 
@@ -34,7 +36,8 @@ export function readConditions(
 ): { readonly compiled: Compiled } | { readonly problems: readonly ConditionProblem[] } {
   const problems: ConditionProblem[] = [];
   let count = 0;
-  const complain = (path: readonly (string | number)[], message: string) => void problems.push({ path, message });
+  const complain = (path: readonly (string | number)[], message: string, isKey = false) =>
+    void problems.push({ path, message, isKey });
 
   const each = (list: readonly unknown[], path: readonly (string | number)[], depth: number) =>
     list.map((one, at) => read(one, [...path, at], depth)).filter((one) => one !== undefined);
@@ -49,7 +52,7 @@ export function readConditions(
     const group = GROUPS.find((name) => name in one);
     if (group === undefined) return leaf(one, path);
     const [other] = Object.keys(one).filter((key) => key !== group);
-    if (other !== undefined) return complain([...path, other], `Beside "${group}" nothing else may stand.`);
+    if (other !== undefined) return complain([...path, other], `Beside "${group}" nothing else may stand.`, true);
     const inner = one[group];
     if (group === 'not') {
       const denied = Array.isArray(inner)
@@ -65,7 +68,7 @@ export function readConditions(
   function leaf(one: Readonly<Record<string, unknown>>, path: readonly (string | number)[]): Compiled | undefined {
     const unknown = Object.keys(one).find((key) => !['field', 'operator', 'value'].includes(key));
     if (unknown !== undefined)
-      return complain([...path, unknown], `A condition has no key ${quoted(unknown)}; it has field, operator and value.`);
+      return complain([...path, unknown], `A condition has no key ${quoted(unknown)}; it has field, operator and value.`, true);
     const field = one.field;
     if (typeof field !== 'string' || !FIELD.test(field))
       return complain([...path, 'field'], 'A condition needs a field: the name of a front matter key, or session.<name>.');

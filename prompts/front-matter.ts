@@ -22,7 +22,7 @@ export interface FrontMatter {
   /** Line of the file with the first line of the body. */
   readonly bodyLine: number;
   /** Where the value, or with `key` the key, at this path begins. */
-  readonly placeOf: (path: readonly PropertyKey[], what?: 'key') => Place;
+  readonly placeOf: (path: readonly PropertyKey[], what?: 'key' | undefined) => Place;
 }
 
 /** Front matter and body of a rule file, or what is wrong with it. */
@@ -51,6 +51,9 @@ export function readFrontMatter(raw: string): FrontMatter | { readonly problem: 
     return { line: Math.max(1, line), column: Math.max(1, col) };
   };
   if (error) return { problem: { ...place(error.pos[0]), message: `The front matter is no YAML: ${shortened(error.message)}` } };
+  const [warning] = document.warnings;
+  if (warning)
+    return { problem: { ...place(warning.pos[0]), message: `The front matter is not taken: ${shortened(warning.message)}` } };
   const alias = aliasOf(document);
   if (alias !== undefined)
     return { problem: { ...place(alias), message: 'The front matter holds an alias (*name); write the value again instead.' } };

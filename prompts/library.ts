@@ -59,11 +59,17 @@ export function createRuleBook({ files, clock, onError }: RuleBookParts): RuleBo
     for (const entry of entries.slice(0, MAX_FILES)) outcomes.set(entry.name, await outcomeOf(entry));
     for (const name of kept.keys()) if (!outcomes.has(name)) kept.delete(name);
     known = libraryOf(outcomes, stamp, files.folder);
-    for (const listener of listeners) listener();
+    for (const listener of listeners) {
+      try {
+        listener();
+      } catch (error) {
+        onError(error);
+      }
+    }
   };
   const outcomeOf = async ({ name, stamp }: RuleFileEntry): Promise<RuleOutcome> => {
-    const known = kept.get(name);
-    if (known?.stamp === stamp) return known.outcome;
+    const before = kept.get(name);
+    if (before?.stamp === stamp) return before.outcome;
     const outcome = await readNamed(name);
     kept.set(name, { stamp, outcome });
     return outcome;
@@ -83,6 +89,8 @@ export function createRuleBook({ files, clock, onError }: RuleBookParts): RuleBo
     });
     return reading;
   };
+  /** One that began before a change may not have seen it. */
+  const readAfresh = () => (reading ?? Promise.resolve()).catch(() => undefined).then(refresh);
   const look = () => {
     isLooking = listeners.size > 0;
     if (isLooking) clock.after(LOOK_EVERY_MS, () => void refresh().catch(onError).finally(look));
@@ -119,19 +127,25 @@ export function createRuleBook({ files, clock, onError }: RuleBookParts): RuleBo
     },
     async compose(id, change) {
       const name = library().names.get(id);
+      const broken = library().problems.find(({ file }) => file === `${files.folder}/${id}.md`);
+      if (name === undefined && broken && change.text === undefined)
+        fail(
+          'RULE_INVALID',
+          `The file of rule "${id}" was skipped (line ${broken.line}: ${broken.message}); mend it, or give the whole file as "text".`,
+        );
       const own = name === undefined ? undefined : await files.read(name, MAX_RULE_BYTES);
       return changedText(id, own ?? (Object.hasOwn(BUILT_IN, id) ? BUILT_IN[id] : undefined), change);
     },
     async write(id, text) {
       const rule = await this.read(id, text);
       await files.write(library().names.get(id) ?? `${id}.md`, text);
-      await refresh();
+      await readAfresh();
       return library().ready.get(id)?.rule ?? rule;
     },
     async remove(id) {
       const name = library().names.get(id);
       if (name !== undefined) await files.remove(name);
-      await refresh();
+      await readAfresh();
     },
     onChange(listener) {
       listeners.add(listener);

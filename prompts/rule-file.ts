@@ -39,7 +39,12 @@ export function readRule(text: string, stem: string, file: string | undefined, c
     });
   const conditions = readConditions(fields.conditions, compile);
   if ('problems' in conditions)
-    problems.push(...conditions.problems.map(({ path, message }) => ({ ...matter.placeOf(['conditions', ...path]), message })));
+    problems.push(
+      ...conditions.problems.map(({ path, isKey, message }) => ({
+        ...matter.placeOf(['conditions', ...path], isKey ? 'key' : undefined),
+        message,
+      })),
+    );
 
   const isBody = fields.promptTemplate === undefined;
   if (!isBody && matter.body.trim() !== '')

@@ -21,7 +21,7 @@ export function variableProblem(name: string, args: readonly RuleArgument[]): st
   if (VARIABLES.includes(name) || /^task\.fields\.[\w.-]+$/.test(name)) return undefined;
   const given = args.map((arg) => `args.${arg.name}`);
   if (given.includes(name)) return undefined;
-  const near = nearest(name, [...VARIABLES, ...given]);
+  const near = nearName(name, [...VARIABLES, ...given]);
   const advice = name.startsWith('args.')
     ? 'Name it under `arguments`.'
     : near
@@ -30,6 +30,16 @@ export function variableProblem(name: string, args: readonly RuleArgument[]): st
         ? `A key of your own is {{task.fields.${name.slice('task.'.length)}}}.`
         : 'docs/prompts.md lists the variables.';
   return `There is no variable {{${name.slice(0, 60)}}}. ${advice}`;
+}
+
+/** The nearest name of the same group: `task.tilte` is near to `task.title`, but `task.severity` to nothing. */
+function nearName(name: string, known: readonly string[]): string | undefined {
+  const group = name.slice(0, name.lastIndexOf('.') + 1);
+  const near = nearest(
+    name.slice(group.length),
+    known.filter((one) => one.startsWith(group) && !one.slice(group.length).includes('.')).map((one) => one.slice(group.length)),
+  );
+  return near === undefined ? undefined : `${group}${near}`;
 }
 
 /** What a variable stands for, as text; empty where there is nothing. */

@@ -50,6 +50,9 @@ const ROOMS = {
     'server/wire.ts',
     'server/workspace.ts',
     'storage/task-files.ts',
+    // what is wrong with rules is told where no hub runs too
+    'prompts/library.ts',
+    'storage/rule-files.ts',
     // mending a journal is done where no hub runs, under its lock
     'server/clock.ts',
     'storage/embedded/journal-repair.ts',

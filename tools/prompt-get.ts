@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { offerNamed, offers, sayOffer } from '../core/offers.ts';
 import { fitting } from './bounded.ts';
 import { defineTool } from './define.ts';
-import { cursor, nextCursor, summary } from './fields.ts';
+import { cursor, nextCursor, summary, valuesOf } from './fields.ts';
 import { pageOf } from './page.ts';
 
 const MOST_ROWS = 100;
@@ -19,9 +19,10 @@ export const promptGet = defineTool({
   input: z.strictObject({
     name: z.string().min(1).max(128).optional().describe('Which prompt. Leave it out to list them.'),
     arguments: z
-      .record(z.string().max(64), z.string().max(100_000))
-      .default({})
-      .describe('Values by name of the argument, such as { "taskId": "fix-login" }.'),
+      .array(z.string().max(100_000))
+      .max(50)
+      .optional()
+      .describe('Values for its arguments, each as name=value, such as taskId=fix-login.'),
     cursor,
   }),
   output: z.looseObject({
@@ -53,12 +54,12 @@ export const promptGet = defineTool({
   ],
   examples: [
     {},
-    { name: 'start_task', arguments: { taskId: 'fix-login' } },
-    { name: 'delegate', arguments: { goal: 'Translate the docs.' } },
+    { name: 'start_task', arguments: ['taskId=fix-login'] },
+    { name: 'delegate', arguments: ['goal=Translate the docs.'] },
   ],
   async handle({ name, arguments: args, cursor }, { orchestrator }) {
     const all = await offers(orchestrator);
-    if (name !== undefined) return { name, text: await sayOffer(offerNamed(all, name), args, orchestrator) };
+    if (name !== undefined) return { name, text: await sayOffer(offerNamed(all, name), valuesOf(args), orchestrator) };
     const keyOf = (row: { readonly name: string }) => row.name;
     const rows = all.map((offer) => ({
       name: offer.name,

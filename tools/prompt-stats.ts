@@ -5,7 +5,7 @@ import { RuleStats, ruleStats } from '../core/rule-stats.ts';
 import type { RuleTally } from '../core/rule-tally.ts';
 import { fitting } from './bounded.ts';
 import { defineTool } from './define.ts';
-import { cursor, nextCursor, summary, total } from './fields.ts';
+import { cursor, nextCursor, ruleId, summary, total } from './fields.ts';
 import { pageOf } from './page.ts';
 
 export const promptStats = defineTool({
@@ -17,7 +17,7 @@ export const promptStats = defineTool({
   effect: 'reads',
   toolset: 'prompts',
   input: z.strictObject({
-    ruleId: z.string().min(1).max(200).optional().describe('Only this rule.'),
+    rule: ruleId.optional().describe('Only this rule.'),
     cursor,
     limit: z.number().int().min(1).max(200).default(50).describe('At most so many rows (50); fewer come when they are long.'),
   }),
@@ -27,13 +27,13 @@ export const promptStats = defineTool({
     total,
     nextCursor,
   }),
-  positional: ['ruleId'],
+  positional: ['rule'],
   fails: ['CURSOR_INVALID', 'WORKSPACE_MISSING'],
   examples: [{}],
-  async handle({ ruleId, cursor, limit }, { orchestrator: { ledger } }) {
+  async handle({ rule, cursor, limit }, { orchestrator: { ledger } }) {
     const learning = learningOf(ledger, ledger.newest);
     const all = [...ledger.tallies()]
-      .filter(({ id }) => ruleId === undefined || id === ruleId)
+      .filter(({ id }) => rule === undefined || id === rule)
       .toSorted((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1));
     const view = (tally: RuleTally) => ruleStats(tally, learning.success(tally.id, tally.version));
     const fit = fitting(pageOf(all, { cursor, limit, keyOf: placeOf }).rows.map(view)).length;
@@ -46,7 +46,7 @@ export const promptStats = defineTool({
     {
       rows: 'rules',
       columns: {
-        RULE: 'ruleId',
+        RULE: 'rule',
         VERSION: 'version',
         SESSIONS: 'sessions',
         DONE: 'success.count',

@@ -185,7 +185,7 @@ describe('the statistics of a rule', () => {
       add(queued(`s${nth}`), ...run(`s${nth}`), end(`s${nth}`, nth < 8 ? 'done' : 'schema_mismatch', { costUsd: nth }));
     add(queued('x'), end('x', 'cancelled'));
     expect(ruleStats(tally(now) ?? fails(), 0.75)).toMatchObject({
-      ruleId: 'fix',
+      rule: 'fix',
       version: 'v1',
       sessions: 11,
       success: { count: 8, of: 10, low: 0.4902, high: 0.9433 },

@@ -101,7 +101,8 @@ describe('the list of prompts', () => {
     await writeFile(ruleFile('off'), RULE.replace('priority: 10', 'enabled: false'));
     await writeFile(ruleFile('start_task'), RULE);
     try {
-      await expect.poll(async () => (await client.call('rule_list')).summary, { timeout: 15_000 }).toBeTruthy();
+      const { rules } = z.looseObject({ rules: z.array(z.looseObject({})) }).parse(await client.call('rule_list'));
+      expect(rules).toEqual(expect.arrayContaining([expect.objectContaining({ enabled: false })]));
       const names = (await client.prompts()).map(({ name }) => name);
       expect(names).not.toContain('off');
       expect(names.filter((name) => name === 'start_task')).toHaveLength(1);
@@ -126,7 +127,8 @@ describe('a prompt', () => {
       ] as const) {
         const text = await other.prompt(name, args);
         expect(text.trim()).not.toBe('');
-        expect((await client.call('prompt_get', { name, arguments: args })).text).toBe(text);
+        const given = Object.entries(args).map(([key, value]) => `${key}=${value}`);
+        expect((await client.call('prompt_get', { name, arguments: given })).text).toBe(text);
       }
     } finally {
       await other.close();
@@ -135,7 +137,7 @@ describe('a prompt', () => {
 
   it('of a rule says what its template says, with the values as data', async () => {
     expect(await client.prompt('careful', { taskId: 'fix-login', depth: '{{task.id}}' })).toBe(
-      'Fix this with care, depth {{task.id}}: Fix the login\n@@say fixed\n',
+      'Fix this with care, depth {{task.id}}: Fix the login\n@@say fixed',
     );
   });
 
@@ -180,7 +182,7 @@ describe('a prompt', () => {
   it('is there for people at the command line too', async () => {
     const listed = await sc(['prompt', 'get'], at());
     expect(listed.stdout).toMatch(/careful +taskId,depth\?|careful +taskId, ?depth\?/);
-    const run = await sc(['prompt', 'get', 'start_task', '--arguments={"taskId":"fix-login"}', '--format=json'], at());
+    const run = await sc(['prompt', 'get', 'start_task', '--arguments=taskId=fix-login', '--format=json'], at());
     expect(z.looseObject({ text: z.string() }).parse(JSON.parse(run.stdout)).text).toContain('session_start');
   });
 });
