@@ -156,7 +156,15 @@ function createServing(
       maxRequestBodySize: MAX_BODY_BYTES,
       bus: {
         publish: () => {},
-        subscribe: (listener) => updates.subscribe((uri) => listener({ kind: 'resource_updated', uri })),
+        subscribe(listener) {
+          const ends = [
+            updates.subscribe((uri) => listener({ kind: 'resource_updated', uri })),
+            updates.subscribePrompts(() => listener({ kind: 'prompts_list_changed' })),
+          ];
+          return () => {
+            for (const end of ends) end();
+          };
+        },
       },
     },
   );

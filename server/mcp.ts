@@ -1,4 +1,4 @@
-// Speaks MCP for the orchestrator: lists and calls tools, lists and reads resources, and turns every failure into an answer that teaches.
+// Speaks MCP for the orchestrator: lists and calls tools, lists and reads resources, lists, gives and completes prompts, and turns every failure into an answer that teaches.
 // One instance per connection, both protocol eras from the same handlers, all state behind it.
 
 import { randomBytes } from 'node:crypto';
@@ -13,6 +13,7 @@ import type { ToolContext } from '../tools/define.ts';
 import { TOOLS, toolNamed } from '../tools/index.ts';
 import { INSTRUCTIONS } from './instructions.ts';
 import { type Listed, type Listing, listing, mayCall, SESSION_TOOLS } from './listing.ts';
+import { complete, getPrompt, listPrompts } from './offering.ts';
 import { INVALID_PARAMS, isTemplate, listResources, readResource } from './reading.ts';
 import type { RunIdentity } from './token.ts';
 import type { Updates } from './updates.ts';
@@ -66,18 +67,36 @@ function buildServer(parts: McpParts, peer: Peer, { era, requestInfo }: McpReque
   const server = new Server(
     { name: 'scopecraft', title: 'Scopecraft Orchestrator', version },
     {
-      capabilities: { tools: { listChanged: true }, resources: { listChanged: true, subscribe: true } },
+      capabilities: {
+        tools: { listChanged: true },
+        resources: { listChanged: true, subscribe: true },
+        prompts: { listChanged: true },
+        completions: {},
+      },
       instructions: INSTRUCTIONS,
-      cacheHints: { 'server/discover': FIVE_MINUTES, 'tools/list': FIVE_MINUTES, 'resources/templates/list': FIVE_MINUTES },
+      cacheHints: {
+        'server/discover': FIVE_MINUTES,
+        'tools/list': FIVE_MINUTES,
+        'prompts/list': FIVE_MINUTES,
+        'resources/templates/list': FIVE_MINUTES,
+      },
     },
   );
   const subscribed = new Set<string>();
   // a modern server over HTTP lives for one request; who listens there is told by the HTTP door
   const isBrief = era === 'modern' && requestInfo !== undefined;
-  const unsubscribe = (isBrief ? undefined : updates)?.subscribe((uri) => {
-    if (era === 'modern' || subscribed.has(uri)) server.sendResourceUpdated({ uri }).catch(() => undefined);
-  });
-  server.onclose = () => unsubscribe?.();
+  const listened = isBrief ? undefined : updates;
+  const unsubscribe = [
+    listened?.subscribe((uri) => {
+      if (era === 'modern' || subscribed.has(uri)) server.sendResourceUpdated({ uri }).catch(() => undefined);
+    }),
+    listened?.subscribePrompts(() => {
+      server.sendPromptListChanged().catch(() => undefined);
+    }),
+  ];
+  server.onclose = () => {
+    for (const end of unsubscribe) end?.();
+  };
 
   server.setRequestHandler('tools/list', () => ({
     tools: [...(peer.kind === 'session' ? tools().ofSessions : tools().ofOthers)],
@@ -143,6 +162,12 @@ function buildServer(parts: McpParts, peer: Peer, { era, requestInfo }: McpReque
     subscribed.delete(uri);
     return {};
   });
+
+  server.setRequestHandler('prompts/list', ({ params }) => listPrompts(orchestrator, params?.cursor));
+  server.setRequestHandler('prompts/get', ({ params }) => getPrompt(orchestrator, params.name, params.arguments ?? {}));
+  server.setRequestHandler('completion/complete', ({ params: { ref, argument } }) =>
+    complete(orchestrator, { ...ref, argument: argument.name, value: argument.value }),
+  );
   return server;
 }
 

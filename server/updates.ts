@@ -1,4 +1,4 @@
-// Tells connections which resources changed: at once, then at most once per second and URI, and a last time when it is quiet again.
+// Tells connections which resources changed, and that there are other prompts: at once, then at most once per second and URI, and a last time when it is quiet again.
 import type { Orchestrator } from '../core/orchestrator.ts';
 import type { Resource } from '../resources/define.ts';
 
@@ -7,6 +7,8 @@ const PERIOD_MS = 1000;
 export interface Updates {
   /** Calls back with each stale URI; the returned function ends it. */
   subscribe(sink: (uri: string) => void): () => void;
+  /** Calls back when the list of prompts may be another one; the returned function ends it. */
+  subscribePrompts(sink: () => void): () => void;
 }
 
 export function createUpdates(orchestrator: Orchestrator, resources: readonly Resource[]): Updates {
@@ -37,5 +39,25 @@ export function createUpdates(orchestrator: Orchestrator, resources: readonly Re
       sinks.add(sink);
       return () => sinks.delete(sink);
     },
+    subscribePrompts: (sink) => orchestrator.rules.onChange(atMostOnce(sink)),
   };
+}
+
+/** Calls at once, then at most once per period, and a last time for what came meanwhile. */
+function atMostOnce(call: () => void): () => void {
+  let rest: { again: boolean } | undefined;
+  const tell = () => {
+    if (rest) {
+      rest.again = true;
+      return;
+    }
+    const mine = { again: false };
+    rest = mine;
+    setTimeout(() => {
+      rest = undefined;
+      if (mine.again) tell();
+    }, PERIOD_MS).unref();
+    call();
+  };
+  return tell;
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { SessionType } from '../core/session.ts';
 import { SessionView } from '../core/views.ts';
 import { defineTool } from './define.ts';
-import { priority, requestKey, taskId } from './fields.ts';
+import { priority, requestKey, ruleArguments, ruleId, taskId, valuesOf } from './fields.ts';
 
 export const sessionStart = defineTool({
   name: 'session_start',
@@ -17,9 +17,12 @@ export const sessionStart = defineTool({
     taskId: taskId
       .optional()
       .describe('Task to work on, as task_list gives it. Leave it out to have a task made from the prompt.'),
-    prompt: z.string().optional().describe('What the agent is told, word for word. Default: the task itself.'),
-    type: SessionType.default('autonomous').describe(
-      'autonomous: runs by itself to its end. interactive: in a terminal (tmux) that a person can attach to; it waits at its prompt for session_prompt.',
+    prompt: z
+      .string()
+      .optional()
+      .describe('What the agent is told, word for word. Default: what the fitting prompt rule says of the task.'),
+    type: SessionType.optional().describe(
+      'autonomous (usual): runs by itself to its end. interactive: in a terminal (tmux) that a person can attach to; it waits at its prompt for session_prompt.',
     ),
     agent: z.string().max(32).optional().describe('Which declared agent, such as claude or demo. Default: the configured one.'),
     priority,
@@ -50,6 +53,9 @@ export const sessionStart = defineTool({
       .default(false)
       .describe('true: may run beside another session on the same task instead of waiting for it.'),
     notBefore: z.string().max(40).optional().describe('Not to be started before this time, ISO 8601.'),
+    rule: ruleId.optional().describe('Prompt rule to use instead of the one that fits best; see prompt_preview.'),
+    template: ruleId.optional().describe('Session template: a named set of defaults for what is not given here.'),
+    arguments: ruleArguments,
     requestKey,
   }),
   output: SessionView,
@@ -62,6 +68,8 @@ export const sessionStart = defineTool({
     'PROMPT_EMPTY',
     'PROMPT_TOO_LARGE',
     'SESSION_NOT_FOUND',
+    'RULE_NOT_FOUND',
+    'RULE_INVALID',
     'AGENT_UNKNOWN',
     'AGENT_MISSING',
     'CONFIG_INVALID',
@@ -79,7 +87,9 @@ export const sessionStart = defineTool({
     { prompt: 'Say hello.', agent: 'demo', priority: 'high', label: 'greeting' },
   ],
   async handle(input, { orchestrator, caller, callKey }) {
-    const { session, notes } = await orchestrator.start({ ...input, requestKey: input.requestKey ?? callKey }, caller);
+    const values = input.arguments && valuesOf(input.arguments);
+    const request = { ...input, arguments: values, requestKey: input.requestKey ?? callKey };
+    const { session, notes } = await orchestrator.start(request, caller);
     const view = orchestrator.detailed(session);
     return notes.length > 0 ? { ...view, notes: [...notes] } : view;
   },
