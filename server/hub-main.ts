@@ -16,7 +16,7 @@ import { startHub } from './hub.ts';
 import { createMcpFactory, type Peer } from './mcp.ts';
 import { programsIn } from './programs.ts';
 import { openSettings } from './settings.ts';
-import { isActiveRun } from './token.ts';
+import { isActiveRun, openKey } from './token.ts';
 import { createUpdates } from './updates.ts';
 import { runtimeDirOf, stateDirOf } from './workspace.ts';
 
@@ -96,6 +96,7 @@ async function serveWorkspace(workspace: string): Promise<number> {
         updates,
         version: __VERSION__,
         listed: { toolsets, legacy: legacyTools },
+        stateKey: await openKey(stateDir, 'request state'),
         log,
       });
       const { ledger } = composed.orchestrator;

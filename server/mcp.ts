@@ -2,7 +2,7 @@
 // One instance per connection, both protocol eras from the same handlers, all state behind it.
 
 import { randomBytes } from 'node:crypto';
-import { type McpRequestContext, ProtocolError, Server } from '@modelcontextprotocol/server';
+import { type McpRequestContext, ProtocolError, Server, type ServerContext } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { errorView, fail, nearest, ScopecraftError } from '../core/errors.ts';
 import type { Orchestrator } from '../core/orchestrator.ts';
@@ -11,9 +11,11 @@ import type { Caller } from '../core/start.ts';
 import { RESOURCES } from '../resources/index.ts';
 import type { ToolContext } from '../tools/define.ts';
 import { TOOLS, toolNamed } from '../tools/index.ts';
+import { callWithForms, canShowForms, createStateCodec } from './elicit.ts';
 import { INSTRUCTIONS } from './instructions.ts';
 import { type Listed, type Listing, listing, mayCall, SESSION_TOOLS } from './listing.ts';
 import { INVALID_PARAMS, isTemplate, listResources, readResource } from './reading.ts';
+import { callOrTask, declaresTasks, serveTasks, TASK_CAPABILITIES } from './tasks.ts';
 import type { RunIdentity } from './token.ts';
 import type { Updates } from './updates.ts';
 
@@ -23,6 +25,8 @@ export interface McpParts {
   readonly updates: Updates | undefined;
   readonly version: string;
   readonly listed: Listed;
+  /** Signs what goes with a form. The next hub must have the same one; a key of this process alone when left out. */
+  readonly stateKey?: Uint8Array;
   /** Told of unexpected failures, with the id that the caller sees. */
   readonly log: (line: string) => void;
 }
@@ -37,6 +41,8 @@ export interface Peer {
 
 const FIVE_MINUTES = { ttlMs: 300_000, cacheScope: 'public' } as const;
 const FINISHED_TTL_MS = 86_400_000;
+/** A person may take so long over a form. */
+const FORM_MS = 600_000;
 
 const Meta = z
   .looseObject({ 'claudecode/toolUseId': z.string().optional(), 'scopecraft/requestKey': z.string().optional() })
@@ -44,29 +50,43 @@ const Meta = z
 const Envelope = z
   .looseObject({
     'io.modelcontextprotocol/clientInfo': z.looseObject({ name: z.string(), version: z.string().optional() }).optional(),
+    'io.modelcontextprotocol/clientCapabilities': z.unknown().optional(),
   })
   .catch({});
 
 /** Builds the MCP server of one connection. Closing it is the caller's. */
 export function createMcpFactory(parts: McpParts): (peer: Peer) => (context: McpRequestContext) => Server {
+  const keyed = { ...parts, stateKey: parts.stateKey ?? randomBytes(32) };
   let made: Listing | undefined;
   // when first asked for: the first answer of a new hub need not wait for the schemas
   const tools = () => {
     made ??= listing(parts.listed);
     return made;
   };
-  return (peer) => (context) => buildServer(parts, peer, context, tools);
+  return (peer) => (context) => buildServer(keyed, peer, context, tools);
 }
 
-function buildServer(parts: McpParts, peer: Peer, { era, requestInfo }: McpRequestContext, tools: () => Listing): Server {
+function buildServer(
+  parts: McpParts & { stateKey: Uint8Array },
+  peer: Peer,
+  { era, requestInfo }: McpRequestContext,
+  tools: () => Listing,
+): Server {
   const { updates, version } = parts;
   // a session sees and touches what came of it
   const orchestrator =
     parts.orchestrator && peer.session ? scopedTo(parts.orchestrator, peer.session.sessionId) : parts.orchestrator;
+  const codec = createStateCodec(parts.stateKey, peer.session ? `session ${peer.session.sessionId}` : peer.kind);
   const server = new Server(
     { name: 'scopecraft', title: 'Scopecraft Orchestrator', version },
     {
-      capabilities: { tools: { listChanged: true }, resources: { listChanged: true, subscribe: true } },
+      capabilities: {
+        tools: { listChanged: true },
+        resources: { listChanged: true, subscribe: true },
+        ...(era === 'modern' && { extensions: TASK_CAPABILITIES }),
+      },
+      requestState: { verify: codec.verify },
+      inputRequired: { roundTimeoutMs: FORM_MS },
       instructions: INSTRUCTIONS,
       cacheHints: { 'server/discover': FIVE_MINUTES, 'tools/list': FIVE_MINUTES, 'resources/templates/list': FIVE_MINUTES },
     },
@@ -82,7 +102,8 @@ function buildServer(parts: McpParts, peer: Peer, { era, requestInfo }: McpReque
   server.setRequestHandler('tools/list', () => ({
     tools: [...(peer.kind === 'session' ? tools().ofSessions : tools().ofOthers)],
   }));
-  server.setRequestHandler('tools/call', async ({ params }, { mcpReq }) => {
+  /** Who calls, and what a call may use. */
+  const contextOf = ({ mcpReq }: ServerContext): Omit<ToolContext, 'orchestrator'> => {
     const meta = Meta.parse(mcpReq._meta ?? {});
     const client = Envelope.parse(mcpReq.envelope ?? {})['io.modelcontextprotocol/clientInfo'] ?? server.getClientVersion();
     const by = peer.session
@@ -92,32 +113,50 @@ function buildServer(parts: McpParts, peer: Peer, { era, requestInfo }: McpReque
         : [client?.name ?? 'a client', client?.version].filter(Boolean).join(' ');
     const token = mcpReq._meta?.progressToken;
     let beats = 0;
-    let answered = false;
+    return {
+      caller: {
+        by,
+        environment: peer.environment,
+        ...(peer.session && { sessionId: peer.session.sessionId }),
+      } satisfies Caller,
+      callKey: meta['claudecode/toolUseId'] ?? meta['scopecraft/requestKey'],
+      signal: mcpReq.signal,
+      progress(message) {
+        if (token === undefined) return;
+        mcpReq
+          .notify({ method: 'notifications/progress', params: { progressToken: token, progress: ++beats, message } })
+          .catch(() => undefined);
+      },
+    };
+  };
+  /** What the client said it can do: with this request, or when it came. */
+  const capabilitiesOf = ({ mcpReq }: ServerContext) =>
+    Envelope.parse(mcpReq.envelope ?? {})['io.modelcontextprotocol/clientCapabilities'] ?? server.getClientCapabilities();
+
+  server.setRequestHandler('tools/call', async ({ params }, serverContext) => {
+    if (!mayCall(peer.kind === 'session', params.name))
+      throw new ProtocolError(
+        INVALID_PARAMS,
+        `The tool "${params.name}" is not for ${peer.kind === 'session' ? `sessions. They have: ${SESSION_TOOLS.join(', ')}` : 'callers that are no session'}.`,
+      );
+    let isAnswered = false;
+    const { progress, ...rest } = contextOf(serverContext);
+    const context = { ...rest, progress: (message: string) => (isAnswered ? undefined : progress(message)) };
+    const { name, arguments: args = {} } = params;
+    const call = (given: unknown) => callTool({ ...parts, orchestrator }, { name, arguments: given }, context);
+    const capabilities = capabilitiesOf(serverContext);
     try {
-      if (!mayCall(peer.kind === 'session', params.name))
-        throw new ProtocolError(
-          INVALID_PARAMS,
-          `The tool "${params.name}" is not for ${peer.kind === 'session' ? `sessions. They have: ${SESSION_TOOLS.join(', ')}` : 'callers that are no session'}.`,
-        );
-      return await callTool({ ...parts, orchestrator }, params, {
-        caller: {
-          by,
-          environment: peer.environment,
-          ...(peer.session && { sessionId: peer.session.sessionId }),
-        } satisfies Caller,
-        callKey: meta['claudecode/toolUseId'] ?? meta['scopecraft/requestKey'],
-        signal: mcpReq.signal,
-        progress(message) {
-          if (token === undefined || answered) return;
-          mcpReq
-            .notify({ method: 'notifications/progress', params: { progressToken: token, progress: ++beats, message } })
-            .catch(() => undefined);
-        },
-      });
+      if (!orchestrator || !(name === 'session_run' || name === 'session_wait')) return await call(args);
+      const whole = { ...context, orchestrator };
+      if (era === 'modern' && declaresTasks(capabilities)) return await callOrTask(name, args, whole, call);
+      // nobody sits before a run's own client
+      if (peer.kind !== 'door' || !canShowForms(capabilities)) return await call(args);
+      return await callWithForms({ name, args, context: whole, server: serverContext, codec, call: () => call(args) });
     } finally {
-      answered = true;
+      isAnswered = true;
     }
   });
+  if (era === 'modern') serveTasks(server, orchestrator && ((serverContext) => ({ ...contextOf(serverContext), orchestrator })));
 
   server.setRequestHandler('resources/list', async ({ params }) => listResources(orchestrator, params?.cursor));
   server.setRequestHandler('resources/templates/list', () => ({

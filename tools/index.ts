@@ -19,6 +19,7 @@ import { sessionList } from './session-list.ts';
 import { sessionLogs } from './session-logs.ts';
 import { sessionPin } from './session-pin.ts';
 import { sessionPrompt } from './session-prompt.ts';
+import { sessionRun } from './session-run.ts';
 import { sessionStart } from './session-start.ts';
 import { sessionWait } from './session-wait.ts';
 import { taskList } from './task-list.ts';
@@ -27,6 +28,7 @@ import { worktreeRemove } from './worktree-remove.ts';
 
 export const TOOLS = [
   sessionStart,
+  sessionRun,
   sessionWait,
   sessionGet,
   sessionLogs,
