@@ -19,6 +19,7 @@ import { sessionList } from './session-list.ts';
 import { sessionLogs } from './session-logs.ts';
 import { sessionPin } from './session-pin.ts';
 import { sessionPrompt } from './session-prompt.ts';
+import { sessionShare } from './session-share.ts';
 import { sessionStart } from './session-start.ts';
 import { sessionWait } from './session-wait.ts';
 import { taskList } from './task-list.ts';
@@ -47,6 +48,7 @@ export const TOOLS = [
   worktreeList,
   worktreeRemove,
   sessionPin,
+  sessionShare,
   sessionAsk,
 ] as const satisfies readonly Tool[];
 
