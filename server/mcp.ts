@@ -4,16 +4,17 @@
 import { randomBytes } from 'node:crypto';
 import { type McpRequestContext, ProtocolError, Server, type ServerContext } from '@modelcontextprotocol/server';
 import { z } from 'zod';
+import type { Scope } from '../core/access.ts';
 import { errorView, fail, nearest, ScopecraftError } from '../core/errors.ts';
+import type { Guest } from '../core/guest.ts';
 import type { Orchestrator } from '../core/orchestrator.ts';
-import { scopedTo } from '../core/scope.ts';
 import type { Caller } from '../core/start.ts';
-import { RESOURCES } from '../resources/index.ts';
 import type { ToolContext } from '../tools/define.ts';
 import { TOOLS, toolNamed } from '../tools/index.ts';
 import { callWithForms, canShowForms, createStateCodec } from './elicit.ts';
 import { INSTRUCTIONS } from './instructions.ts';
-import { type Listed, type Listing, listing, mayCall, SESSION_TOOLS } from './listing.ts';
+import { type Listed, type Listing, listing, refusalOf } from './listing.ts';
+import { nameOf, resourcesOf, seenBy } from './peer.ts';
 import { INVALID_PARAMS, isTemplate, listResources, readResource } from './reading.ts';
 import { callOrTask, declaresTasks, serveTasks, TASK_CAPABILITIES } from './tasks.ts';
 import type { RunIdentity } from './token.ts';
@@ -33,16 +34,22 @@ export interface McpParts {
 
 /** Who is at the other end, and the environment values that came with the connection. */
 export interface Peer {
-  readonly kind: 'door' | 'cli' | 'session';
+  readonly kind: 'door' | 'cli' | 'session' | 'client' | 'guest';
   readonly environment: Readonly<Record<string, string>>;
   /** With `session`: the run whose token the caller has. */
   readonly session?: RunIdentity;
+  /** With `client`: what its token is good for. */
+  readonly scope?: Scope;
+  /** With `guest`: the session that was shared. */
+  readonly guest?: Guest;
 }
 
 const FIVE_MINUTES = { ttlMs: 300_000, cacheScope: 'public' } as const;
 const FINISHED_TTL_MS = 86_400_000;
 /** A person may take so long over a form. */
 const FORM_MS = 600_000;
+/** Most resources one connection of the older era may subscribe to. */
+const MAX_SUBSCRIBED = 1_000;
 
 const Meta = z
   .looseObject({ 'claudecode/toolUseId': z.string().optional(), 'scopecraft/requestKey': z.string().optional() })
@@ -73,10 +80,9 @@ function buildServer(
   tools: () => Listing,
 ): Server {
   const { updates, version } = parts;
-  // a session sees and touches what came of it
-  const orchestrator =
-    parts.orchestrator && peer.session ? scopedTo(parts.orchestrator, peer.session.sessionId) : parts.orchestrator;
-  const codec = createStateCodec(parts.stateKey, peer.session ? `session ${peer.session.sessionId}` : peer.kind);
+  const orchestrator = parts.orchestrator && seenBy(parts.orchestrator, peer);
+  const resources = resourcesOf(peer);
+  const codec = createStateCodec(parts.stateKey, [peer.kind, peer.session?.sessionId ?? peer.guest?.shareId ?? ''].join(' '));
   const server = new Server(
     { name: 'scopecraft', title: 'Scopecraft Orchestrator', version },
     {
@@ -100,17 +106,18 @@ function buildServer(
   server.onclose = () => unsubscribe?.();
 
   server.setRequestHandler('tools/list', () => ({
-    tools: [...(peer.kind === 'session' ? tools().ofSessions : tools().ofOthers)],
+    tools: tools().of(peer),
   }));
+  const expectAllowed = (tool: string) => {
+    const refusal = refusalOf(peer, tool);
+    if (refusal !== undefined) throw new ProtocolError(INVALID_PARAMS, refusal);
+  };
+  const canAnswer = !['session', 'cli'].includes(peer.kind) && refusalOf(peer, 'request_answer') === undefined;
   /** Who calls, and what a call may use. */
   const contextOf = ({ mcpReq }: ServerContext): Omit<ToolContext, 'orchestrator'> => {
     const meta = Meta.parse(mcpReq._meta ?? {});
     const client = Envelope.parse(mcpReq.envelope ?? {})['io.modelcontextprotocol/clientInfo'] ?? server.getClientVersion();
-    const by = peer.session
-      ? `session ${peer.session.sessionId}`
-      : peer.kind === 'cli'
-        ? 'sc'
-        : [client?.name ?? 'a client', client?.version].filter(Boolean).join(' ');
+    const by = nameOf(peer, client);
     const token = mcpReq._meta?.progressToken;
     let beats = 0;
     return {
@@ -134,11 +141,7 @@ function buildServer(
     Envelope.parse(mcpReq.envelope ?? {})['io.modelcontextprotocol/clientCapabilities'] ?? server.getClientCapabilities();
 
   server.setRequestHandler('tools/call', async ({ params }, serverContext) => {
-    if (!mayCall(peer.kind === 'session', params.name))
-      throw new ProtocolError(
-        INVALID_PARAMS,
-        `The tool "${params.name}" is not for ${peer.kind === 'session' ? `sessions. They have: ${SESSION_TOOLS.join(', ')}` : 'callers that are no session'}.`,
-      );
+    expectAllowed(params.name);
     let isAnswered = false;
     const { progress, ...rest } = contextOf(serverContext);
     const context = { ...rest, progress: (message: string) => (isAnswered ? undefined : progress(message)) };
@@ -149,18 +152,22 @@ function buildServer(
       if (!orchestrator || !(name === 'session_run' || name === 'session_wait')) return await call(args);
       const whole = { ...context, orchestrator };
       if (era === 'modern' && declaresTasks(capabilities)) return await callOrTask(name, args, whole, call);
-      // nobody sits before a run's own client
-      if (peer.kind !== 'door' || !canShowForms(capabilities)) return await call(args);
+      // nobody sits before a run's own client, or before who may not answer
+      if (!canAnswer || !canShowForms(capabilities)) return await call(args);
       return await callWithForms({ name, args, context: whole, server: serverContext, codec, call: () => call(args) });
     } finally {
       isAnswered = true;
     }
   });
-  if (era === 'modern') serveTasks(server, orchestrator && ((serverContext) => ({ ...contextOf(serverContext), orchestrator })));
+  if (era === 'modern')
+    serveTasks(server, {
+      expectAllowed,
+      contextOf: orchestrator && ((serverContext) => ({ ...contextOf(serverContext), orchestrator })),
+    });
 
-  server.setRequestHandler('resources/list', async ({ params }) => listResources(orchestrator, params?.cursor));
+  server.setRequestHandler('resources/list', async ({ params }) => listResources(orchestrator, resources, params?.cursor));
   server.setRequestHandler('resources/templates/list', () => ({
-    resourceTemplates: RESOURCES.filter(isTemplate).map(({ name, title, description, uriTemplate, mimeType }) => ({
+    resourceTemplates: resources.filter(isTemplate).map(({ name, title, description, uriTemplate, mimeType }) => ({
       name,
       title,
       description,
@@ -169,12 +176,14 @@ function buildServer(
     })),
   }));
   server.setRequestHandler('resources/read', async ({ params: { uri } }) => {
-    const { text, mimeType, final } = await readResource(orchestrator, uri);
+    const { text, mimeType, final } = await readResource(orchestrator, resources, uri);
     const hint = era === 'modern' ? { ttlMs: final ? FINISHED_TTL_MS : 0, cacheScope: 'private' as const } : {};
     return { contents: [{ uri, text, mimeType }], ...hint };
   });
   server.setRequestHandler('resources/subscribe', async ({ params: { uri } }) => {
-    await readResource(orchestrator, uri);
+    if (subscribed.size >= MAX_SUBSCRIBED && !subscribed.has(uri))
+      throw new ProtocolError(INVALID_PARAMS, `At most ${MAX_SUBSCRIBED} resources can be subscribed to on one connection.`);
+    await readResource(orchestrator, resources, uri);
     subscribed.add(uri);
     return {};
   });

@@ -17,12 +17,13 @@ import { ScopecraftError } from '../core/errors.ts';
 import type { OpenRequest } from '../core/requests.ts';
 import { isSettled } from '../core/session.ts';
 import { iso } from '../core/time.ts';
-import { UNTIL, type Until } from '../core/wait.ts';
+import { UNTIL } from '../core/wait.ts';
 import type { ToolContext } from '../tools/define.ts';
 import { receiptOf } from '../tools/session-run.ts';
 import { sessionWait } from '../tools/session-wait.ts';
 import { answerOf, formOf } from './forms.ts';
 import { INVALID_PARAMS } from './reading.ts';
+import { type Subject, subjectOf, taskIdOf } from './task-id.ts';
 
 export const TASKS = 'io.modelcontextprotocol/tasks';
 export const TASK_CAPABILITIES = { [TASKS]: {} };
@@ -45,18 +46,6 @@ const Params = z.looseObject({ taskId: z.string().max(16_000) });
 const Envelope = z.looseObject({ 'io.modelcontextprotocol/clientCapabilities': z.unknown().optional() }).catch({});
 type Replies = Readonly<Record<string, unknown>>;
 
-/** What a task is about, as its id says it. */
-type Subject =
-  | { readonly kind: 'run'; readonly sessionIds: readonly [string] }
-  | {
-      readonly kind: 'wait';
-      readonly sessionIds: readonly string[];
-      readonly until: Until;
-      readonly after: string | undefined;
-      /** Milliseconds since the epoch. */
-      readonly createdAt: number;
-    };
-
 /** A tool's answer as MCP has it. */
 export type Answer = {
   structuredContent?: Readonly<Record<string, unknown>>;
@@ -69,19 +58,31 @@ export function declaresTasks(clientCapabilities: unknown): boolean {
   return Declared.safeParse(clientCapabilities).success;
 }
 
+export interface TaskServing {
+  /** What a call of a tool may use; undefined where there is no workspace. */
+  readonly contextOf: ((serverContext: ServerContext) => ToolContext) | undefined;
+  /** Fails where this peer may not call the tool that does the same. */
+  readonly expectAllowed: (tool: string) => void;
+}
+
 /** Answers `tasks/get`, `tasks/update` and `tasks/cancel`. A client that does not declare the extension with its request is told so. */
-export function serveTasks(server: Server, contextOf: ((serverContext: ServerContext) => ToolContext) | undefined): void {
-  const serve = (method: string, deed: (taskId: string, context: ToolContext, replies: Replies) => Promise<object>) =>
+export function serveTasks(server: Server, { contextOf, expectAllowed }: TaskServing): void {
+  const serve = (
+    method: string,
+    tool: string,
+    deed: (taskId: string, context: ToolContext, replies: Replies) => Promise<object>,
+  ) =>
     server.setRequestHandler(method, { params: Params }, async ({ taskId }, serverContext) => {
       const { envelope, inputResponses } = serverContext.mcpReq;
       if (!declaresTasks(Envelope.parse(envelope ?? {})['io.modelcontextprotocol/clientCapabilities']))
         throw new MissingRequiredClientCapabilityError({ requiredCapabilities: { extensions: TASK_CAPABILITIES } });
+      expectAllowed(tool);
       if (!contextOf) throw new ProtocolError(INVALID_PARAMS, 'There are no tasks where there is no project.');
       return { ...(await deed(taskId, contextOf(serverContext), inputResponses ?? {})) };
     });
-  serve('tasks/get', taskView);
-  serve('tasks/update', (taskId, context, replies) => updateTask(taskId, replies, context).then(() => ({})));
-  serve('tasks/cancel', (taskId, context) => cancelTask(taskId, context).then(() => ({})));
+  serve('tasks/get', 'session_wait', taskView);
+  serve('tasks/update', 'request_answer', (taskId, context, replies) => updateTask(taskId, replies, context).then(() => ({})));
+  serve('tasks/cancel', 'session_cancel', (taskId, context) => cancelTask(taskId, context).then(() => ({})));
 }
 
 /** Makes the call of one of the two tools that wait; what is not over at once is answered with a task. */
@@ -96,15 +97,15 @@ export async function callOrTask(
   if (typeof seconds !== 'number' || seconds <= AT_ONCE_SECONDS || seconds > 45) return call(args);
   const answer = await call({ ...args, timeoutSeconds: AT_ONCE_SECONDS });
   if (answer.isError) return answer;
-  const subject = subjectOf(name, args, answer);
+  const subject = subjectOfCall(name, args, answer);
   const { status, statusMessage, ...times } = await standing(subject, context);
   if (status !== 'working' && status !== 'input_required') return answer;
-  return { resultType: 'task', content: [], taskId: idOf(subject), status, statusMessage, ...timesOf(times) };
+  return { resultType: 'task', content: [], taskId: taskIdOf(subject), status, statusMessage, ...timesOf(times) };
 }
 
 /** How the task stands, with its result when it is over. Fails with -32602 for one that is not known. */
 async function taskView(taskId: string, context: ToolContext) {
-  const { status, statusMessage, result, requests, ...times } = await standing(parsed(taskId), context);
+  const { status, statusMessage, result, requests, ...times } = await standing(subjectOf(taskId), context);
   return {
     taskId,
     status,
@@ -119,7 +120,7 @@ async function taskView(taskId: string, context: ToolContext) {
 
 /** Answers what the sessions of the task ask. What is not asked, or no more, is left aside; a form that says nothing is refused. */
 async function updateTask(taskId: string, replies: Replies, context: ToolContext): Promise<void> {
-  const { requests } = await standing(parsed(taskId), context);
+  const { requests } = await standing(subjectOf(taskId), context);
   for (const request of requests.filter(({ requestId }) => requestId in replies)) {
     const answer = answerOf(request, replies[request.requestId]);
     if (!answer) throw new ProtocolError(INVALID_PARAMS, `The reply to ${request.requestId} has nothing that its form asks for.`);
@@ -129,7 +130,7 @@ async function updateTask(taskId: string, replies: Replies, context: ToolContext
 
 /** Cancels the session that the task runs. A task that only waits leaves its sessions alone. */
 async function cancelTask(taskId: string, context: ToolContext): Promise<void> {
-  const subject = parsed(taskId);
+  const subject = subjectOf(taskId);
   await standing(subject, context);
   const [sessionId] = subject.sessionIds;
   if (subject.kind === 'run' && sessionId !== undefined)
@@ -214,32 +215,10 @@ function timesOf({ createdAt, updatedAt }: Pick<Standing, 'createdAt' | 'updated
   return { createdAt: iso(createdAt), lastUpdatedAt: iso(updatedAt), ttlMs: null, pollIntervalMs: POLL_MS };
 }
 
-function subjectOf(name: string, args: unknown, answer: Answer): Subject {
+function subjectOfCall(name: string, args: unknown, answer: Answer): Subject {
   if (name === 'session_run') return { kind: 'run', sessionIds: [Run.parse(answer.structuredContent).id] };
   const { sessionIds, until, after } = Wait.parse(args);
   // what changes from then on
   const from = after ?? (until === 'change' ? Waited.parse(answer.structuredContent).cursor : undefined);
   return { kind: 'wait', sessionIds: [...new Set(sessionIds)], until, after: from, createdAt: Date.now() };
-}
-
-const RUN = /^run\.([^~]{1,128})$/;
-const WAIT = /^wait\.(any|all|change)\.(\d{0,20})\.(\d{1,15})\.(.+)$/;
-
-function idOf(subject: Subject): string {
-  if (subject.kind === 'run') return `run.${subject.sessionIds[0]}`;
-  return `wait.${subject.until}.${subject.after ?? ''}.${subject.createdAt}.${subject.sessionIds.join('~')}`;
-}
-
-function parsed(taskId: string): Subject {
-  const [, sessionId] = RUN.exec(taskId) ?? [];
-  if (sessionId !== undefined) return { kind: 'run', sessionIds: [sessionId] };
-  const [, until, after, createdAt, ids] = WAIT.exec(taskId) ?? [];
-  if (ids === undefined) throw new ProtocolError(INVALID_PARAMS, `There is no task "${taskId.slice(0, 100)}".`);
-  return {
-    kind: 'wait',
-    sessionIds: ids.split('~').slice(0, 50),
-    until: z.enum(UNTIL).parse(until),
-    after: after || undefined,
-    createdAt: Number(createdAt),
-  };
 }

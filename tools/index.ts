@@ -20,6 +20,7 @@ import { sessionLogs } from './session-logs.ts';
 import { sessionPin } from './session-pin.ts';
 import { sessionPrompt } from './session-prompt.ts';
 import { sessionRun } from './session-run.ts';
+import { sessionShare } from './session-share.ts';
 import { sessionStart } from './session-start.ts';
 import { sessionWait } from './session-wait.ts';
 import { taskList } from './task-list.ts';
@@ -49,6 +50,7 @@ export const TOOLS = [
   worktreeList,
   worktreeRemove,
   sessionPin,
+  sessionShare,
   sessionAsk,
 ] as const satisfies readonly Tool[];
 
