@@ -100,10 +100,19 @@ function buildServer(
   const subscribed = new Set<string>();
   // a modern server over HTTP lives for one request; who listens there is told by the HTTP door
   const isBrief = era === 'modern' && requestInfo !== undefined;
-  const unsubscribe = (isBrief ? undefined : updates)?.subscribe((uri) => {
-    if (era === 'modern' || subscribed.has(uri)) server.sendResourceUpdated({ uri }).catch(() => undefined);
-  });
-  server.onclose = () => unsubscribe?.();
+  const heard = isBrief ? undefined : updates;
+  const ends = [
+    heard?.subscribe((uri) => {
+      if (era === 'modern' || subscribed.has(uri)) server.sendResourceUpdated({ uri }).catch(() => undefined);
+    }),
+    // what a run or a guest may read does not grow by what others start
+    !peer.session && !peer.guest
+      ? heard?.subscribeLists((list) => void (list === 'resources' && server.sendResourceListChanged().catch(() => undefined)))
+      : undefined,
+  ];
+  server.onclose = () => {
+    for (const end of ends) end?.();
+  };
 
   server.setRequestHandler('tools/list', () => ({
     tools: tools().of(peer),

@@ -91,11 +91,12 @@ export async function callOrTask(
   args: Readonly<Record<string, unknown>>,
   context: ToolContext,
   call: (args: Readonly<Record<string, unknown>>) => Promise<Answer>,
+  atOnceSeconds = AT_ONCE_SECONDS,
 ) {
-  const { timeoutSeconds: seconds = AT_ONCE_SECONDS + 1 } = args;
+  const { timeoutSeconds: seconds = atOnceSeconds + 1 } = args;
   // what is no number of seconds is for the tool to refuse
-  if (typeof seconds !== 'number' || seconds <= AT_ONCE_SECONDS || seconds > 45) return call(args);
-  const answer = await call({ ...args, timeoutSeconds: AT_ONCE_SECONDS });
+  if (typeof seconds !== 'number' || seconds <= atOnceSeconds || seconds > 45) return call(args);
+  const answer = await call({ ...args, timeoutSeconds: atOnceSeconds });
   if (answer.isError) return answer;
   const subject = subjectOfCall(name, args, answer);
   const { status, statusMessage, ...times } = await standing(subject, context);
