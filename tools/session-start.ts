@@ -10,7 +10,7 @@ export const sessionStart = defineTool({
   title: 'Start a session',
   description:
     'Put a coding agent to work on a task, or on a prompt alone. Returns at once with the session id and its place in the line; the agent works on by itself. ' +
-    'Follow it with session_wait, do not poll.',
+    'Follow it with session_wait, do not poll; for a single session session_run does both.',
   effect: 'creates',
   toolset: 'core',
   input: z.strictObject({
