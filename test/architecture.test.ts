@@ -100,7 +100,7 @@ const RESERVED = [
 
 const NAMELESS = ['utils', 'helpers', 'common', 'types', 'services', 'managers'];
 const MOST_LINES = 400;
-const IMPORTS = /(?:\bfrom|\bimport)\s*\(?\s*'([^']+)'/g;
+const IMPORTS = /(?:\bfrom\s|^import\s|\bimport\()\s*'([^'\n]+)'/gm;
 
 /** Every breach in one file of the product, each in a sentence. */
 function breaches(file: string, text: string): string[] {

@@ -12,7 +12,8 @@ const Receipt = SessionView.extend({
 });
 type Receipt = z.infer<typeof Receipt>;
 
-const { timeoutSeconds: maxRunSeconds, ...startFields } = sessionStart.input.shape;
+// what is to begin later is not waited for
+const { timeoutSeconds: maxRunSeconds, notBefore: _notBefore, ...startFields } = sessionStart.input.shape;
 
 export const sessionRun = defineTool({
   name: 'session_run',

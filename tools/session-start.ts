@@ -7,13 +7,13 @@ import { defineTool } from './define.ts';
 import { priority, requestKey, ruleArguments, ruleId, taskId, valuesOf } from './fields.ts';
 
 const StartInput = z.strictObject({
-  taskId: taskId.optional().describe('Task to work on, as task_list gives it. Leave it out to have a task made from the prompt.'),
+  taskId: taskId.optional().describe('Task to work on, as task_list gives it. Default: one made from the prompt.'),
   prompt: z
     .string()
     .optional()
     .describe('What the agent is told, word for word. Default: what the fitting prompt rule says of the task.'),
   type: SessionType.optional().describe(
-    'autonomous (usual): runs by itself to its end. interactive: in a terminal (tmux) that a person can attach to; it waits at its prompt for session_prompt.',
+    'autonomous (usual): runs by itself to its end. interactive: in a terminal (tmux) people can attach to; waits for session_prompt.',
   ),
   agent: z.string().max(32).optional().describe('Which declared agent, such as claude or demo. Default: the configured one.'),
   priority,
@@ -37,15 +37,12 @@ const StartInput = z.strictObject({
     .string()
     .optional()
     .describe(
-      'JSON Schema of an object, as text, without `pattern` and without references to itself: the agent ends with data of that shape, returned as `data`.',
+      'JSON Schema of an object, as text (no `pattern`, no recursion): the agent ends with such data, returned as `data`.',
     ),
-  concurrent: z
-    .boolean()
-    .default(false)
-    .describe('true: may run beside another session on the same task instead of waiting for it.'),
+  concurrent: z.boolean().default(false).describe('true: may run beside another session on its task.'),
   notBefore: z.string().max(40).optional().describe('Not to be started before this time, ISO 8601.'),
-  rule: ruleId.optional().describe('Prompt rule to use instead of the one that fits best; see prompt_preview.'),
-  template: ruleId.optional().describe('Session template: a named set of defaults for what is not given here.'),
+  rule: ruleId.optional().describe('Prompt rule to use instead of the one that fits best.'),
+  template: ruleId.optional().describe('Session template: defaults for what is not given here.'),
   arguments: ruleArguments,
   requestKey,
 });
