@@ -1,8 +1,7 @@
 // What could be meant by the beginning of an id: what begins with it first, then what holds it anywhere.
-import { agentNames } from './agent.ts';
 import type { Orchestrator } from './orchestrator.ts';
 
-export const COMPLETES = ['task', 'session', 'rule', 'agent'] as const;
+export const COMPLETES = ['task', 'session', 'rule'] as const;
 export type Completes = (typeof COMPLETES)[number];
 
 export interface Completion {
@@ -39,7 +38,5 @@ async function idsOf(orchestrator: Orchestrator, kind: Completes): Promise<reado
         .list()
         .filter((rule) => rule.enabled && rule.kind === 'prompt')
         .map(({ id }) => id);
-    case 'agent':
-      return [...agentNames(orchestrator.settings.current())].sort();
   }
 }

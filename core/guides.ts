@@ -43,6 +43,7 @@ export async function continueText(orchestrator: Orchestrator, sessionId: string
         : `Say this to it: session_prompt ${json({ sessionId, prompt: message })}.`,
       'Wait with session_wait, and say what came of it.',
     ),
+    cutNote(message),
     preview && said(preview, 'The rules suggest to say this'),
   );
 }
@@ -59,20 +60,17 @@ export async function reviewText(orchestrator: Orchestrator, sessionId: string):
   );
 }
 
-export async function delegateText(
-  orchestrator: Orchestrator,
-  goal: string | undefined,
-  agent: string | undefined,
-): Promise<string> {
+export async function delegateText(orchestrator: Orchestrator, goal: string | undefined): Promise<string> {
   const { cap } = orchestrator.line();
   return text(
     goal === undefined
       ? 'Reach the goal that was spoken of by putting agents to work. When it is not clear what the goal is, ask first.'
       : `Reach this goal by putting agents to work: ${goal}`,
+    cutNote(goal),
     steps(
       'Look what there is: task_list, queue_status.',
       'Cut the goal into pieces that do not touch the same files. For each say what done means and how it is checked.',
-      `Start all of them with session_start${agent === undefined ? '' : ` (agent ${json(agent)})`}: taskId where there is a task, else prompt; worktree true where a piece changes files; resultSchema where you need data.`,
+      'Start all of them with session_start: taskId where there is a task, else prompt; worktree true where a piece changes files; resultSchema where you need data.',
       'Wait for all in one session_wait, again when it says timedOut. Answer with request_answer what they ask.',
       'When one failed, read its session_logs, then go on with it by session_prompt or start it anew in another way; not more than twice.',
       'Check the results yourself, then report: each piece with its session id, what was done, what it cost, what is left.',
@@ -91,6 +89,15 @@ function steps(...lines: readonly string[]): string {
 
 function json(value: unknown): string {
   return JSON.stringify(value);
+}
+
+/** Claude Code hands over what is typed behind a slash command word by word, and each argument gets one. */
+function cutNote(words: string | undefined): string | false {
+  const isOne = words !== undefined && !/\s/.test(words);
+  return (
+    isOne &&
+    `Your client may have handed over the first word alone: where "${words}" is not all that was meant, go by what was typed, or ask.`
+  );
 }
 
 /** What a rule says, marked off from what is said about it. */

@@ -43,11 +43,8 @@ const GUIDES: readonly Offer[] = [
     name: 'delegate',
     title: 'Delegate a goal',
     description: 'Reach a goal by putting several agents to work: cut it, start them, wait, check, report.',
-    arguments: [
-      { name: 'goal', description: 'What is to be reached. Default: what was said before.', required: false },
-      { name: 'agent', description: 'Declared agent that does the work.', required: false, completes: 'agent' },
-    ],
-    text: async ({ goal, agent }, orchestrator) => delegateText(orchestrator, goal, agent),
+    arguments: [{ name: 'goal', description: 'What is to be reached. Default: what was said before.', required: false }],
+    text: async ({ goal }, orchestrator) => delegateText(orchestrator, goal),
   },
   {
     name: 'review_session',

@@ -123,7 +123,7 @@ describe('a prompt', () => {
         ['start_task', { taskId: 'fix-login' }],
         ['review_session', { sessionId }],
         ['continue_session', { sessionId, message: 'Look again.' }],
-        ['delegate', { goal: 'Translate the docs.', agent: 'demo' }],
+        ['delegate', { goal: 'Translate the docs.' }],
       ] as const) {
         const text = await other.prompt(name, args);
         expect(text.trim()).not.toBe('');
@@ -163,6 +163,21 @@ describe('a prompt', () => {
     expect(await client.prompt('review_session', { sessionId })).toContain(`Review the work of session ${sessionId}`);
   });
 
+  it('says where its words may be the first of more, and shows what a session asks', async () => {
+    expect(await client.prompt('delegate', { goal: 'translate' })).toContain('the first word alone');
+    expect(await client.prompt('delegate', { goal: 'translate it' })).not.toContain('the first word alone');
+    expect(await client.prompt('delegate')).toContain('ask first');
+    const { id } = await client.call('session_start', {
+      taskId: 'fix-login',
+      prompt: '@@question Which one?\n@@say {{last.answer}}',
+    });
+    await client.call('session_wait', { sessionIds: [id], timeoutSeconds: 40 });
+    const text = await client.prompt('continue_session', { sessionId: String(id), message: 'go on' });
+    expect(text).toContain(`- ${id}.1 (question): Which one?`);
+    expect(text).toContain(`Say this to it: session_prompt {"sessionId":"${id}","prompt":"go on"}`);
+    await client.call('session_cancel', { sessionId: id });
+  });
+
   it('that does not exist, lacks an argument or names something unknown is refused with what to do', async () => {
     for (const [name, args, says] of [
       ['start_taks', {}, 'Did you mean "start_task"?'],
@@ -188,7 +203,7 @@ describe('a prompt', () => {
 });
 
 describe('what is typed', () => {
-  it.each(CLIENT_KINDS)('completes for the %s client: tasks, sessions, rules, agents, variables of resources', async (kind) => {
+  it.each(CLIENT_KINDS)('completes for the %s client: tasks, sessions, rules, variables of resources', async (kind) => {
     const other = await connect(kind, at());
     try {
       const of = (prompt: string, argument: string, typed: string) => other.complete({ prompt }, argument, typed);
@@ -198,7 +213,6 @@ describe('what is typed', () => {
       expect((await of('careful', 'taskId', 'OTH')).values).toEqual(['other']);
       expect((await of('start_task', 'rule', 'care')).values).toEqual(['careful']);
       expect((await of('review_session', 'sessionId', '')).values).toContain(sessionId);
-      expect((await of('delegate', 'agent', 'd')).values).toEqual(['demo', 'claude']);
       expect((await of('delegate', 'goal', 'x')).values).toEqual([]);
       expect((await of('start_task', 'nonsense', 'x')).values).toEqual([]);
       const inside = (resource: string, typed: string) => other.complete({ resource }, 'id', typed);
