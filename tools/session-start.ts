@@ -4,14 +4,11 @@ import { SessionType } from '../core/session.ts';
 import type { StartRequest } from '../core/start.ts';
 import { SessionView } from '../core/views.ts';
 import { defineTool } from './define.ts';
-import { priority, requestKey, ruleArguments, ruleId, taskId, valuesOf } from './fields.ts';
+import { priority, requestKey, ruleArguments, ruleName, taskId, valuesOf } from './fields.ts';
 
 const StartInput = z.strictObject({
   taskId: taskId.optional().describe('Task to work on, as task_list gives it. Leave it out to have a task made from the prompt.'),
-  prompt: z
-    .string()
-    .optional()
-    .describe('What the agent is told, word for word. Default: what the fitting prompt rule says of the task.'),
+  prompt: z.string().optional().describe('What the agent is told, word for word. Default: what the fitting rule says.'),
   type: SessionType.optional().describe(
     'autonomous (usual): runs by itself to its end. interactive: in a terminal (tmux) that a person can attach to; it waits at its prompt for session_prompt.',
   ),
@@ -44,8 +41,8 @@ const StartInput = z.strictObject({
     .default(false)
     .describe('true: may run beside another session on the same task instead of waiting for it.'),
   notBefore: z.string().max(40).optional().describe('Not to be started before this time, ISO 8601.'),
-  rule: ruleId.optional().describe('Prompt rule to use instead of the one that fits best; see prompt_preview.'),
-  template: ruleId.optional().describe('Session template: a named set of defaults for what is not given here.'),
+  rule: ruleName.optional().describe('Prompt rule to use instead of the fitting one.'),
+  template: ruleName.optional().describe('Session template: named defaults.'),
   arguments: ruleArguments,
   requestKey,
 });
