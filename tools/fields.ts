@@ -28,11 +28,9 @@ export const ruleId = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, 'it must be a word of letters, digits, - and _')
   .describe('Rule id, as rule_list gives it; a new one is the name of its file.');
-export const ruleArguments = z
-  .array(z.string().max(10_000))
-  .max(50)
-  .optional()
-  .describe('Values for the arguments of the rule, each as name=value.');
+/** The same where a rule is only named: without its pattern, which takes a model many words. */
+export const ruleName = z.string().max(64);
+export const ruleArguments = z.array(z.string()).max(50).optional().describe("The rule's arguments, each as name=value.");
 export const nextCursor = z.string().optional().describe('Pass it as `cursor` to go on; absent at the end.');
 export const total = z.number().int().describe('How many there are in all.');
 export const reason = z.string().max(500).optional().describe('Why; it is kept with the event.');

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { MOMENTS, type Reason } from '../core/rules.ts';
 import { fitting } from './bounded.ts';
 import { defineTool } from './define.ts';
-import { cursor, limit, nextCursor, ruleArguments, ruleId, sessionId, summary, taskId, total, valuesOf } from './fields.ts';
+import { cursor, limit, nextCursor, ruleArguments, ruleName, sessionId, summary, taskId, total, valuesOf } from './fields.ts';
 import { pageOf } from './page.ts';
 
 const MOST_TEXT = 3000;
@@ -23,7 +23,7 @@ export const promptPreview = defineTool({
       .enum(MOMENTS)
       .optional()
       .describe('start: first prompt. middle: to a session at work. continue: it goes on. review: its work is looked at.'),
-    rule: ruleId.optional().describe('This rule instead of the best one.'),
+    rule: ruleName.optional().describe('This rule instead of the best one.'),
     arguments: ruleArguments,
     characters: z
       .number()

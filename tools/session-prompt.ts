@@ -5,7 +5,7 @@ import { PROMPT_MODES } from '../core/talk.ts';
 import { PromptView, promptView, SessionView } from '../core/views.ts';
 import { withShare } from './bounded.ts';
 import { defineTool } from './define.ts';
-import { next, requestKey, ruleArguments, ruleId, sessionId, summary, valuesOf } from './fields.ts';
+import { next, requestKey, ruleArguments, ruleName, sessionId, summary, valuesOf } from './fields.ts';
 
 export const sessionPrompt = defineTool({
   name: 'session_prompt',
@@ -18,7 +18,7 @@ export const sessionPrompt = defineTool({
   input: z.strictObject({
     sessionId,
     prompt: z.string().optional().describe('What the agent is told, word for word; or give `rule`.'),
-    rule: ruleId.optional().describe('Prompt rule whose text is said instead, such as one that session_get suggests.'),
+    rule: ruleName.optional().describe('Prompt rule whose text is said instead, such as one that session_get suggests.'),
     arguments: ruleArguments,
     mode: z
       .enum(PROMPT_MODES)

@@ -4,14 +4,11 @@ import { SessionType } from '../core/session.ts';
 import type { StartRequest } from '../core/start.ts';
 import { SessionView } from '../core/views.ts';
 import { defineTool } from './define.ts';
-import { priority, requestKey, ruleArguments, ruleId, taskId, valuesOf } from './fields.ts';
+import { priority, requestKey, ruleArguments, ruleName, taskId, valuesOf } from './fields.ts';
 
 const StartInput = z.strictObject({
   taskId: taskId.optional().describe('Task to work on, as task_list gives it. Default: one made from the prompt.'),
-  prompt: z
-    .string()
-    .optional()
-    .describe('What the agent is told, word for word. Default: what the fitting prompt rule says of the task.'),
+  prompt: z.string().optional().describe('What the agent is told, word for word. Default: what the fitting rule says.'),
   type: SessionType.optional().describe(
     'autonomous (usual): runs by itself to its end. interactive: in a terminal (tmux) people can attach to; waits for session_prompt.',
   ),
@@ -41,8 +38,8 @@ const StartInput = z.strictObject({
     ),
   concurrent: z.boolean().default(false).describe('true: may run beside another session on its task.'),
   notBefore: z.string().max(40).optional().describe('Not to be started before this time, ISO 8601.'),
-  rule: ruleId.optional().describe('Prompt rule to use instead of the one that fits best.'),
-  template: ruleId.optional().describe('Session template: defaults for what is not given here.'),
+  rule: ruleName.optional().describe('Prompt rule to use instead of the fitting one.'),
+  template: ruleName.optional().describe('Session template: named defaults.'),
   arguments: ruleArguments,
   requestKey,
 });
