@@ -5,6 +5,7 @@ import { configPage, configSchema } from './config-page.ts';
 import { errorsPage } from './errors-page.ts';
 import { eventsPage } from './events-page.ts';
 import { filesPage, type SourceFile } from './files-page.ts';
+import { promptFileSchema } from './prompt-file-schema.ts';
 import { resourceTable } from './resource-table.ts';
 import { toolsPage, toolTable } from './tools-page.ts';
 
@@ -31,6 +32,7 @@ export function generatedFiles({ readme, config, files }: Sources): ReadonlyMap<
     ['docs/config.md', configPage(config)],
     ['docs/files.md', filesPage(files)],
     ['docs/schemas/config.json', jsonText(configSchema())],
+    ['docs/schemas/prompt-file.json', jsonText(promptFileSchema())],
     ...TOOLS.map(({ name, input }) => [`docs/schemas/${name}.json`, jsonText(z.toJSONSchema(input, { io: 'input' }))] as const),
   ]);
 }

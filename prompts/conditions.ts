@@ -109,7 +109,7 @@ function allOf(parts: readonly Compiled[]): Compiled {
   return {
     condition: { all: parts.map(({ condition }) => condition) },
     specificity: parts.reduce((sum, { specificity }) => sum + specificity, 0),
-    holds: (facts) => parts.every((part) => part.holds(facts)),
+    holds: allHold(parts),
     explain: (facts, depth = -1) => [
       ...(depth < 0 ? [] : [{ holds: parts.every((part) => part.holds(facts)), depth, text: 'all of:' }]),
       ...parts.flatMap((part) => part.explain(facts, depth + 1)),
@@ -121,7 +121,7 @@ function anyOf(parts: readonly Compiled[]): Compiled {
   return {
     condition: { any: parts.map(({ condition }) => condition) },
     specificity: parts.length === 0 ? 0 : Math.min(...parts.map(({ specificity }) => specificity)),
-    holds: (facts) => parts.some((part) => part.holds(facts)),
+    holds: anyHolds(parts),
     explain: (facts, depth = 0) => [
       { holds: parts.some((part) => part.holds(facts)), depth, text: 'any of:' },
       ...parts.flatMap((part) => part.explain(facts, depth + 1)),
@@ -135,6 +135,21 @@ function not(part: Compiled): Compiled {
     specificity: Math.max(1, part.specificity),
     holds: (facts) => !part.holds(facts),
     explain: (facts, depth = 0) => [{ holds: !part.holds(facts), depth, text: 'not:' }, ...part.explain(facts, depth + 1)],
+  };
+}
+
+// loops, because they are what the time of a choice goes into
+function allHold(parts: readonly Compiled[]): (facts: Facts) => boolean {
+  return (facts) => {
+    for (const part of parts) if (!part.holds(facts)) return false;
+    return true;
+  };
+}
+
+function anyHolds(parts: readonly Compiled[]): (facts: Facts) => boolean {
+  return (facts) => {
+    for (const part of parts) if (part.holds(facts)) return true;
+    return false;
   };
 }
 

@@ -174,8 +174,10 @@ function libraryOf(outcomes: ReadonlyMap<string, RuleOutcome>, stamp: string, fo
       }
     }
   }
-  const rules = [...ready.values()].map(({ rule }) => rule).sort((a, b) => (a.id < b.id ? -1 : 1));
-  return { ready, rules, problems, names, stamp };
+  // in order of their ids, so that no choice has to sort them
+  const sorted = new Map([...ready].sort(([a], [b]) => (a < b ? -1 : 1)));
+  const rules = [...sorted.values()].map(({ rule }) => rule);
+  return { ready: sorted, rules, problems, names, stamp };
 }
 
 let builtIn: ReadonlyMap<string, ReadyRule> | undefined;

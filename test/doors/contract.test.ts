@@ -33,6 +33,11 @@ beforeAll(async () => {
   workspace = await makeWorkspace({ tasks: TASKS, userConfig: { defaultAgent: 'demo' } });
   client = await connect('modern', at());
   sessionId = await settled('fix-login');
+  await client.call('rule_set', {
+    rule: 'greeting',
+    template: 'Say hello.',
+    conditions: '[{"field":"area","operator":"equals","value":"none"}]',
+  });
 });
 
 afterAll(async () => {
