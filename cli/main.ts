@@ -11,15 +11,20 @@ import { eventLine, followEvents } from './follow-events.ts';
 import { commandHelp, LOCAL_COMMANDS, overview } from './help.ts';
 import { linesOf, tableOf } from './render.ts';
 import { importRules } from './rule-import.ts';
+import { serve } from './serve.ts';
 import { status } from './status.ts';
+import { token } from './token.ts';
 import { trust } from './trust.ts';
 
 declare const __VERSION__: string;
 
 const INTERRUPTED = 130;
-const print = (text: string) => process.stdout.write(`${text}\n`);
+const print = (text: string): void => void process.stdout.write(`${text}\n`);
 /** Prints, and answers the exit code of a good end. */
-const said = (text: string) => (print(text) ? 0 : 0);
+const said = (text: string) => {
+  print(text);
+  return 0;
+};
 
 process.stdout.on('error', () => process.exit(0)); // the reader of a pipe left
 
@@ -36,6 +41,8 @@ async function main(args: readonly string[]): Promise<number> {
   if (first === 'doctor') return doctor(args.slice(1), print);
   if (first === 'trust') return trust(args.slice(1), print);
   if (first === 'rule' && second === 'import') return importRules(args.slice(2), print);
+  if (first === 'serve') return serve(args.slice(1), print);
+  if (first === 'token') return token(args.slice(1), print);
   if (first === 'demo') return demo(args.slice(1), print);
   const command = COMMANDS.find(({ words }) => words[0] === first && words[1] === second);
   if (!command) return unknownCommand(first, second);

@@ -34,6 +34,8 @@ export const ERRORS = {
     hint: 'A session may only touch sessions that came of it; session_list with your own id as parentId shows them.',
     retry: false,
   },
+  NOT_SHARED: { hint: 'This token is for one session and one role; ask whoever shared it for more.', retry: false },
+  SHARE_REFUSED: { hint: 'Call session_share with the session alone to see what is shared now.', retry: false },
   PROMPT_REFUSED: { hint: 'Wait until the session has settled, then prompt it again or start a new one.', retry: false },
   CONVERSATION_GONE: { hint: 'Start a new session on the task, and say in its prompt what came before.', retry: false },
   WORKTREE_GONE: {

@@ -1,5 +1,6 @@
 // Everything that can happen: event name → schema of its data and a sentence. The ledger holds these and nothing else.
 import { z } from 'zod';
+import { SHARE_ROLES } from './access.ts';
 import { PERMISSION_MODES } from './agent.ts';
 import { AgentResult, EndCause } from './ending.ts';
 import { RESOURCE_TYPES } from './headroom.ts';
@@ -142,6 +143,18 @@ export const EVENTS = {
     says: 'It is kept from being cleaned up, or no longer.',
     data: z.object({ sessionId, pinned: z.boolean(), by: z.string() }),
   },
+  'session.shared': {
+    says: 'Somebody else may watch it, or speak to it, until the share expires.',
+    data: z.object({
+      sessionId,
+      shareId: z.string(),
+      role: z.enum(SHARE_ROLES),
+      name: z.string().describe('Whom it is for, in words.'),
+      expiresAt: z.number().describe('In milliseconds since the epoch.'),
+      by: z.string(),
+    }),
+  },
+  'session.unshared': { says: 'A share of it was ended.', data: z.object({ sessionId, shareId: z.string(), by: z.string() }) },
   'session.removed': {
     says: 'A settled session was cleaned up, with its logs.',
     data: z.object({ sessionId, reason: z.enum(['age', 'count']) }),

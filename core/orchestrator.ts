@@ -12,6 +12,7 @@ import type { Clock, JobQueue, LogPage, LogQuery, Logs, RunUsage, Settings, Task
 import { createRuleDeeds, type RuleDeeds } from './rule-deeds.ts';
 import type { Line } from './scheduler.ts';
 import { isActive, isSettled, type Session, type SessionStatus, type SessionType } from './session.ts';
+import { createSharing, type SharingDeeds, type SharingParts } from './sharing.ts';
 import { type Caller, createStart, type Started, type StartParts, type StartRequest } from './start.ts';
 import type { Supervisor } from './supervisor.ts';
 import { createTalkDeeds, type TalkDeeds, type TalkParts } from './talk-deeds.ts';
@@ -21,7 +22,7 @@ import { type SessionView, sessionView } from './views.ts';
 import { type Waited, type WaitRequest, waitFor } from './wait.ts';
 import { type WorktreeDeeds, worktreeDeeds } from './worktree-deeds.ts';
 
-export interface OrchestratorParts extends StartParts, TalkParts {
+export interface OrchestratorParts extends StartParts, TalkParts, SharingParts {
   readonly ledger: Ledger;
   readonly queue: JobQueue;
   readonly tasks: TaskStore;
@@ -54,7 +55,7 @@ export interface TaskFilter {
   readonly query?: string | undefined;
 }
 
-export interface Orchestrator extends LineDeeds, TalkDeeds {
+export interface Orchestrator extends LineDeeds, TalkDeeds, SharingDeeds {
   start(request: StartRequest, caller: Caller): Promise<Started>;
   /** The session with this id. Fails with SESSION_NOT_FOUND. */
   get(sessionId: string): Session;
@@ -134,6 +135,7 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
     },
     ...createLineDeeds(parts),
     ...createTalkDeeds(parts),
+    ...createSharing(parts),
     async pin(sessionId, pinned, by) {
       if ((get(sessionId).pinned ?? false) !== pinned)
         await ledger.record({ name: 'session.pinned', data: { sessionId, pinned, by } });

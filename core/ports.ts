@@ -214,6 +214,12 @@ export interface Meter {
   ): Promise<{ readonly machine: MachineUsage; readonly runs: ReadonlyMap<string, RunUsage> }>;
 }
 
+/** What lets somebody from outside in. */
+export interface Passes {
+  /** Where the guest of this share comes to, and with which token. */
+  grantShare(share: { readonly sessionId: string; readonly shareId: string }): { readonly url: string; readonly token: string };
+}
+
 /** Names that nobody else has. */
 export interface Ids {
   /** At least 0, below 1. */

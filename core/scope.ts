@@ -48,6 +48,14 @@ export function scopedTo(whole: Orchestrator, root: string): Orchestrator {
       owns(whole.request(request.requestId).sessionId);
       return whole.answer(request, by);
     },
+    async share(request, by) {
+      owns(request.sessionId);
+      return whole.share(request, by);
+    },
+    async unshare(sessionId, shareId, by) {
+      owns(sessionId);
+      return whole.unshare(sessionId, shareId, by);
+    },
     async terminal(sessionId) {
       owns(sessionId);
       return whole.terminal(sessionId);

@@ -1,4 +1,5 @@
 // The fold: how a session moves between its states, and what it is after one more event. Nothing else changes a status.
+import { isOpenShare } from './access.ts';
 import type { AgentResult } from './ending.ts';
 import { fail } from './errors.ts';
 import type { EventOf, SessionEventName, StoredEvent } from './events.ts';
@@ -29,6 +30,8 @@ const MOVES = {
   // runs on when that was the last open one
   'session.answered': { from: STATUSES, to: undefined },
   'session.pinned': { from: STATUSES, to: undefined },
+  'session.shared': { from: STATUSES, to: undefined },
+  'session.unshared': { from: STATUSES, to: undefined },
   'session.stopping': { from: ['starting', 'running', 'waiting'], to: 'stopping' },
   'session.completed': { from: ['starting', 'running', 'waiting'], to: 'completed' },
   'session.failed': { from: ['queued', 'starting', 'running', 'waiting', 'stopping'], to: 'failed' },
@@ -155,6 +158,13 @@ function moved(session: Session | undefined, event: StoredEvent): Session {
     }
     case 'session.pinned':
       return { ...session, pinned: event.data.pinned };
+    case 'session.shared': {
+      const { shareId, role, name, expiresAt } = event.data;
+      const open = (session.shares ?? []).filter((share) => isOpenShare(share, event.at));
+      return { ...session, shares: [...open, { shareId, role, name, expiresAt }] };
+    }
+    case 'session.unshared':
+      return { ...session, shares: (session.shares ?? []).filter(({ shareId }) => shareId !== event.data.shareId) };
     case 'session.stopping':
       return { ...session, status, waitsFor: undefined, stop: event.data.cause };
     case 'session.completed':

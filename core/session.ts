@@ -8,6 +8,7 @@
 //
 // A settled session is reopened by a new run: it becomes queued again. It waits for an answer, or, when it is interactive, at its prompt.
 import { z } from 'zod';
+import type { Share } from './access.ts';
 import type { PermissionMode } from './agent.ts';
 import type { AgentResult, EndCause } from './ending.ts';
 import type { Changes, Worktree } from './git-ports.ts';
@@ -93,6 +94,8 @@ export interface Session {
   readonly changes?: Changes | undefined;
   /** True: it is not cleaned up. */
   readonly pinned?: boolean | undefined;
+  /** To whom it was shared, oldest first; those that are over may be left out. */
+  readonly shares?: readonly Share[] | undefined;
   /** Who started it, in words. */
   readonly by: string;
   /** 0 before the first run. */

@@ -10,7 +10,7 @@ import { learningBy } from '../core/learning.ts';
 import { openLedger } from '../core/ledger.ts';
 import { watchLine } from '../core/line-watch.ts';
 import { createOrchestrator, type Orchestrator } from '../core/orchestrator.ts';
-import type { Settings } from '../core/ports.ts';
+import type { Passes, Settings } from '../core/ports.ts';
 import { recover } from '../core/recovery.ts';
 import { createRequests } from '../core/requests.ts';
 import { startRetention } from '../core/retention.ts';
@@ -63,6 +63,8 @@ export interface ComposeOptions {
   readonly stillOwner: () => Promise<boolean>;
   /** What a run is given to call this hub. */
   readonly grant: (identity: RunIdentity) => RunAccess;
+  /** What a guest is given to call this hub. */
+  readonly grantShare: Passes['grantShare'];
   /** False for the address of an earlier hub that this one could not have. */
   readonly isReachable: (url: string) => boolean;
   /** Told what a person should find in the hub's log. */
@@ -216,6 +218,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   const isCutOff = await findUnreachable({ ledger, stateDir, isReachable: options.isReachable });
   const orchestrator = createOrchestrator({
     isCutOff,
+    passes: { grantShare: options.grantShare },
     ledger,
     requests,
     terminals,

@@ -1,5 +1,5 @@
-// What is kept on disk about the 2025-era MCP sessions of a run, in its own folder, so that the hub that comes after a killed one can go on
-// with them: how a session was initialised, what it subscribed to, and each request that was not answered yet.
+// What is kept on disk about the 2025-era MCP sessions of a caller, in a folder of its own, so that the hub that comes after a killed one can go
+// on with them: how a session was initialised, what it subscribed to, and each request that was not answered yet.
 //
 //   mcp/<session>.json           { initialize, uris }
 //   mcp/<session>.<call>.json    the request; kept for a while after its answer was sent, because that may have got lost with the hub
@@ -7,8 +7,6 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import { runFolder } from '../runners/run-folder.ts';
-import type { RunIdentity } from './token.ts';
 
 export const KeptSession = z.looseObject({ initialize: z.record(z.string(), z.unknown()), uris: z.array(z.string()) });
 export type KeptSession = z.infer<typeof KeptSession>;
@@ -24,7 +22,7 @@ export type KeptRequest = z.infer<typeof KeptRequest>;
 /** Ids of ours, the only ones that become names of files. */
 export const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-export interface RunMemory {
+export interface CallMemory {
   session(sessionId: string): Promise<KeptSession | undefined>;
   keepSession(sessionId: string, session: KeptSession): Promise<void>;
   /** Forgets the session and its requests. */
@@ -34,9 +32,8 @@ export interface RunMemory {
   dropRequest(sessionId: string, callId: string): Promise<void>;
 }
 
-/** The memory of one run. Its files are not forced to disk: they outlive the hub, and a run does not outlive the machine. */
-export function createRunMemory(stateDir: string, { sessionId: owner, run }: RunIdentity): RunMemory {
-  const folder = path.join(runFolder(stateDir, owner, run), 'mcp');
+/** The memory of one caller in this folder. Its files are not forced to disk: they outlive the hub, and no connection outlives the machine. */
+export function createCallMemory(folder: string): CallMemory {
   const sessionFile = (sessionId: string) => path.join(folder, `${sessionId}.json`);
   const requestFile = (sessionId: string, callId: string) => path.join(folder, `${sessionId}.${callId}.json`);
   return {

@@ -4,25 +4,25 @@
 // the last event it saw, and if it is then told 404 it neither repeats the call nor gives it up. So each request is kept on disk before it
 // is worked on, and its answer is a stream that begins with an event whose id names it. A hub that is asked to go on after such an event
 // makes the session anew from what was kept, does the request again and answers it on the new stream. Doing it again is safe: it carries the
-// same request key. A session id is looked up only in the folder of the run whose token came with it; an unknown one is 404, as the protocol says.
+// same request key. A session id is looked up only in the folder of the caller whose token came with it; an unknown one is 404, as the protocol says.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import { type EventStore, type McpServerFactory, WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server';
 import { z } from 'zod';
+import { callerKey, type HttpCaller, memoryFolder } from './http-caller.ts';
 import { refusalBody } from './http-guard.ts';
-import { createRunMemory, ID, KeptRequest, type KeptSession, type RunMemory } from './http-memory.ts';
+import { type CallMemory, createCallMemory, ID, KeptRequest, type KeptSession } from './http-memory.ts';
 import { part } from './messages.ts';
-import type { RunIdentity } from './token.ts';
 
 export interface RememberedSessions {
-  handle(request: Request, body: unknown, identity: RunIdentity): Promise<Response>;
+  handle(request: Request, body: unknown, caller: HttpCaller): Promise<Response>;
   close(): Promise<void>;
 }
 
 export interface RememberedSessionsOptions {
   readonly stateDir: string;
-  readonly factoryOf: (identity: RunIdentity) => Promise<McpServerFactory>;
-  readonly isActive: (identity: RunIdentity) => boolean;
+  readonly factoryOf: (caller: HttpCaller) => Promise<McpServerFactory>;
+  readonly isActive: (caller: HttpCaller) => boolean;
   readonly onerror: (error: Error) => void;
 }
 
@@ -30,14 +30,15 @@ export interface RememberedSessionsOptions {
 const RETRY_MS = 3000;
 /** How long an answered request is kept, in case its answer was lost with the connection. */
 const KEEP_ANSWERED_MS = 30_000;
-/** Most sessions of one run; the oldest one goes. */
+/** Most sessions of one run or guest, and of one client's token, which many clients may share; the oldest one goes. */
 const MAX_SESSIONS = 8;
+const MAX_CLIENT_SESSIONS = 512;
 const STREAM = 'text/event-stream';
 const Fields = z.record(z.string(), z.unknown()).catch({});
 
 interface Session {
-  readonly identity: RunIdentity;
-  readonly memory: RunMemory;
+  readonly caller: HttpCaller;
+  readonly memory: CallMemory;
   readonly kept: KeptSession;
   /** Works on a message; with a call id its answer is a stream that names it. */
   post(message: unknown, headers: Headers, callId?: string): Promise<Response>;
@@ -49,41 +50,41 @@ interface Session {
 export function createRememberedSessions(options: RememberedSessionsOptions): RememberedSessions {
   const { isActive } = options;
   const sessions = new Map<string, Promise<Session | undefined>>();
-  const keyOf = ({ sessionId, run }: RunIdentity, id: string) => `${sessionId}/${run}/${id}`;
+  const keyOf = (caller: HttpCaller, id: string) => `${callerKey(caller)}/${id}`;
 
   /** The session with this id, made anew from what an earlier hub kept where this one does not have it. */
-  function find(identity: RunIdentity, id: string): Promise<Session | undefined> {
-    const key = keyOf(identity, id);
-    const found = sessions.get(key) ?? restore(options, identity, id).catch(() => undefined);
+  function find(caller: HttpCaller, id: string): Promise<Session | undefined> {
+    const key = keyOf(caller, id);
+    const found = sessions.get(key) ?? restore(options, caller, id).catch(() => undefined);
     sessions.set(key, found);
     void found.then((session) => session ?? sessions.delete(key));
     return found;
   }
 
-  async function begin(identity: RunIdentity, request: Request, body: unknown): Promise<Response> {
-    await makeRoom(identity);
+  async function begin(caller: HttpCaller, request: Request, body: unknown): Promise<Response> {
+    await makeRoom(caller);
     const id = randomUUID();
-    const session = await openSession(options, identity, id, { initialize: Fields.parse(part(body, 'params')), uris: [] });
+    const session = await openSession(options, caller, id, { initialize: Fields.parse(part(body, 'params')), uris: [] });
     const response = await session.post(body, request.headers);
     if (!response.ok) {
       await session.close();
       return response;
     }
     await session.memory.keepSession(id, session.kept);
-    sessions.set(keyOf(identity, id), Promise.resolve(session));
+    sessions.set(keyOf(caller, id), Promise.resolve(session));
     return response;
   }
 
-  /** Closes the sessions of ended runs, and the oldest of this one when it has too many. */
-  async function makeRoom(identity: RunIdentity): Promise<void> {
+  /** Closes the sessions of callers whose token is good no more, and the oldest of this one when it has too many. */
+  async function makeRoom(caller: HttpCaller): Promise<void> {
     const own: string[] = [];
     for (const [key, found] of sessions) {
       const session = await found;
-      if (session && !isActive(session.identity)) await end(key);
-      else if (key.startsWith(keyOf(identity, ''))) own.push(key);
+      if (session && !isActive(session.caller)) await end(key);
+      else if (key.startsWith(keyOf(caller, ''))) own.push(key);
     }
     const [oldest] = own;
-    if (oldest !== undefined && own.length >= MAX_SESSIONS) await end(oldest);
+    if (oldest !== undefined && own.length >= (caller.kind === 'client' ? MAX_CLIENT_SESSIONS : MAX_SESSIONS)) await end(oldest);
   }
 
   async function end(key: string): Promise<void> {
@@ -93,19 +94,19 @@ export function createRememberedSessions(options: RememberedSessionsOptions): Re
   }
 
   return {
-    async handle(request, body, identity) {
+    async handle(request, body, caller) {
       const id = request.headers.get('mcp-session-id');
       if (id === null) {
-        if (part(body, 'method') === 'initialize') return begin(identity, request, body);
+        if (part(body, 'method') === 'initialize') return begin(caller, request, body);
         return refusal(400, 'Bad Request: Mcp-Session-Id header is required');
       }
-      const session = ID.test(id) ? await find(identity, id) : undefined;
+      const session = ID.test(id) ? await find(caller, id) : undefined;
       if (!session) return refusal(404, 'Session not found', -32001);
       if (request.method === 'POST') return take(session, id, request, body);
       if (request.method === 'DELETE') {
         const response = await session.pass(request);
         if (response.ok) {
-          sessions.delete(keyOf(identity, id));
+          sessions.delete(keyOf(caller, id));
           await session.memory.dropSession(id);
         }
         return response;
@@ -149,11 +150,11 @@ async function keepSubscription({ kept, memory }: Session, id: string, { method,
 
 async function openSession(
   { stateDir, factoryOf, onerror }: RememberedSessionsOptions,
-  identity: RunIdentity,
+  caller: HttpCaller,
   id: string,
   kept: KeptSession,
 ): Promise<Session> {
-  const memory = createRunMemory(stateDir, identity);
+  const memory = createCallMemory(memoryFolder(stateDir, caller));
   const calls = new AsyncLocalStorage<string>();
   let events = 0;
   const eventStore: EventStore = {
@@ -172,11 +173,11 @@ async function openSession(
     eventStore,
     retryInterval: RETRY_MS,
   });
-  const server = await (await factoryOf(identity))({ era: 'legacy' });
+  const server = await (await factoryOf(caller))({ era: 'legacy' });
   await server.connect(transport);
   transport.onerror = onerror;
   return {
-    identity,
+    caller,
     memory,
     kept,
     post(message, given, callId) {
@@ -198,10 +199,10 @@ async function openSession(
 }
 
 /** The session an earlier hub kept, brought to where its client believes it is; undefined when nothing was kept. */
-async function restore(options: RememberedSessionsOptions, identity: RunIdentity, id: string): Promise<Session | undefined> {
-  const kept = await createRunMemory(options.stateDir, identity).session(id);
+async function restore(options: RememberedSessionsOptions, caller: HttpCaller, id: string): Promise<Session | undefined> {
+  const kept = await createCallMemory(memoryFolder(options.stateDir, caller)).session(id);
   if (!kept) return undefined;
-  const session = await openSession(options, identity, id, kept);
+  const session = await openSession(options, caller, id, kept);
   const headers = new Headers({ 'mcp-session-id': id });
   const replay = async (method: string, params: object, at?: number) => {
     const response = await session.post(

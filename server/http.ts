@@ -1,35 +1,55 @@
-// The HTTP door on loopback, through which runs reach the hub that runs them. A run is given its address and a token when it starts, and
-// keeps both for its whole life: so the port and the secret are kept in the state folder, and a hub that comes after a killed one answers
-// at the same place. Requests that come before the hub has read its ledger wait.
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+// The HTTP door. It always listens on loopback, because runs reach the hub that runs them through it: a run is given its address and a token when
+// it starts, and keeps both for its whole life. So the port and the secret are kept in the state folder, and a hub that comes after a killed one
+// answers at the same place. Clients with a token of their own are let in while somebody serves (`sc serve`, or `server.http`), also at further
+// addresses. Requests that come before the hub has read its ledger wait.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import path from 'node:path';
+import type { McpServerFactory } from '@modelcontextprotocol/server';
+import type { Share } from '../core/access.ts';
+import type { Config } from '../core/config.ts';
+import { fail } from '../core/errors.ts';
+import { createClientTokens } from './client-tokens.ts';
+import { addressProblem, type ServedAddress } from './http-address.ts';
+import { callerKey, type HttpCaller } from './http-caller.ts';
 import {
-  createMcpHandler,
-  isLegacyRequest,
-  LATEST_PROTOCOL_VERSION,
-  type McpServerFactory,
-  UnsupportedProtocolVersionError,
-} from '@modelcontextprotocol/server';
-import { admitted, isShallow, MAX_BODY_BYTES, MCP_PATH, MODERN_REVISION, refusalBody, refuse } from './http-guard.ts';
-import { HOST, listenAtKeptPort } from './http-port.ts';
-import { createRememberedSessions } from './http-sessions.ts';
+  type AddressRules,
+  HEALTH_PATH,
+  type HttpRefusal,
+  healthy,
+  isShallow,
+  LOCAL,
+  MAX_BODY_BYTES,
+  MCP_PATH,
+  misaddressed,
+  refusalBody,
+  refuse,
+  tokenOf,
+} from './http-guard.ts';
+import { createIdentity } from './http-identity.ts';
+import { type CallerLimits, createGate, OWN_LIMITS, weightOf } from './http-limits.ts';
+import { closedListener, HOST, listenAt, listenAtKeptPort } from './http-port.ts';
+import { createServing, type Serving } from './http-serving.ts';
+import { watchAnswers } from './http-watch.ts';
 import type { Peer } from './mcp.ts';
-import { part } from './messages.ts';
-import { openRunTokens, type RunIdentity } from './token.ts';
+import { openRunTokens, type RunIdentity, type ShareIdentity } from './token.ts';
 import type { Updates } from './updates.ts';
 
 /** What is behind the door once the hub has read its ledger. */
 export interface HttpParts {
   /** Makes the MCP servers of a peer. */
   readonly build: (peer: Peer) => McpServerFactory;
+  /** Fails where a peer may not read this resource. */
+  readonly expectReadable: (peer: Peer, uri: string) => Promise<void>;
   readonly updates: Updates;
   /** True from the moment the run is being started until it has settled. */
   readonly isActive: (identity: RunIdentity) => boolean;
+  readonly share: (identity: ShareIdentity) => Share | undefined;
   /** The environment the session was started with: what it starts gets its values from there. */
   readonly environmentOf: (sessionId: string) => Promise<Readonly<Record<string, string>> | undefined>;
+  readonly settings: () => Config['server']['http'];
 }
 
-/** What a run needs to call us. */
+/** What a run, or a guest, needs to call us. */
 export interface RunAccess {
   readonly url: string;
   readonly token: string;
@@ -41,8 +61,13 @@ export interface HttpDoor {
   /** False for an address at which an earlier hub listened and this one could not, because something else has its port. */
   isReachable(url: string): boolean;
   grant(identity: RunIdentity): RunAccess;
+  grantShare(identity: ShareIdentity): RunAccess;
   /** From here on requests are answered. */
   serve(parts: HttpParts): void;
+  /** Lets clients in at this address until it is closed. Fails with CONFIG_INVALID or HUB_UNREACHABLE. */
+  admit(address: ServedAddress): Promise<{ readonly url: string; close(): Promise<void> }>;
+  /** True while an answer is a stream or a call is under way. */
+  isBusy(): boolean;
   /** Takes no more requests and ends the streams; resolves when the port is free. */
   close(): Promise<void>;
 }
@@ -50,162 +75,184 @@ export interface HttpDoor {
 export interface HttpOptions {
   readonly stateDir: string;
   readonly log: (line: string) => void;
+  /** Longest time that an answer may wait to be read. */
+  readonly stalledMs?: number;
 }
 
-/** Most requests of one run that are open at once, its streams included. */
-const MAX_IN_FLIGHT = 64;
 /** Longer than agents pause between two calls in a turn, so that a connection is rarely closed under a call that is just being sent. */
 const KEEP_ALIVE_MS = 120_000;
+/** So long a client may take to send the head of a request, and all of it. */
+const HEAD_MS = 10_000;
+const REQUEST_MS = 60_000;
+const STALLED_MS = 30_000;
+const MAX_GUEST_REQUESTS = 16;
 
 /** Opens the door. Fails with STORAGE_FAILED. */
-export async function openHttpDoor({ stateDir, log }: HttpOptions): Promise<HttpDoor> {
+export async function openHttpDoor({ stateDir, log, stalledMs = STALLED_MS }: HttpOptions): Promise<HttpDoor> {
   const tokens = await openRunTokens(stateDir);
-  let open: (parts: Serving) => void = () => {};
-  const opened = new Promise<Serving>((resolve) => {
+  let open: (parts: Behind) => void = () => {};
+  const opened = new Promise<Behind>((resolve) => {
     open = resolve;
   });
-  const inFlight = new Map<string, number>();
-  let serving: Serving | undefined;
+  let behind: Behind | undefined;
   let isClosing = false;
+  let connections = 0;
+  const gate = createGate(() => performance.now());
+  const watch = watchAnswers(stalledMs);
+  const served = new Set<ServedAddress>();
+  const identity = createIdentity({ tokens, clientTokens: createClientTokens(stateDir), isServed: () => served.size > 0, log });
 
-  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
-    answer(request, response).catch((error: unknown) => {
-      log(`http: ${error instanceof Error ? error.stack : String(error)}`);
-      if (response.headersSent) response.destroy();
-      else refuse(response, { status: 500, message: 'Something went wrong inside the server.' });
+  const serverWith = (rules: AddressRules): Server => {
+    const server = createServer(
+      { keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: HEAD_MS, requestTimeout: REQUEST_MS },
+      (request, response) => {
+        answer(request, response, rules).catch((error: unknown) => {
+          log(`http: ${error instanceof Error ? error.stack : String(error)}`);
+          if (response.headersSent) response.destroy();
+          else refuse(response, { status: 500, message: 'Something went wrong inside the server.' });
+        });
+      },
+    );
+    server.on('connection', (socket) => {
+      connections += 1;
+      socket.once('close', () => {
+        connections -= 1;
+      });
     });
-  });
-  const port = await listenAtKeptPort(server, path.join(stateDir, 'port'), log);
+    return server;
+  };
+  const main = serverWith(LOCAL);
+  const port = await listenAtKeptPort(main, path.join(stateDir, 'port'), log);
   const url = `http://${HOST}:${port}${MCP_PATH}`;
 
-  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function answer(request: IncomingMessage, response: ServerResponse, rules: AddressRules): Promise<void> {
     if (isClosing) return refuse(response, { status: 503, message: 'The hub is leaving.', headers: { connection: 'close' } });
-    // whoever has no token of ours is turned away at once, the others wait until it is known which runs are active
-    const known = admitted(request, tokens.check);
+    const misplaced = misaddressed(request, rules);
+    if (misplaced) return refuse(response, misplaced);
+    if (request.url === HEALTH_PATH) return healthy(request, response, behind !== undefined);
+    const found = tokenOf(request);
+    if ('status' in found) return refuse(response, found);
+    // whoever has no token of ours is turned away at once, the others wait until it is known who is active
+    const known = await identity.claimed(found.token);
     if ('status' in known) return refuse(response, known);
-    const { isActive, handle } = await opened;
-    const identity = admitted(request, (token) => activeOf(tokens.check(token), isActive));
-    if ('status' in identity) return refuse(response, identity);
-    const key = `${identity.sessionId}/${identity.run}`;
-    const open = (inFlight.get(key) ?? 0) + 1;
-    if (open > MAX_IN_FLIGHT)
+    const now = await opened;
+    const caller = identity.current(known, now.parts);
+    if ('status' in caller) return refuse(response, caller);
+    const most = now.parts.settings().maxConnections;
+    if (connections > most)
       return refuse(response, {
-        status: 429,
-        message: `At most ${MAX_IN_FLIGHT} requests of a run may be open at once.`,
-        headers: { 'retry-after': '1' },
+        status: 503,
+        message: `At most ${most} connections are served at once.`,
+        headers: { 'retry-after': '1', connection: 'close' },
       });
-    inFlight.set(key, open);
-    response.once('close', () => {
-      const left = (inFlight.get(key) ?? 1) - 1;
-      if (left > 0) inFlight.set(key, left);
-      else inFlight.delete(key);
+    watch.add(response, async () => {
+      const again = await identity.claimed(found.token);
+      return !('status' in again) && (again.kind === 'run' || !('status' in identity.current(again, now.parts)));
     });
-    // loaded by the first call of a run: a hub that has none does not wait for it
+    // loaded by the first call: a hub that has none does not wait for it
     const { toNodeHandler } = await import('@modelcontextprotocol/node');
     const answerOne = toNodeHandler(
-      { fetch: (web) => handle(web, identity) },
+      { fetch: (web) => handle(web, caller, now, response) },
       { maxRequestBodySize: MAX_BODY_BYTES, onerror: (error) => log(`http: ${error.message}`) },
     );
     const { method = 'GET', headers } = request;
     await answerOne({ method, url: MCP_PATH, headers, [Symbol.asyncIterator]: () => request[Symbol.asyncIterator]() }, response);
   }
 
+  async function handle(
+    request: Request,
+    caller: HttpCaller,
+    { parts, serving }: Behind,
+    response: ServerResponse,
+  ): Promise<Response> {
+    const text = await request.text();
+    const body = text === '' ? undefined : parsed(text);
+    if (body === INVALID)
+      return refused({ status: 400, message: 'The body must be JSON, nested no deeper than what a tool takes.' }, -32700);
+    const weight = weightOf(request.method, body);
+    if ('status' in weight) return refused(weight, -32600);
+    const leave = gate.enter(callerKey(caller), weight, limitsOf(caller, parts.settings()));
+    if (typeof leave !== 'function') return refused(leave);
+    if (response.destroyed) leave();
+    else response.once('close', leave);
+    const bare = new Request(request.url, { method: request.method, headers: request.headers, signal: request.signal });
+    return serving.handle(bare, body, caller);
+  }
+
+  const environmentFor = async (caller: HttpCaller, parts: HttpParts) =>
+    (caller.kind === 'run' ? await parts.environmentOf(caller.sessionId) : [...served].at(-1)?.environment) ?? {};
+
   return {
     url,
     isReachable: (given) => given === url,
     grant: (identity) => ({ url, token: tokens.issue(identity) }),
+    grantShare: (identity) => ({ url, token: tokens.issueShare(identity) }),
     serve(parts) {
-      serving = createServing(parts, stateDir, log);
-      open(serving);
+      const peerOf = async (caller: HttpCaller): Promise<Peer> => ({
+        ...peer(caller),
+        environment: await environmentFor(caller, parts),
+      });
+      const serving = createServing({
+        stateDir,
+        factoryOf: async (caller) => parts.build(await peerOf(caller)),
+        expectReadable: async (caller, uri) => parts.expectReadable(await peerOf(caller), uri),
+        isActive: (caller) => !('status' in identity.current(caller, parts)),
+        updates: parts.updates,
+        maxSubscriptions: parts.settings().maxSubscriptions,
+        onerror: (error: Error) => log(`http: ${error.message}`),
+      });
+      behind = { parts, serving };
+      open(behind);
     },
+    async admit(address) {
+      const { host, rules } = address;
+      const problem = addressProblem(address);
+      if (problem !== undefined) fail('CONFIG_INVALID', problem);
+      const isMain =
+        host === HOST &&
+        [0, port].includes(address.port) &&
+        rules.hosts.length + rules.origins.length === 0 &&
+        !rules.isBehindTls;
+      const server = isMain ? undefined : serverWith(rules);
+      const bound = server ? await listenAt(server, host, address.port) : port;
+      served.add(address);
+      return {
+        url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}${MCP_PATH}`,
+        async close() {
+          served.delete(address);
+          if (server) await closedListener(server);
+        },
+      };
+    },
+    isBusy: () => watch.size() > 0,
     async close() {
       isClosing = true;
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      await serving?.close();
-      server.closeAllConnections();
+      const closed = closedListener(main, behind?.serving.close());
       await closed;
+      watch.close();
     },
   };
 }
 
-interface Serving {
-  readonly isActive: HttpParts['isActive'];
-  handle(request: Request, identity: RunIdentity): Promise<Response>;
-  close(): Promise<void>;
+interface Behind {
+  readonly parts: HttpParts;
+  readonly serving: Serving;
 }
 
-/** Both eras behind one path: the modern one keeps nothing between requests, clients of the older one get a session. */
-function createServing(
-  { build, updates, isActive, environmentOf }: HttpParts,
-  stateDir: string,
-  log: (line: string) => void,
-): Serving {
-  const onerror = (error: Error) => log(`http: ${error.message}`);
-  const callers = new WeakMap<Request, RunIdentity>();
-  const factoryOf = async (identity: RunIdentity) =>
-    build({ kind: 'session', session: identity, environment: (await environmentOf(identity.sessionId)) ?? {} });
-  const modern = createMcpHandler(
-    async (context) => {
-      const identity = context.requestInfo && callers.get(context.requestInfo);
-      if (!identity) throw new Error('A request came without its caller.');
-      return (await factoryOf(identity))(context);
-    },
-    {
-      legacy: 'reject',
-      onerror,
-      maxRequestBodySize: MAX_BODY_BYTES,
-      bus: {
-        publish: () => {},
-        subscribe(listener) {
-          const ends = [
-            updates.subscribe((uri) => listener({ kind: 'resource_updated', uri })),
-            updates.subscribePrompts(() => listener({ kind: 'prompts_list_changed' })),
-          ];
-          return () => {
-            for (const end of ends) end();
-          };
-        },
-      },
-    },
-  );
-  const sessions = createRememberedSessions({ stateDir, factoryOf, isActive, onerror });
-  return {
-    isActive,
-    async handle(request, identity) {
-      const text = await request.text();
-      const body = text === '' ? undefined : parsed(text);
-      if (body === INVALID)
-        return new Response(refusalBody('The body must be JSON, nested no deeper than what a tool takes.', -32700), {
-          status: 400,
-          headers: { 'content-type': 'application/json' },
-        });
-      const bare = new Request(request.url, { method: request.method, headers: request.headers, signal: request.signal });
-      if (await isLegacyRequest(bare, body)) return sessions.handle(bare, body, identity);
-      if (isBetterServedByOlderEra(body)) return unsupportedEra(body);
-      callers.set(bare, identity);
-      return modern.fetch(bare, { parsedBody: body });
-    },
-    async close() {
-      await modern.close();
-      await sessions.close();
-    },
-  };
+function peer(caller: HttpCaller): Omit<Peer, 'environment'> {
+  if (caller.kind === 'run') return { kind: 'session', session: { sessionId: caller.sessionId, run: caller.run } };
+  return caller.kind === 'client' ? { kind: 'client', scope: caller.scope } : { kind: 'guest', guest: caller };
 }
 
-/**
- * Claude Code (2.1.330) loses a call in the modern era when the hub is killed under it, and with it the server for a while; in the era before it
- * comes back to the stream and gets its answer. So over HTTP it is told that there is only that one.
- */
-function isBetterServedByOlderEra(body: unknown): boolean {
-  return part(part(part(part(body, 'params'), '_meta'), 'io.modelcontextprotocol/clientInfo'), 'name') === 'claude-code';
+function limitsOf(caller: HttpCaller, settings: Config['server']['http']): CallerLimits {
+  if (caller.kind === 'run') return OWN_LIMITS;
+  if (caller.kind === 'guest') return { ...OWN_LIMITS, requests: MAX_GUEST_REQUESTS };
+  const { maxSubscriptions: subscriptions, maxWaits: waits, callsPerSecond } = settings;
+  return { requests: subscriptions + 2 * waits, subscriptions, waits, callsPerSecond };
 }
 
-function unsupportedEra(body: unknown): Response {
-  const { code, message, data } = new UnsupportedProtocolVersionError({
-    supported: [LATEST_PROTOCOL_VERSION],
-    requested: MODERN_REVISION,
-  });
-  return Response.json({ jsonrpc: '2.0', id: part(body, 'id') ?? null, error: { code, message, data } }, { status: 400 });
+function refused({ status, message, headers = {} }: HttpRefusal, code?: number): Response {
+  return new Response(refusalBody(message, code), { status, headers: { 'content-type': 'application/json', ...headers } });
 }
 
 const INVALID = Symbol('invalid');
@@ -217,8 +264,4 @@ function parsed(text: string): unknown {
   } catch {
     return INVALID;
   }
-}
-
-function activeOf(identity: RunIdentity | undefined, isActive: HttpParts['isActive']): RunIdentity | undefined {
-  return identity && isActive(identity) ? identity : undefined;
 }

@@ -5,18 +5,22 @@ import { stat } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
 import { BASE_ENVIRONMENT, environmentOf } from '../core/agent.ts';
+import type { Config } from '../core/config.ts';
 import { RESOURCES } from '../resources/index.ts';
 import { warm } from '../runners/claude-argv.ts';
 import { createEnvironments } from '../storage/environments.ts';
+import { ensureTokens } from './client-tokens.ts';
 import { type Composed, compose } from './compose.ts';
 import { readEnvironment } from './config.ts';
 import { HUB_EXIT } from './failure.ts';
 import { type HttpDoor, openHttpDoor } from './http.ts';
 import { startHub } from './hub.ts';
 import { createMcpFactory, type Peer } from './mcp.ts';
+import { expectReadable } from './peer.ts';
 import { programsIn } from './programs.ts';
+import { addressOf, serveWhileOpen } from './serving-door.ts';
 import { openSettings } from './settings.ts';
-import { isActiveRun } from './token.ts';
+import { isActiveRun, openKey } from './token.ts';
 import { createUpdates } from './updates.ts';
 import { runtimeDirOf, stateDirOf } from './workspace.ts';
 
@@ -53,6 +57,7 @@ async function serveWorkspace(workspace: string): Promise<number> {
   const stateDir = stateDirOf(workspace);
   const settings = await openSettings({ workspace, configFolder: environment.configFolder });
   for (const problem of settings.problems()) log(`config: ${problem}`);
+  const httpSettings = () => settings.current().server.http;
   let composed: Composed | undefined;
   let http: HttpDoor | undefined;
   let serve: ((peer: Peer) => ReturnType<ReturnType<typeof createMcpFactory>>) | undefined;
@@ -81,6 +86,7 @@ async function serveWorkspace(workspace: string): Promise<number> {
         epoch,
         stillOwner,
         grant: door.grant,
+        grantShare: door.grantShare,
         isReachable: door.isReachable,
         log,
         giveUp,
@@ -97,17 +103,26 @@ async function serveWorkspace(workspace: string): Promise<number> {
         updates,
         version: __VERSION__,
         listed: { toolsets, legacy: legacyTools },
+        stateKey: await openKey(stateDir, 'request state'),
         log,
       });
-      const { ledger } = composed.orchestrator;
+      const { orchestrator } = composed;
+      const { ledger } = orchestrator;
       door.serve({
         build: serve,
+        expectReadable: (peer, uri) => expectReadable(orchestrator, peer, uri),
         updates,
         isActive: (identity) => isActiveRun(ledger.session(identity.sessionId), identity),
+        share: ({ sessionId, shareId }) => ledger.session(sessionId)?.shares?.find((share) => share.shareId === shareId),
         environmentOf: createEnvironments(stateDir).find,
+        settings: httpSettings,
       });
+      if (httpSettings().enabled) await serveAlways(door, httpSettings(), environment.hub);
     },
     onConnection({ socket, hello, environment: given, onClose }) {
+      if (hello.kind === 'serve' && http)
+        return void serveWhileOpen({ socket, environment: given, http, settings: httpSettings });
+      if (hello.kind === 'serve') throw new Error('A door was let in before the hub was composed.');
       const factory = serve?.({ kind: hello.kind, environment: given });
       if (!factory) throw new Error('A door was let in before the hub was composed.');
       const handle = serveStdio(factory, {
@@ -117,13 +132,24 @@ async function serveWorkspace(workspace: string): Promise<number> {
       });
       onClose(() => void handle.close());
     },
-    isBusy: () => composed?.isBusy() ?? false,
+    isBusy: () => (composed?.isBusy() ?? false) || (http?.isBusy() ?? false),
     idleExitMs: () => settings.current().server.idleExitMs,
     onStop: async (reason) => {
       await http?.close();
       await composed?.close(reason);
     },
   });
+}
+
+/** Serves clients over HTTP as long as the hub lives; where that cannot be, the hub goes on without, and says why. */
+async function serveAlways(door: HttpDoor, settings: Config['server']['http'], environment: Readonly<Record<string, string>>) {
+  try {
+    await ensureTokens(stateDirOf(String(values.workspace)));
+    const { url } = await door.admit(addressOf(settings, environment));
+    log(`http: clients with a token are served at ${url}`);
+  } catch (error) {
+    log(`http: clients are not served: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 async function isFolder(folder: string): Promise<boolean> {

@@ -1,5 +1,6 @@
 // Which tools are listed, and callable, by whom, and as MCP lists them.
 import { z } from 'zod';
+import { includes, type Scope, type ShareRole, scopeOf, toolsOfRole } from '../core/access.ts';
 import { ALIASES } from '../tools/aliases.ts';
 import { EFFECTS, type Tool } from '../tools/define.ts';
 import { TOOLS, toolNamed } from '../tools/index.ts';
@@ -11,13 +12,21 @@ export interface Listed {
 }
 
 export interface Listing {
-  readonly ofOthers: readonly ListedTool[];
-  readonly ofSessions: readonly ListedTool[];
+  /** What is listed for this peer. */
+  of(peer: ListedPeer): ListedTool[];
+}
+
+/** Of a peer, what decides about its tools. */
+export interface ListedPeer {
+  readonly kind: string;
+  readonly scope?: Scope;
+  readonly guest?: { readonly role: ShareRole };
 }
 
 /** What a run may do: put others to work, steer them, answer them, ask, and read. */
 export const SESSION_TOOLS: readonly string[] = [
   'session_start',
+  'session_run',
   'session_wait',
   'session_get',
   'session_logs',
@@ -31,19 +40,35 @@ export const SESSION_TOOLS: readonly string[] = [
   'task_list',
 ];
 
-/** Runs have their own tools, and some that nobody else has; by any of their names. */
-export function mayCall(isSession: boolean, name: string): boolean {
+/** Why this peer may not call the tool, by any of its names; undefined when it may, or when there is no such tool. */
+export function refusalOf(peer: ListedPeer, name: string): string | undefined {
   const tool = toolNamed(name)?.tool;
-  return isSession ? SESSION_TOOLS.includes(tool?.name ?? name) : tool?.toolset !== 'session';
+  const known = tool?.name ?? name;
+  if (peer.kind === 'session') {
+    if (SESSION_TOOLS.includes(known)) return undefined;
+    return `The tool "${name}" is not for sessions. They have: ${SESSION_TOOLS.join(', ')}.`;
+  }
+  if (peer.guest) {
+    const own = toolsOfRole(peer.guest.role);
+    return own.includes(known) ? undefined : `The tool "${name}" is not for guests of a session. They have: ${own.join(', ')}.`;
+  }
+  if (tool?.toolset === 'session') return `The tool "${name}" is not for callers that are no session.`;
+  const needed = tool && scopeOf(tool);
+  if (peer.scope === undefined || needed === undefined || includes(peer.scope, needed)) return undefined;
+  return `The tool "${name}" needs a token with the scope ${needed}; this one has ${peer.scope}.`;
 }
 
 /** The tools as MCP lists them; made once, so that every connection gets the same bytes. */
 export function listing({ toolsets, legacy }: Listed): Listing {
   const isShown = ({ toolset }: Tool) => toolset !== 'session' && (toolsets.includes('all') || toolsets.includes(toolset));
   const old = legacy ? ALIASES.flatMap(({ name }) => listedAs(name)) : [];
+  const ofOthers = [...TOOLS.filter(isShown).flatMap(({ name }) => listedAs(name)), ...old];
+  const all = TOOLS.flatMap(({ name }) => listedAs(name));
   return {
-    ofOthers: [...TOOLS.filter(isShown).flatMap(({ name }) => listedAs(name)), ...old],
-    ofSessions: TOOLS.filter(({ name }) => SESSION_TOOLS.includes(name)).flatMap(({ name }) => listedAs(name)),
+    of(peer) {
+      const listed = peer.kind === 'session' || peer.guest ? all : ofOthers;
+      return listed.filter(({ name }) => refusalOf(peer, name) === undefined);
+    },
   };
 }
 

@@ -2,19 +2,22 @@
 // One instance per connection, both protocol eras from the same handlers, all state behind it.
 
 import { randomBytes } from 'node:crypto';
-import { type McpRequestContext, ProtocolError, Server } from '@modelcontextprotocol/server';
+import { type McpRequestContext, ProtocolError, Server, type ServerContext } from '@modelcontextprotocol/server';
 import { z } from 'zod';
+import type { Scope } from '../core/access.ts';
 import { errorView, fail, nearest, ScopecraftError } from '../core/errors.ts';
+import type { Guest } from '../core/guest.ts';
 import type { Orchestrator } from '../core/orchestrator.ts';
-import { scopedTo } from '../core/scope.ts';
 import type { Caller } from '../core/start.ts';
-import { RESOURCES } from '../resources/index.ts';
 import type { ToolContext } from '../tools/define.ts';
 import { TOOLS, toolNamed } from '../tools/index.ts';
+import { callWithForms, canShowForms, createStateCodec } from './elicit.ts';
 import { INSTRUCTIONS } from './instructions.ts';
-import { type Listed, type Listing, listing, mayCall, SESSION_TOOLS } from './listing.ts';
+import { type Listed, type Listing, listing, refusalOf } from './listing.ts';
 import { complete, getPrompt, listPrompts } from './offering.ts';
+import { nameOf, resourcesOf, seenBy } from './peer.ts';
 import { INVALID_PARAMS, isTemplate, listResources, readResource } from './reading.ts';
+import { callOrTask, declaresTasks, serveTasks, TASK_CAPABILITIES } from './tasks.ts';
 import type { RunIdentity } from './token.ts';
 import type { Updates } from './updates.ts';
 
@@ -24,20 +27,30 @@ export interface McpParts {
   readonly updates: Updates | undefined;
   readonly version: string;
   readonly listed: Listed;
+  /** Signs what goes with a form. The next hub must have the same one; a key of this process alone when left out. */
+  readonly stateKey?: Uint8Array;
   /** Told of unexpected failures, with the id that the caller sees. */
   readonly log: (line: string) => void;
 }
 
 /** Who is at the other end, and the environment values that came with the connection. */
 export interface Peer {
-  readonly kind: 'door' | 'cli' | 'session';
+  readonly kind: 'door' | 'cli' | 'session' | 'client' | 'guest';
   readonly environment: Readonly<Record<string, string>>;
   /** With `session`: the run whose token the caller has. */
   readonly session?: RunIdentity;
+  /** With `client`: what its token is good for. */
+  readonly scope?: Scope;
+  /** With `guest`: the session that was shared. */
+  readonly guest?: Guest;
 }
 
 const FIVE_MINUTES = { ttlMs: 300_000, cacheScope: 'public' } as const;
 const FINISHED_TTL_MS = 86_400_000;
+/** A person may take so long over a form. */
+const FORM_MS = 600_000;
+/** Most resources one connection of the older era may subscribe to. */
+const MAX_SUBSCRIBED = 1_000;
 
 const Meta = z
   .looseObject({ 'claudecode/toolUseId': z.string().optional(), 'scopecraft/requestKey': z.string().optional() })
@@ -45,25 +58,32 @@ const Meta = z
 const Envelope = z
   .looseObject({
     'io.modelcontextprotocol/clientInfo': z.looseObject({ name: z.string(), version: z.string().optional() }).optional(),
+    'io.modelcontextprotocol/clientCapabilities': z.unknown().optional(),
   })
   .catch({});
 
 /** Builds the MCP server of one connection. Closing it is the caller's. */
 export function createMcpFactory(parts: McpParts): (peer: Peer) => (context: McpRequestContext) => Server {
+  const keyed = { ...parts, stateKey: parts.stateKey ?? randomBytes(32) };
   let made: Listing | undefined;
   // when first asked for: the first answer of a new hub need not wait for the schemas
   const tools = () => {
     made ??= listing(parts.listed);
     return made;
   };
-  return (peer) => (context) => buildServer(parts, peer, context, tools);
+  return (peer) => (context) => buildServer(keyed, peer, context, tools);
 }
 
-function buildServer(parts: McpParts, peer: Peer, { era, requestInfo }: McpRequestContext, tools: () => Listing): Server {
+function buildServer(
+  parts: McpParts & { stateKey: Uint8Array },
+  peer: Peer,
+  { era, requestInfo }: McpRequestContext,
+  tools: () => Listing,
+): Server {
   const { updates, version } = parts;
-  // a session sees and touches what came of it
-  const orchestrator =
-    parts.orchestrator && peer.session ? scopedTo(parts.orchestrator, peer.session.sessionId) : parts.orchestrator;
+  const orchestrator = parts.orchestrator && seenBy(parts.orchestrator, peer);
+  const resources = resourcesOf(peer);
+  const codec = createStateCodec(parts.stateKey, [peer.kind, peer.session?.sessionId ?? peer.guest?.shareId ?? ''].join(' '));
   const server = new Server(
     { name: 'scopecraft', title: 'Scopecraft Orchestrator', version },
     {
@@ -72,7 +92,10 @@ function buildServer(parts: McpParts, peer: Peer, { era, requestInfo }: McpReque
         resources: { listChanged: true, subscribe: true },
         prompts: { listChanged: true },
         completions: {},
+        ...(era === 'modern' && { extensions: TASK_CAPABILITIES }),
       },
+      requestState: { verify: codec.verify },
+      inputRequired: { roundTimeoutMs: FORM_MS },
       instructions: INSTRUCTIONS,
       cacheHints: {
         'server/discover': FIVE_MINUTES,
@@ -85,62 +108,86 @@ function buildServer(parts: McpParts, peer: Peer, { era, requestInfo }: McpReque
   const subscribed = new Set<string>();
   // a modern server over HTTP lives for one request; who listens there is told by the HTTP door
   const isBrief = era === 'modern' && requestInfo !== undefined;
-  const listened = isBrief ? undefined : updates;
-  const unsubscribe = [
-    listened?.subscribe((uri) => {
+  const heard = isBrief ? undefined : updates;
+  const listChanged = {
+    // what a run or a guest may read does not grow by what others start
+    resources: () => (peer.session || peer.guest ? undefined : server.sendResourceListChanged()),
+    prompts: () => server.sendPromptListChanged(),
+    tools: () => server.sendToolListChanged(),
+  };
+  const ends = [
+    heard?.subscribe((uri) => {
       if (era === 'modern' || subscribed.has(uri)) server.sendResourceUpdated({ uri }).catch(() => undefined);
     }),
-    listened?.subscribePrompts(() => {
-      server.sendPromptListChanged().catch(() => undefined);
-    }),
+    heard?.subscribeLists((list) => void listChanged[list]()?.catch(() => undefined)),
   ];
   server.onclose = () => {
-    for (const end of unsubscribe) end?.();
+    for (const end of ends) end?.();
   };
 
   server.setRequestHandler('tools/list', () => ({
-    tools: [...(peer.kind === 'session' ? tools().ofSessions : tools().ofOthers)],
+    tools: tools().of(peer),
   }));
-  server.setRequestHandler('tools/call', async ({ params }, { mcpReq }) => {
+  const expectAllowed = (tool: string) => {
+    const refusal = refusalOf(peer, tool);
+    if (refusal !== undefined) throw new ProtocolError(INVALID_PARAMS, refusal);
+  };
+  const canAnswer = !['session', 'cli'].includes(peer.kind) && refusalOf(peer, 'request_answer') === undefined;
+  /** Who calls, and what a call may use. */
+  const contextOf = ({ mcpReq }: ServerContext): Omit<ToolContext, 'orchestrator'> => {
     const meta = Meta.parse(mcpReq._meta ?? {});
     const client = Envelope.parse(mcpReq.envelope ?? {})['io.modelcontextprotocol/clientInfo'] ?? server.getClientVersion();
-    const by = peer.session
-      ? `session ${peer.session.sessionId}`
-      : peer.kind === 'cli'
-        ? 'sc'
-        : [client?.name ?? 'a client', client?.version].filter(Boolean).join(' ');
+    const by = nameOf(peer, client);
     const token = mcpReq._meta?.progressToken;
     let beats = 0;
-    let answered = false;
+    return {
+      caller: {
+        by,
+        environment: peer.environment,
+        ...(peer.session && { sessionId: peer.session.sessionId }),
+      } satisfies Caller,
+      callKey: meta['claudecode/toolUseId'] ?? meta['scopecraft/requestKey'],
+      signal: mcpReq.signal,
+      progress(message) {
+        if (token === undefined) return;
+        mcpReq
+          .notify({ method: 'notifications/progress', params: { progressToken: token, progress: ++beats, message } })
+          .catch(() => undefined);
+      },
+    };
+  };
+  /** What the client said it can do: with this request, or when it came. */
+  const capabilitiesOf = ({ mcpReq }: ServerContext) =>
+    Envelope.parse(mcpReq.envelope ?? {})['io.modelcontextprotocol/clientCapabilities'] ?? server.getClientCapabilities();
+
+  server.setRequestHandler('tools/call', async ({ params }, serverContext) => {
+    expectAllowed(params.name);
+    let isAnswered = false;
+    const { progress, ...rest } = contextOf(serverContext);
+    const context = { ...rest, progress: (message: string) => (isAnswered ? undefined : progress(message)) };
+    const { name, arguments: args = {} } = params;
+    const call = (given: unknown) => callTool({ ...parts, orchestrator }, { name, arguments: given }, context);
+    const capabilities = capabilitiesOf(serverContext);
     try {
-      if (!mayCall(peer.kind === 'session', params.name))
-        throw new ProtocolError(
-          INVALID_PARAMS,
-          `The tool "${params.name}" is not for ${peer.kind === 'session' ? `sessions. They have: ${SESSION_TOOLS.join(', ')}` : 'callers that are no session'}.`,
-        );
-      return await callTool({ ...parts, orchestrator }, params, {
-        caller: {
-          by,
-          environment: peer.environment,
-          ...(peer.session && { sessionId: peer.session.sessionId }),
-        } satisfies Caller,
-        callKey: meta['claudecode/toolUseId'] ?? meta['scopecraft/requestKey'],
-        signal: mcpReq.signal,
-        progress(message) {
-          if (token === undefined || answered) return;
-          mcpReq
-            .notify({ method: 'notifications/progress', params: { progressToken: token, progress: ++beats, message } })
-            .catch(() => undefined);
-        },
-      });
+      if (!orchestrator || !(name === 'session_run' || name === 'session_wait')) return await call(args);
+      const whole = { ...context, orchestrator };
+      if (era === 'modern' && declaresTasks(capabilities)) return await callOrTask(name, args, whole, call);
+      // nobody sits before a run's own client, or before who may not answer
+      if (!canAnswer || !canShowForms(capabilities)) return await call(args);
+      return await callWithForms({ name, args, context: whole, server: serverContext, codec, call: () => call(args) });
     } finally {
-      answered = true;
+      isAnswered = true;
     }
   });
+  if (era === 'modern')
+    serveTasks(server, {
+      expectAllowed,
+      contextOf: orchestrator && ((serverContext) => ({ ...contextOf(serverContext), orchestrator })),
+    });
 
-  server.setRequestHandler('resources/list', async ({ params }) => listResources(orchestrator, params?.cursor));
+  server.setRequestHandler('resources/list', async ({ params }) => listResources(orchestrator, resources, params?.cursor));
   server.setRequestHandler('resources/templates/list', () => ({
-    resourceTemplates: RESOURCES.filter(isTemplate).map(({ name, title, description, uriTemplate, mimeType }) => ({
+    resourceTemplates: resources.filter(isTemplate).map(({ name, title, description, uriTemplate, mimeType }) => ({
       name,
       title,
       description,
@@ -149,12 +196,14 @@ function buildServer(parts: McpParts, peer: Peer, { era, requestInfo }: McpReque
     })),
   }));
   server.setRequestHandler('resources/read', async ({ params: { uri } }) => {
-    const { text, mimeType, final } = await readResource(orchestrator, uri);
+    const { text, mimeType, final } = await readResource(orchestrator, resources, uri);
     const hint = era === 'modern' ? { ttlMs: final ? FINISHED_TTL_MS : 0, cacheScope: 'private' as const } : {};
     return { contents: [{ uri, text, mimeType }], ...hint };
   });
   server.setRequestHandler('resources/subscribe', async ({ params: { uri } }) => {
-    await readResource(orchestrator, uri);
+    if (subscribed.size >= MAX_SUBSCRIBED && !subscribed.has(uri))
+      throw new ProtocolError(INVALID_PARAMS, `At most ${MAX_SUBSCRIBED} resources can be subscribed to on one connection.`);
+    await readResource(orchestrator, resources, uri);
     subscribed.add(uri);
     return {};
   });

@@ -4,7 +4,6 @@ import { errorView, fail, ScopecraftError } from '../core/errors.ts';
 import type { Orchestrator } from '../core/orchestrator.ts';
 import { logUri, sessionUri } from '../core/views.ts';
 import { type Resource, variablesOf } from '../resources/define.ts';
-import { RESOURCES } from '../resources/index.ts';
 import { pageOf } from '../tools/page.ts';
 
 const RESOURCES_PER_PAGE = 50;
@@ -15,10 +14,10 @@ export function isTemplate({ uriTemplate }: Resource): boolean {
   return uriTemplate.includes('{');
 }
 
-export function listResources(orchestrator: Orchestrator | undefined, cursor: string | undefined) {
-  const fixed = RESOURCES.filter((resource) => !isTemplate(resource)).map(
-    ({ name, title, description, uriTemplate, mimeType }) => ({ uri: uriTemplate, name, title, description, mimeType }),
-  );
+export function listResources(orchestrator: Orchestrator | undefined, readable: readonly Resource[], cursor: string | undefined) {
+  const fixed = readable
+    .filter((resource) => !isTemplate(resource))
+    .map(({ name, title, description, uriTemplate, mimeType }) => ({ uri: uriTemplate, name, title, description, mimeType }));
   try {
     const { rows, nextCursor } = pageOf(orchestrator?.list({}) ?? [], {
       cursor,
@@ -38,10 +37,10 @@ export function listResources(orchestrator: Orchestrator | undefined, cursor: st
   }
 }
 
-export async function readResource(orchestrator: Orchestrator | undefined, uri: string) {
+export async function readResource(orchestrator: Orchestrator | undefined, readable: readonly Resource[], uri: string) {
   try {
     if (!orchestrator) fail('WORKSPACE_MISSING', 'This server was started where there is no project.');
-    for (const resource of RESOURCES) {
+    for (const resource of readable) {
       const variables = variablesOf(resource.uriTemplate, uri);
       if (variables) return await resource.read(variables, orchestrator);
     }

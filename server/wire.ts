@@ -19,7 +19,7 @@ export const Hello = z.looseObject({
   protocolMax: z.number().int(),
   version: word,
   clientPid: z.number().int(),
-  kind: z.enum(['door', 'cli']),
+  kind: z.enum(['door', 'cli', 'serve']),
   /** Proves that the caller is a run of this workspace. */
   token: z.string().max(4096).optional(),
   /** The session that run belongs to. */

@@ -25,6 +25,8 @@ import { sessionList } from './session-list.ts';
 import { sessionLogs } from './session-logs.ts';
 import { sessionPin } from './session-pin.ts';
 import { sessionPrompt } from './session-prompt.ts';
+import { sessionRun } from './session-run.ts';
+import { sessionShare } from './session-share.ts';
 import { sessionStart } from './session-start.ts';
 import { sessionWait } from './session-wait.ts';
 import { taskList } from './task-list.ts';
@@ -33,6 +35,7 @@ import { worktreeRemove } from './worktree-remove.ts';
 
 export const TOOLS = [
   sessionStart,
+  sessionRun,
   sessionWait,
   sessionGet,
   sessionLogs,
@@ -59,6 +62,7 @@ export const TOOLS = [
   sessionPin,
   promptGet,
   promptStats,
+  sessionShare,
   sessionAsk,
 ] as const satisfies readonly Tool[];
 

@@ -1,25 +1,26 @@
 // The HTTP door for runs: whom it turns away, whom it lets in, and what it still knows when the hub behind it was replaced.
 import { chmod, readdir, readFile, rm, stat, symlink, unlink, writeFile } from 'node:fs/promises';
-import { request as httpRequest } from 'node:http';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { Client as FirstClient } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport as FirstTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import type { Transport as FirstTransportShape } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { offers } from '../../core/offers.ts';
 import { RESOURCES } from '../../resources/index.ts';
 import { type HttpDoor, openHttpDoor, type RunAccess } from '../../server/http.ts';
 import { createMcpFactory } from '../../server/mcp.ts';
+import { expectReadable } from '../../server/peer.ts';
 import { isActiveRun, openRunTokens } from '../../server/token.ts';
 import { createUpdates } from '../../server/updates.ts';
 import { CLIENT_KINDS, type ClientKind } from '../support/clients.ts';
 import { caller, type Engine, makeEngine } from '../support/engine.ts';
+import { fitting, type Sent, sendHttp } from '../support/http-clients.ts';
 import { makeRoot } from '../support/project.ts';
 
 const SESSION_TOOLS = [
   'session_start',
+  'session_run',
   'session_wait',
   'session_get',
   'session_logs',
@@ -82,9 +83,12 @@ async function openDoor(): Promise<HttpDoor> {
   const build = createMcpFactory({ orchestrator, updates, version: '1.0.0', listed: { toolsets: ['core'], legacy: false }, log });
   opened.serve({
     build,
+    expectReadable: (peer, uri) => expectReadable(orchestrator, peer, uri),
     updates,
     isActive: (identity) => isActiveRun(engine.ledger.session(identity.sessionId), identity),
+    share: ({ sessionId, shareId }) => engine.ledger.session(sessionId)?.shares?.find((share) => share.shareId === shareId),
     environmentOf: async () => undefined,
+    settings: () => engine.settings.config.server.http,
   });
   return opened;
 }
@@ -96,38 +100,7 @@ async function keptRequests(): Promise<string[]> {
   return Promise.all(names.map((name) => readFile(path.join(folder, name), 'utf8')));
 }
 
-interface Sent {
-  readonly method?: string;
-  readonly path?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
-  /** Sends the body without saying its length. */
-  readonly chunked?: boolean;
-}
-
-/** One request with the token and the usual headers, but for what is said; a header that is empty is left out. */
-function send({ method = 'POST', path: at = '/mcp', headers = {}, body, chunked = false }: Sent) {
-  const { port } = new URL(door.url);
-  const usual = {
-    authorization: `Bearer ${access.token}`,
-    'content-type': 'application/json',
-    accept: 'application/json, text/event-stream',
-  };
-  const all = Object.fromEntries(Object.entries({ ...usual, ...headers }).filter(([, value]) => value !== ''));
-  const length = body === undefined || chunked ? {} : { 'content-length': String(Buffer.byteLength(body)) };
-  return new Promise<{ status: number; text: string; headers: NodeJS.Dict<string | string[]> }>((resolve, reject) => {
-    const request = httpRequest({ host: '127.0.0.1', port, method, path: at, headers: { ...all, ...length } }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.once('end', () =>
-        resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString(), headers: response.headers }),
-      );
-    });
-    request.once('error', reject);
-    if (chunked && body !== undefined) request.write(body.slice(0, 10));
-    request.end(chunked ? body?.slice(10) : body);
-  });
-}
+const send = (sent: Sent) => sendHttp({ url: door.url, token: access.token }, sent);
 
 async function client(kind: ClientKind, { url, token }: RunAccess = access) {
   const given = { requestInit: { headers: { Authorization: `Bearer ${token}` } } };
@@ -144,22 +117,6 @@ async function client(kind: ClientKind, { url, token }: RunAccess = access) {
   await second.connect(new StreamableHTTPClientTransport(new URL(url), given));
   clients.push(second);
   return second;
-}
-
-/** The transport of the v1 client does not fit that client's own interface under exactOptionalPropertyTypes. */
-function fitting(inner: FirstTransport): FirstTransportShape {
-  const outer: FirstTransportShape = {
-    async start() {
-      inner.onmessage = (message) => outer.onmessage?.(message);
-      inner.onclose = () => outer.onclose?.();
-      inner.onerror = (error) => outer.onerror?.(error);
-      await inner.start();
-    },
-    send: (message) => inner.send(message),
-    close: () => inner.close(),
-    setProtocolVersion: (version) => inner.setProtocolVersion(version),
-  };
-  return outer;
 }
 
 describe('a request is turned away', () => {
