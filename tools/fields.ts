@@ -32,7 +32,7 @@ export const ruleArguments = z
   .array(z.string().max(10_000))
   .max(50)
   .optional()
-  .describe('Values for the arguments of the rule, each as name=value.');
+  .describe('Arguments of the rule, each as name=value.');
 export const nextCursor = z.string().optional().describe('Pass it as `cursor` to go on; absent at the end.');
 export const total = z.number().int().describe('How many there are in all.');
 export const reason = z.string().max(500).optional().describe('Why; it is kept with the event.');

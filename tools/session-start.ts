@@ -4,7 +4,7 @@ import { SessionType } from '../core/session.ts';
 import type { StartRequest } from '../core/start.ts';
 import { SessionView } from '../core/views.ts';
 import { defineTool } from './define.ts';
-import { priority, requestKey, ruleArguments, ruleId, taskId, valuesOf } from './fields.ts';
+import { priority, requestKey, ruleArguments, taskId, valuesOf } from './fields.ts';
 
 const StartInput = z.strictObject({
   taskId: taskId.optional().describe('Task to work on, as task_list gives it. Leave it out to have a task made from the prompt.'),
@@ -44,8 +44,8 @@ const StartInput = z.strictObject({
     .default(false)
     .describe('true: may run beside another session on the same task instead of waiting for it.'),
   notBefore: z.string().max(40).optional().describe('Not to be started before this time, ISO 8601.'),
-  rule: ruleId.optional().describe('Prompt rule to use instead of the one that fits best; see prompt_preview.'),
-  template: ruleId.optional().describe('Session template: a named set of defaults for what is not given here.'),
+  rule: z.string().max(64).optional().describe('Prompt rule to use, see prompt_preview.'),
+  template: z.string().max(64).optional().describe('Session template with defaults.'),
   arguments: ruleArguments,
   requestKey,
 });
