@@ -2,7 +2,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { fail } from '../core/errors.ts';
+import { fail, ScopecraftError } from '../core/errors.ts';
 import { connectClient } from './client.ts';
 import { LOCAL_COMMANDS } from './help.ts';
 
@@ -61,6 +61,7 @@ function rulesIn(file: string): z.infer<typeof Rules> {
     if (statSync(file).size > MOST_BYTES) fail('INVALID_INPUT', `"${file}" has more than ${MOST_BYTES} bytes.`);
     value = JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
+    if (error instanceof ScopecraftError) throw error;
     return fail(
       'INVALID_INPUT',
       `"${file}" is no JSON file that can be read: ${error instanceof Error ? error.message : String(error)}.`,
