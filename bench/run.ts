@@ -8,6 +8,7 @@ import { PROJECT } from '../test/support/project.ts';
 import type { Bench } from './bench.ts';
 import { claudeSession } from './claude-session.ts';
 import { coldStart } from './cold-start.ts';
+import { complete } from './complete.ts';
 import { dispatch } from './dispatch.ts';
 import { guard } from './guard.ts';
 import { journal } from './journal.ts';
@@ -34,6 +35,7 @@ async function main(): Promise<void> {
   });
   const benches: readonly Bench[] = [
     latency,
+    complete,
     sessionStart,
     dispatch,
     claudeSession,

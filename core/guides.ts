@@ -103,8 +103,9 @@ function cutNote(words: string | undefined): string | false {
 /** What a rule says, marked off from what is said about it. */
 function said({ rule, text: words }: Preview, head: string): string | undefined {
   if (!rule) return undefined;
-  const shown = words.length > SHOWN ? `${words.slice(0, SHOWN)}… (${words.length} characters)` : words;
-  return `${head} (rule ${rule.id}):\n\n<prompt>\n${shown.trim()}\n</prompt>`;
+  const whole = words.trim();
+  const shown = whole.length > SHOWN ? `${whole.slice(0, SHOWN)}… (${whole.length} characters)` : whole;
+  return `${head} (rule ${rule.id}):\n\n<prompt>\n${shown}\n</prompt>`;
 }
 
 function came({ result }: Session): string | undefined {

@@ -6,6 +6,7 @@ import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/cli
 import { Client as FirstClient } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport as FirstTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { offers } from '../../core/offers.ts';
 import { RESOURCES } from '../../resources/index.ts';
 import { type HttpDoor, openHttpDoor, type RunAccess } from '../../server/http.ts';
 import { createMcpFactory } from '../../server/mcp.ts';
@@ -51,13 +52,15 @@ let engine: Engine;
 let door: HttpDoor;
 let access: RunAccess;
 let parentId: string;
+let rules: Map<string, string>;
 const lines: string[] = [];
 const clients: { close(): Promise<void> }[] = [];
 
 beforeEach(async () => {
   root = await makeRoot();
   lines.length = 0;
-  engine = await makeEngine();
+  rules = new Map();
+  engine = await makeEngine({ rules });
   const { session } = await engine.orchestrator.start({ taskId: 'fix-login', type: 'autonomous', queue: true }, caller);
   await engine.settle();
   parentId = session.id;
@@ -234,6 +237,39 @@ describe('a run', () => {
     engine.run(parentId).end(0);
     await engine.settle();
     await expect.poll(() => uris).toContain(`session://${parentId}`);
+  });
+});
+
+describe('prompts of a run', () => {
+  it.each(CLIENT_KINDS)('are the same for the %s client as for everybody, and speak of its own tree alone', async (kind) => {
+    const { session: stranger } = await engine.orchestrator.start({ taskId: 'other', type: 'autonomous', queue: true }, caller);
+    await engine.settle();
+    const connected = await client(kind);
+    const { prompts } = await connected.listPrompts();
+    expect(prompts.map(({ name }) => name)).toEqual((await offers(engine.orchestrator)).map(({ name }) => name));
+    const said = async (name: string, args: Record<string, string>) =>
+      JSON.stringify((await connected.getPrompt({ name, arguments: args })).messages);
+    expect(await said('continue_session', { sessionId: parentId })).toContain(`Get session ${parentId}`);
+    expect(await said('start_task', { taskId: 'other' })).toContain('Do other.');
+    for (const name of ['continue_session', 'review_session', 'go-on'])
+      await expect(said(name, { sessionId: stranger.id })).rejects.toThrow('did not come of session');
+    const ref = { type: 'ref/prompt', name: 'review_session' } as const;
+    const completed = await connected.complete({ ref, argument: { name: 'sessionId', value: '' } });
+    expect(completed.completion.values).toEqual([parentId]);
+  });
+
+  it('are told of in the modern way when their files change', async () => {
+    const connected = await client('modern');
+    let told = 0;
+    if (!(connected instanceof Client)) throw new Error('This is not the modern client.');
+    connected.setNotificationHandler('notifications/prompts/list_changed', () => {
+      told++;
+    });
+    await connected.listen({ promptsListChanged: true });
+    rules.set('new.md', '---\nname: New\n---\nDo it.\n');
+    await engine.orchestrator.rules.refresh();
+    await expect.poll(() => told).toBe(1);
+    expect((await connected.listPrompts(undefined, { cacheMode: 'refresh' })).prompts.map(({ name }) => name)).toContain('new');
   });
 });
 
