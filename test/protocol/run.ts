@@ -13,6 +13,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { PROJECT } from '../support/project.ts';
 import { runProgram } from '../support/run-program.ts';
+import { tryCodex } from './codex.ts';
 import { inspectDoor, inspectPrompts } from './inspector.ts';
 import { findPrograms, type Programs } from './programs.ts';
 import { openEverything, openProduct, type Subject } from './subjects.ts';
@@ -63,6 +64,7 @@ await withSubject(openEverything, async (subject) => {
   await inspectPrompts(programs, subject.url, count);
 });
 await inspectDoor(programs, count);
+await tryCodex(programs, count);
 await programs.close();
 process.stdout.write(`\n${counts.passed} passed, ${counts.failed} failed\n`);
 process.exitCode = counts.failed === 0 ? 0 : 1;
