@@ -6,6 +6,7 @@ import { agentNamed, environmentOf } from '../core/agent.ts';
 import { budgetHolds } from '../core/budget.ts';
 import { createGuard } from '../core/guard.ts';
 import { watchIdle } from '../core/idle.ts';
+import { learningBy } from '../core/learning.ts';
 import { openLedger } from '../core/ledger.ts';
 import { watchLine } from '../core/line-watch.ts';
 import { createOrchestrator, type Orchestrator } from '../core/orchestrator.ts';
@@ -18,6 +19,7 @@ import { bytesOf } from '../core/size.ts';
 import { createSupervisor } from '../core/supervisor.ts';
 import { createWatchdog } from '../core/watchdog.ts';
 import { removeWorktreesOf } from '../core/worktree-deeds.ts';
+import { createRuleBook } from '../prompts/library.ts';
 import { prompts } from '../prompts/render.ts';
 import { createAutonomousRunner } from '../runners/autonomous.ts';
 import { createRunnerByType } from '../runners/by-type.ts';
@@ -34,6 +36,7 @@ import { removeSessionFolders } from '../storage/embedded/session-folders.ts';
 import { openSnapshot } from '../storage/embedded/snapshot.ts';
 import { createEnvironments } from '../storage/environments.ts';
 import { folderInside } from '../storage/folder-inside.ts';
+import { createRuleFiles } from '../storage/rule-files.ts';
 import { createSessionLogs } from '../storage/session-logs.ts';
 import { createTaskFiles } from '../storage/task-files.ts';
 import { createTaskProjector } from '../storage/task-projector.ts';
@@ -114,6 +117,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     log(`changed settings do not fit any more and are left out: ${error instanceof Error ? error.message : String(error)}`);
   }
   const tasks = await createTaskFiles({ workspace, folders: config.workspace.taskFolders });
+  const rules = createRuleBook({ files: createRuleFiles(workspace), clock: systemClock, onError: complain('rules') });
   const environments = whileThereIsRoom(createEnvironments(stateDir), room);
   const { node: nodePath, ...scripts } = programs;
   const running = { stateDir, workspace, nodePath, scripts, hubPidFile: path.join(stateDir, 'hub.pid'), clock: systemClock };
@@ -177,6 +181,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     runner,
     tasks,
     prompts,
+    rules,
     logs,
     environments,
     git,
@@ -224,6 +229,8 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     worktrees,
     guard,
     prompts,
+    rules,
+    learning: learningBy({ ledger, clock: systemClock, settings }),
     runner,
     environments,
     ids: randomIds,

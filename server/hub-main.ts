@@ -94,6 +94,7 @@ async function serveWorkspace(workspace: string): Promise<number> {
       // loaded when the first doors have been served, so that neither they nor the first session wait for it
       setTimeout(() => {
         warm().catch((error: unknown) => log(`the Claude Code runner could not be prepared: ${String(error)}`));
+        composed?.orchestrator.rules.refresh().catch((error: unknown) => log(`the rules could not be read: ${String(error)}`));
       }, WARM_AFTER_MS).unref();
       const { toolsets, legacyTools } = settings.current().server;
       const updates = createUpdates(composed.orchestrator, RESOURCES);

@@ -1,4 +1,4 @@
-// Speaks MCP for the orchestrator: lists and calls tools, lists and reads resources, and turns every failure into an answer that teaches.
+// Speaks MCP for the orchestrator: lists and calls tools, lists and reads resources, lists, gives and completes prompts, and turns every failure into an answer that teaches.
 // One instance per connection, both protocol eras from the same handlers, all state behind it.
 
 import { randomBytes } from 'node:crypto';
@@ -14,6 +14,7 @@ import { TOOLS, toolNamed } from '../tools/index.ts';
 import { callWithForms, canShowForms, createStateCodec } from './elicit.ts';
 import { INSTRUCTIONS } from './instructions.ts';
 import { type Listed, type Listing, listing, refusalOf } from './listing.ts';
+import { complete, getPrompt, listPrompts } from './offering.ts';
 import { nameOf, resourcesOf, seenBy } from './peer.ts';
 import { INVALID_PARAMS, isTemplate, listResources, readResource } from './reading.ts';
 import { callOrTask, declaresTasks, serveTasks, TASK_CAPABILITIES } from './tasks.ts';
@@ -89,26 +90,36 @@ function buildServer(
       capabilities: {
         tools: { listChanged: true },
         resources: { listChanged: true, subscribe: true },
+        prompts: { listChanged: true },
+        completions: {},
         ...(era === 'modern' && { extensions: TASK_CAPABILITIES }),
       },
       requestState: { verify: codec.verify },
       inputRequired: { roundTimeoutMs: FORM_MS },
       instructions: INSTRUCTIONS,
-      cacheHints: { 'server/discover': FIVE_MINUTES, 'tools/list': FIVE_MINUTES, 'resources/templates/list': FIVE_MINUTES },
+      cacheHints: {
+        'server/discover': FIVE_MINUTES,
+        'tools/list': FIVE_MINUTES,
+        'prompts/list': FIVE_MINUTES,
+        'resources/templates/list': FIVE_MINUTES,
+      },
     },
   );
   const subscribed = new Set<string>();
   // a modern server over HTTP lives for one request; who listens there is told by the HTTP door
   const isBrief = era === 'modern' && requestInfo !== undefined;
   const heard = isBrief ? undefined : updates;
+  const listChanged = {
+    // what a run or a guest may read does not grow by what others start
+    resources: () => (peer.session || peer.guest ? undefined : server.sendResourceListChanged()),
+    prompts: () => server.sendPromptListChanged(),
+    tools: () => server.sendToolListChanged(),
+  };
   const ends = [
     heard?.subscribe((uri) => {
       if (era === 'modern' || subscribed.has(uri)) server.sendResourceUpdated({ uri }).catch(() => undefined);
     }),
-    // what a run or a guest may read does not grow by what others start
-    !peer.session && !peer.guest
-      ? heard?.subscribeLists((list) => void (list === 'resources' && server.sendResourceListChanged().catch(() => undefined)))
-      : undefined,
+    heard?.subscribeLists((list) => void listChanged[list]()?.catch(() => undefined)),
   ];
   server.onclose = () => {
     for (const end of ends) end?.();
@@ -200,6 +211,12 @@ function buildServer(
     subscribed.delete(uri);
     return {};
   });
+
+  server.setRequestHandler('prompts/list', ({ params }) => listPrompts(orchestrator, params?.cursor));
+  server.setRequestHandler('prompts/get', ({ params }) => getPrompt(orchestrator, params.name, params.arguments ?? {}));
+  server.setRequestHandler('completion/complete', ({ params: { ref, argument } }) =>
+    complete(orchestrator, { ...ref, argument: argument.name, value: argument.value }),
+  );
   return server;
 }
 

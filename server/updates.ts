@@ -27,6 +27,8 @@ export function createUpdates(orchestrator: Orchestrator, resources: readonly Re
     if (uris.isHeard()) for (const uri of resources.flatMap((resource) => resource.stale(event, orchestrator))) uris.say(uri);
   });
 
+  orchestrator.rules.onChange(() => lists.say('prompts'));
+
   return { subscribe: uris.subscribe, subscribeLists: lists.subscribe, listChanged: lists.say };
 }
 

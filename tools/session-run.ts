@@ -4,7 +4,7 @@ import { isSettled } from '../core/session.ts';
 import { SessionView } from '../core/views.ts';
 import { withShare } from './bounded.ts';
 import { defineTool, type ToolContext } from './define.ts';
-import { sessionStart } from './session-start.ts';
+import { sessionStart, startRequestOf } from './session-start.ts';
 import { waitTelling } from './waiting.ts';
 
 const Receipt = SessionView.extend({
@@ -33,7 +33,7 @@ export const sessionRun = defineTool({
   examples: [{ prompt: 'Say hello.', agent: 'demo', timeoutSeconds: 20 }],
   async handle({ timeoutSeconds, maxRunSeconds, ...input }, context) {
     const { orchestrator, caller, callKey } = context;
-    const request = { ...input, timeoutSeconds: maxRunSeconds, requestKey: input.requestKey ?? callKey };
+    const request = startRequestOf({ ...input, timeoutSeconds: maxRunSeconds }, callKey);
     const { session, notes } = await orchestrator.start(request, caller);
     const receipt = await receiptOf(session.id, timeoutSeconds, context);
     return notes.length > 0 ? { ...receipt, notes: [...notes, ...(receipt.notes ?? [])] } : receipt;

@@ -7,7 +7,11 @@ import { UNTIL } from '../core/wait.ts';
 import { withShare } from './bounded.ts';
 import { defineTool } from './define.ts';
 import { next, sessionId, summary } from './fields.ts';
+import { suggested } from './suggested.ts';
 import { waitTelling } from './waiting.ts';
+
+/** With more sessions than these in an answer, what could be said to each is left to session_get. */
+const MOST_SUGGESTED = 5;
 
 export const sessionWait = defineTool({
   name: 'session_wait',
@@ -49,10 +53,13 @@ export const sessionWait = defineTool({
       .find(({ requests, waitsFor }) => requests !== undefined || waitsFor === 'prompt')?.next;
     const again = JSON.stringify({ sessionIds: open, after: String(waited.seq) });
     return {
-      sessions: waited.sessions.map((session) => {
-        const { next: _next, ...view } = orchestrator.view(session);
-        return withShare(view, waited.sessions.length);
-      }),
+      sessions: await Promise.all(
+        waited.sessions.map(async (session) => {
+          const { next: _next, ...view } = orchestrator.view(session);
+          const suggestions = waited.sessions.length > MOST_SUGGESTED ? {} : await suggested(orchestrator, session);
+          return withShare({ ...view, ...suggestions }, waited.sessions.length);
+        }),
+      ),
       timedOut: waited.timedOut,
       cursor: String(waited.seq),
       next:

@@ -8,6 +8,7 @@ import { fail } from '../../core/errors.ts';
 import type { StoredEvent } from '../../core/events.ts';
 import type { Git, Worktrees } from '../../core/git-ports.ts';
 import { watchIdle } from '../../core/idle.ts';
+import { learningBy } from '../../core/learning.ts';
 import { type Ledger, openLedger } from '../../core/ledger.ts';
 import { watchLine } from '../../core/line-watch.ts';
 import { createOrchestrator, type Orchestrator } from '../../core/orchestrator.ts';
@@ -19,9 +20,11 @@ import { createSupervisor } from '../../core/supervisor.ts';
 import type { Task } from '../../core/task.ts';
 import { tuned } from '../../core/tuning.ts';
 import { createWatchdog } from '../../core/watchdog.ts';
+import { createRuleBook } from '../../prompts/library.ts';
 import { prompts } from '../../prompts/render.ts';
 import { createEmbeddedQueue } from '../../storage/embedded/queue.ts';
 import { type FakeClock, fakeClock } from './fake-clock.ts';
+import { memoryRuleFiles } from './memory-rules.ts';
 import { type PlayedRun, playedRunner } from './played-runner.ts';
 
 export interface Engine {
@@ -71,6 +74,8 @@ export interface EngineOptions {
   /** What was said to each run, `<session>/<run>`: of an earlier life too. */
   readonly said?: Map<string, Message[]>;
   readonly room?: Room;
+  /** Rule files: name -> text; may be changed while the engine runs. */
+  readonly rules?: Map<string, string>;
 }
 
 const TASKS = ['fix-login', 'other'].map(
@@ -107,6 +112,7 @@ export async function makeEngine({
   snapshot,
   room,
   said = new Map(),
+  rules = new Map(),
 }: EngineOptions = {}): Promise<Engine> {
   const errors: unknown[] = [];
   let isKilled = false;
@@ -158,6 +164,8 @@ export async function makeEngine({
     queue,
     runner,
     prompts,
+    rules: createRuleBook({ files: memoryRuleFiles(rules), clock, onError: (error) => errors.push(error) }),
+    learning: learningBy({ ledger, clock, settings: { current: () => settings.config } }),
     clock,
     tasks: { ...memoryTasks(), ...tasks },
     logs: {
@@ -303,6 +311,7 @@ function memoryTasks(): TaskStore {
   return {
     get: async (id) => tasks.get(id),
     list: async () => [...tasks.values()],
+    ids: async () => [...tasks.keys()].sort(),
     async create({ id, title, instruction }) {
       const task = { id, file: `/w/.tasks/current/${id}.task.md`, title, fields: {}, body: instruction };
       tasks.set(id, task);
