@@ -1,7 +1,7 @@
-// The conformance suite and the Inspector, in the versions that were measured, with the Node.js that both need. npx brings them; they run by
+// The conformance suite, the Inspector, Codex and Claude Code, in the versions that were measured, with the Node.js that they need. npx brings them; they run by
 // themselves afterwards, in a home of their own.
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Environment } from '../support/project.ts';
@@ -10,12 +10,17 @@ const PACKAGES = [
   'node@22.23.3',
   '@modelcontextprotocol/conformance@0.2.0-alpha.12',
   '@modelcontextprotocol/inspector@2.12.0',
+  '@openai/codex@0.169.0',
+  '@anthropic-ai/claude-code@2.1.330',
 ] as const;
 
 export interface Programs {
   readonly node: string;
   readonly conformance: string;
   readonly inspector: string;
+  readonly codex: string;
+  /** Its program itself: the script that would put it in place is not run. */
+  readonly claude: string;
   /** What they get: nothing of this machine's own. */
   readonly env: Environment;
   close(): Promise<void>;
@@ -23,17 +28,28 @@ export interface Programs {
 
 /** Where npx has put them. */
 export async function findPrograms(): Promise<Programs> {
-  const found = await located('command -v node && command -v conformance && command -v inspector');
-  const [node, conformance, inspector] = found.trim().split('\n').slice(-3);
-  if (node === undefined || conformance === undefined || inspector === undefined) throw new Error(`npx found only: ${found}`);
+  const found = await located('command -v node && command -v conformance && command -v inspector && command -v codex');
+  const [node, conformance, inspector, codex] = found.trim().split('\n').slice(-4);
+  if (node === undefined || conformance === undefined || inspector === undefined || codex === undefined)
+    throw new Error(`npx found only: ${found}`);
   const home = await mkdtemp(path.join(tmpdir(), 'sc-protocol-home-'));
   return {
     node,
     conformance,
     inspector,
+    codex,
+    claude: await claudeBeside(codex),
     env: { PATH: `${path.dirname(node)}:/usr/bin:/bin`, HOME: home, NO_COLOR: '1' },
     close: () => rm(home, { recursive: true, force: true }),
   };
+}
+
+/** The program of Claude Code for this machine, from the folder in which npx has put the others. */
+async function claudeBeside(codex: string): Promise<string> {
+  const scope = path.join(path.dirname(path.dirname(codex)), '@anthropic-ai');
+  const name = (await readdir(scope)).find((folder) => folder.startsWith(`claude-code-${process.platform}-${process.arch}`));
+  if (name === undefined) throw new Error(`There is no Claude Code for this machine in ${scope}.`);
+  return path.join(scope, name, 'claude');
 }
 
 function located(command: string): Promise<string> {

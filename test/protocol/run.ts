@@ -3,6 +3,7 @@
 //   the product itself, as `sc serve --http` serves it     the scenarios that need nothing but a server
 //   the same HTTP stack with the suite's own tools         everything that both requirement sets contain, the Tasks extension included
 //   the product on stdio, through the Inspector            tools/list --strict, a call, a resource, in both eras
+//   the product on stdio, with Codex and Claude Code       a session started and waited for; a task, its form, and the model woken
 //
 // What may fail is in expected-failures.yml, with the reason. A check that fails and is not there ends this with exit code 1, and so does one
 // that is there and does not fail. Optional scenarios count as the others do.
@@ -13,6 +14,8 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { PROJECT } from '../support/project.ts';
 import { runProgram } from '../support/run-program.ts';
+import { tryClaude } from './claude.ts';
+import { tryCodex } from './codex.ts';
 import { inspectDoor, inspectPrompts } from './inspector.ts';
 import { findPrograms, type Programs } from './programs.ts';
 import { openEverything, openProduct, type Subject } from './subjects.ts';
@@ -63,6 +66,8 @@ await withSubject(openEverything, async (subject) => {
   await inspectPrompts(programs, subject.url, count);
 });
 await inspectDoor(programs, count);
+await tryCodex(programs, count);
+await tryClaude(programs, count);
 await programs.close();
 process.stdout.write(`\n${counts.passed} passed, ${counts.failed} failed\n`);
 process.exitCode = counts.failed === 0 ? 0 : 1;
