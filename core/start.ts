@@ -30,6 +30,8 @@ export interface StartParts {
   readonly folder: (path: string) => Promise<string>;
   /** Hash of a text, for telling two requests apart. */
   readonly digest: (text: string) => string;
+  /** The text with secrets masked; not there where nothing is masked. */
+  readonly mask?: ((text: string) => string) | undefined;
 }
 
 export interface StartRequest {
@@ -201,7 +203,11 @@ async function startNew(parts: StartParts, request: StartRequest, caller: Caller
   const missing = agent.env.filter((name) => !(name in env));
   const unset =
     missing.length > 0 ? [`Not set where this call came from, so the agent does not get it: ${missing.join(', ')}.`] : [];
-  return { session: ledger.session(sessionId) ?? queued, notes: [...settings.notes(), ...unset] };
+  const isMasked = request.prompt !== undefined && parts.mask !== undefined && parts.mask(request.prompt) !== request.prompt;
+  const masked = isMasked
+    ? ["A secret in the prompt was masked, for the agent too: give it by a variable that the agent's entry names."]
+    : [];
+  return { session: ledger.session(sessionId) ?? queued, notes: [...settings.notes(), ...unset, ...masked] };
 }
 
 /** Fails with DEPTH_EXCEEDED or TASK_BUSY when this session may not start one on the task. */

@@ -26,6 +26,8 @@ export interface McpParts {
   readonly listed: Listed;
   /** Told of unexpected failures, with the id that the caller sees. */
   readonly log: (line: string) => void;
+  /** Takes secrets out of a failure before it is told. */
+  readonly mask?: <Value>(value: Value) => Value;
 }
 
 /** Who is at the other end, and the environment values that came with the connection. */
@@ -148,7 +150,7 @@ function buildServer(parts: McpParts, peer: Peer, { era, requestInfo }: McpReque
 }
 
 async function callTool(
-  { orchestrator, log }: McpParts,
+  { orchestrator, log, mask = (value) => value }: McpParts,
   params: { name: string; arguments?: unknown },
   context: Omit<ToolContext, 'orchestrator'>,
 ) {
@@ -168,7 +170,7 @@ async function callTool(
     const content = [{ type: 'text' as const, text: JSON.stringify(output) }];
     return { structuredContent: { ...output }, content };
   } catch (error) {
-    const view = errorView(error instanceof ScopecraftError ? error : unexpected(error, log));
+    const view = mask(errorView(error instanceof ScopecraftError ? error : unexpected(error, log)));
     // no structuredContent: clients check that against the schema of a good answer
     return { isError: true, content: [{ type: 'text' as const, text: JSON.stringify(view) }] };
   }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { LOG_KINDS } from '../core/ports.ts';
 import { isSettled } from '../core/session.ts';
 import { defineTool } from './define.ts';
-import { next, sessionId, summary } from './fields.ts';
+import { next, sessionId, summary, untrusted } from './fields.ts';
 
 export const sessionLogs = defineTool({
   name: 'session_logs',
@@ -30,7 +30,7 @@ export const sessionLogs = defineTool({
     summary,
     sessionId: z.string(),
     status: z.string(),
-    untrusted: z.literal(true).describe('The entries are text from an agent.'),
+    untrusted,
     entries: z.array(
       z.looseObject({
         seq: z.string(),
