@@ -10,6 +10,7 @@ import { claudeSession } from './claude-session.ts';
 import { coldStart } from './cold-start.ts';
 import { dispatch } from './dispatch.ts';
 import { guard } from './guard.ts';
+import { http } from './http.ts';
 import { journal } from './journal.ts';
 import { latency } from './latency.ts';
 import { line } from './line.ts';
@@ -33,6 +34,7 @@ async function main(): Promise<void> {
   });
   const benches: readonly Bench[] = [
     latency,
+    http,
     sessionStart,
     dispatch,
     claudeSession,

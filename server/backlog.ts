@@ -9,7 +9,7 @@ const PAUSE_BYTES = 1024 * 1024;
 const MOST_BYTES = 32 * 1024 * 1024;
 const PERIOD_MS = 2_000;
 /** Longest line, with what came behind it; doors send no longer ones. */
-const MOST_UNREAD_BYTES = 24 * 1024 * 1024;
+const MOST_UNREAD_BYTES = 6 * 1024 * 1024;
 
 /** MCP lines on this connection, which is closed with the transport. */
 export function boundedTransport(socket: Socket): StdioServerTransport {

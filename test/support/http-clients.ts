@@ -174,7 +174,8 @@ export function modernRequest(method: string, params: Readonly<Record<string, un
     headers: {
       'mcp-protocol-version': '2026-07-28',
       'mcp-method': method,
-      ...(typeof named === 'string' && { 'mcp-name': named }),
+      // a name that cannot stand in a header is left out
+      ...(typeof named === 'string' && /^[!-~]+$/.test(named) && { 'mcp-name': named }),
     },
     body: JSON.stringify({ jsonrpc: '2.0', id, method, params: { ...params, _meta } }),
   };
