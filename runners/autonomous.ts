@@ -1,16 +1,16 @@
 // The runner of autonomous sessions: each run is a detached supervisor with a folder of its own; the hub only reads that folder.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { statSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { fail } from '../core/errors.ts';
 import type { Clock } from '../core/ports.ts';
 import type { Run, Runner, RunSpec } from '../core/run-ports.ts';
-import { agentArgv, locateAgent, missingText, UNKNOWN_AGENT } from './agent-argv.ts';
+import { agentArgv, locateAgent, UNKNOWN_AGENT } from './agent-argv.ts';
 import { followRun, type Launch } from './follow-run.ts';
 import { userLine } from './inbox.ts';
 import { errnoOf, placeOf, RUN_MARK } from './process.ts';
-import { fence, prepareRunFolder, readClaim, readSpec, runFolder } from './run-folder.ts';
+import { fence, readClaim, readSpec, runFolder } from './run-folder.ts';
+import { accessOf, makeRunFolder, programFor } from './run-start.ts';
 
 export interface AutonomousRunnerOptions {
   readonly stateDir: string;
@@ -51,33 +51,21 @@ export function createAutonomousRunner(options: AutonomousRunnerOptions): Runner
 
     async start(spec) {
       const { sessionId, run, agent, env, cwd } = spec;
-      const program = locateAgent(agent, env, programs);
-      if (program === undefined) return fail('AGENT_MISSING', missingText(agent), { PATH: env.PATH });
-      if (!isDirectory(cwd)) fail('STORAGE_FAILED', `The working folder "${cwd}" is not there.`);
+      const program = programFor(spec, programs);
       const folder = runFolder(stateDir, sessionId, run);
       const argv = await agentArgv(spec, program, programs, folder);
       const mark = markFor(sessionId, run);
-      const isNew = await prepared(folder, { ...kept(spec), argv, mark }, spec);
-      if (!isNew) fail('INTERNAL', `Run ${run} of session ${sessionId} was begun before.`);
+      const promptIds = spec.messages.map(({ promptId }) => promptId);
+      await makeRunFolder(folder, spec, { kept: { promptIds, argv, mark }, input: inputOf(spec) });
       const words = [scripts.supervise, folder, hubPidFile, scripts.keeper, nodePath, scripts.hub, workspace, '--', ...argv];
       const variables = { ...env, ...accessOf(spec), SCOPECRAFT_SESSION: sessionId, [RUN_MARK]: mark };
       const launch = await launchSupervisor(words, cwd, variables);
       clock.after(HEAD_START_MS, launch.feed);
-      return followRun({ folder, agent, promptIds: promptIdsOf(spec), mark, clock, resultGraceMs, launch });
+      return followRun({ folder, agent, promptIds, mark, clock, resultGraceMs, launch });
     },
 
     adopt: find,
   };
-}
-
-/** The spec as it is written down: names of variables, never their values. */
-function kept(spec: RunSpec): object {
-  const { env, messages: _messages, mcp, ...rest } = spec;
-  return { ...rest, promptIds: promptIdsOf(spec), env: Object.keys(env), ...(mcp && { mcp: { url: mcp.url } }) };
-}
-
-function promptIdsOf({ messages }: RunSpec): readonly string[] {
-  return messages.map(({ promptId }) => promptId);
 }
 
 /** What the run begins with, for an agent that can be told more while it runs and for others. */
@@ -85,25 +73,6 @@ function inputOf({ agent, messages }: RunSpec) {
   return agent.kind === 'command'
     ? ({ file: 'prompt', text: messages.map(({ text }) => text).join('\n\n') } as const)
     : ({ file: 'in', text: messages.map(userLine).join('') } as const);
-}
-
-/** How agents without a config file of ours learn where the hub is. */
-export function accessOf({ agent, env, mcp }: RunSpec): Readonly<Record<string, string>> {
-  if (mcp === undefined) return {};
-  const access = agent.kind === 'claude' ? {} : { SCOPECRAFT_MCP_URL: mcp.url, SCOPECRAFT_MCP_TOKEN: mcp.token };
-  // a proxy would neither reach the hub nor should it see the token
-  const direct = [env.NO_PROXY ?? env.no_proxy, '127.0.0.1', 'localhost']
-    .filter((hosts) => hosts !== undefined && hosts !== '')
-    .join(',');
-  return { ...access, NO_PROXY: direct, no_proxy: direct };
-}
-
-async function prepared(folder: string, file: object, spec: RunSpec): Promise<boolean> {
-  try {
-    return await prepareRunFolder(folder, file, inputOf(spec), spec.agent.kind === 'claude' ? spec.mcp : undefined);
-  } catch (error) {
-    return fail('STORAGE_FAILED', `The run folder "${folder}" could not be written (${errnoOf(error) ?? 'unknown error'}).`);
-  }
 }
 
 /** Starts the supervisor in a session of its own. It feeds the agent when its input ends, and we notice its exit: no other tie to us. */
@@ -121,13 +90,4 @@ async function launchSupervisor(words: readonly string[], cwd: string, env: Read
   supervisor.unref();
   if (supervisor.stdin instanceof Socket) supervisor.stdin.unref();
   return launch;
-}
-
-/** True for a folder. */
-export function isDirectory(folder: string): boolean {
-  try {
-    return statSync(folder).isDirectory();
-  } catch {
-    return false;
-  }
 }

@@ -3,8 +3,10 @@
 // Never while a dialog is open, where Enter would be an answer; never beside what a person is typing. A first `!` would run a command, a
 // first `/` call one, a last `\` keep Enter from submitting, a last `@word` choose a file: blanks around the words prevent all of that.
 // It is submitted when the box is seen to hold it, and the key is pressed only while the cursor is still where it was seen.
+import type { Clock } from '../core/ports.ts';
 import type { Deliver } from './deliver.ts';
 import { holds, inputBox } from './input-box.ts';
+import { watchLeftInput } from './left-input.ts';
 import { sanitized } from './sanitized.ts';
 
 /** Alone they would end the program. */
@@ -22,11 +24,12 @@ export function typedForm(text: string): string {
 }
 
 /** Does the next thing for the message on its way in. */
-export function createClaudeDelivery(): Deliver {
+export function createClaudeDelivery(clock: Clock): Deliver {
   let pressedAt = 0;
+  const left = watchLeftInput(clock);
 
   return async (scene, { message, sinceMs, isOurs }) => {
-    const { pane, agent, told, limits, clock } = scene;
+    const { pane, agent, told, limits } = scene;
     const { promptId, state, tries } = message;
     const give = (reason: string) => told.step(promptId, { state: 'undelivered', reason });
     if (agent.state === 'starting') return;
@@ -42,7 +45,8 @@ export function createClaudeDelivery(): Deliver {
     const isAsking = agent.state === 'permission';
     if (isAsking && message.mode === 'interrupt' && !message.interrupted && box.kind === 'none') {
       told.step(promptId, { interrupted: true });
-      return pane.press('Escape', view.cursor);
+      await pane.press('Escape', view.cursor);
+      return;
     }
     if (box.kind === 'none') {
       if (!isAsking && sinceMs > limits.boxMs) give('Its input box could not be found on the screen.');
@@ -51,23 +55,31 @@ export function createClaudeDelivery(): Deliver {
     const typed = typedForm(message.text);
     const isThere = holds(box, typed);
     const press = async () => {
-      pressedAt = clock.now();
-      await pane.press('Enter', view.cursor);
+      // where the cursor has moved since, the next look decides anew
+      pressedAt = (await pane.press('Enter', view.cursor)) ? clock.now() : 0;
+    };
+    const enter = () => {
+      left.submitted(promptId, box.text);
+      told.step(promptId, { state: 'entering' });
+      return press();
     };
 
     switch (state) {
       case 'said':
+        // an earlier paste came to be seen after it was given up
+        if (tries > 0 && isThere) return enter();
         if (box.kind === 'text') {
-          if (sinceMs > limits.typingMs) give('Somebody has typed something into its input box and not sent it.');
+          const what = left.judge(promptId, box.text);
+          if (what === 'clear') await pane.press('C-u', view.cursor);
+          else if (what === 'none' && sinceMs > limits.typingMs)
+            give('Somebody has typed something into its input box and not sent it.');
           return;
         }
         told.step(promptId, { state: 'pasting', seen: scene.seen(), tries: tries + 1 });
-        return pane.paste(typed, { cursor: view.cursor });
+        if (!(await pane.paste(typed, { cursor: view.cursor }))) told.step(promptId, { state: 'said', tries });
+        return;
       case 'pasting':
-        if (isThere) {
-          told.step(promptId, { state: 'entering' });
-          return press();
-        }
+        if (isThere) return enter();
         if (box.kind === 'empty' && sinceMs > (isOurs ? REPEAT_MS : PASTE_MS))
           return tries < MOST_TRIES ? told.step(promptId, { state: 'said' }) : give('It could not be pasted.');
         // a busy program may show a paste late, and in parts

@@ -17,7 +17,8 @@ export async function deliverToDemo(scene: Scene, { message, sinceMs }: Current)
     case 'pasting':
       told.step(promptId, { state: 'entering' });
       // C-u first: what an earlier hub pasted may still be there
-      return pane.paste(sanitized(message.text), { before: ['C-u'], after: ['Enter'] });
+      await pane.paste(sanitized(message.text), { before: ['C-u'], after: ['Enter'] });
+      return;
     case 'entering':
       if (sinceMs > AGAIN_MS) told.step(promptId, { state: 'pasting' });
       return;
@@ -40,11 +41,13 @@ export function deliverToProgram(shows: (text: string, since: number) => Promise
         if (!isReady()) return;
         told.step(promptId, { state: 'pasting', seen: scene.seen() });
         if (message.mode === 'interrupt') await pane.press('C-c');
-        return pane.paste(text);
+        await pane.paste(text);
+        return;
       case 'pasting':
         if (!isShown && sinceMs < ECHO_MS) return;
         told.step(promptId, { state: 'entering' });
-        return pane.press('Enter');
+        await pane.press('Enter');
+        return;
       case 'entering':
         if (isShown) return told.step(promptId, { state: 'received' });
         if (sinceMs > limits.evidenceMs) give('The terminal did not show it, and the program keeps no record.');

@@ -3,7 +3,6 @@
 // Everything happens in one loop that the reader of `events` drives, so nothing of it can happen twice at once. A run is *under way* until
 // its exit code is there; when supervisor and agent are both gone without one, it is *lost*. It has *ended* when, besides, no process of
 // it is left and its terminal is closed. Its own record says how it stands; the screen is looked at only where that is silent.
-import { open } from 'node:fs/promises';
 import path from 'node:path';
 import type { AgentEntry } from '../core/agent.ts';
 import { fail } from '../core/errors.ts';
@@ -15,12 +14,14 @@ import { createDelivery, type DeliveryLimits, type Scene } from './deliver.ts';
 import { createClaudeDelivery } from './deliver-claude.ts';
 import { deliverToDemo, deliverToProgram } from './deliver-line.ts';
 import { watchExit } from './exit-watch.ts';
-import { inputBox, lastLines, worksByTitle } from './input-box.ts';
+import { lastLines } from './input-box.ts';
 import { hooksFile } from './interactive-argv.ts';
 import { createInteractiveState } from './interactive-state.ts';
 import type { Pane } from './pane.ts';
 import { squeezed } from './plain-text.ts';
 import { createProcessTree } from './process-tree.ts';
+import { readFrom } from './run-folder.ts';
+import { watchScreen } from './screen-watch.ts';
 import { LEFTOVERS, type Step, takeDown } from './stop-ladder.ts';
 import { openTail } from './tail.ts';
 import { openTold } from './told.ts';
@@ -42,12 +43,11 @@ export interface InteractiveParts {
 
 const POLL_MS = 250;
 const BUSY_MS = 100;
+/** While something is being brought in, for so many turns. */
+const [SOON_MS, SOON_TURNS] = [25, 40];
 const SPOKE_MS = 100;
 /** How long a started supervisor may need for its claim. */
 const CLAIM_MS = 60_000;
-/** How often the screen is looked at: when something is open, and when nothing was heard for as long. */
-const LOOK_SOON_MS = 1500;
-const LOOK_MS = 5000;
 const TAKE_UP_MS = 3000;
 const LAST_LINES = 20;
 
@@ -95,12 +95,13 @@ export function followInteractive(parts: InteractiveParts): Run {
     const out = openTail(path.join(folder, 'out'));
     const copier = agent.kind === 'claude' ? await openCopier(folder, () => clock.now()) : undefined;
     let heardAt = clock.now();
-    let lookedAt = 0;
     let toldBytes = 0;
     let toldAt = 0;
     let isAnnounced = false;
+    let busyTurns = 0;
     let standing = '';
     const reported = new Set<string>();
+    const screen = watchScreen(pane, state, clock);
     const scene: Scene = { pane, agent: state, told, clock, limits, seen: () => ({ hooks: hooks.offset, out: out.offset }) };
     const isReady = () =>
       processes.agent !== undefined && clock.now() - heardAt > (out.offset > 0 ? limits.quietMs / 4 : limits.quietMs);
@@ -108,7 +109,11 @@ export function followInteractive(parts: InteractiveParts): Run {
       squeezed(await readFrom(path.join(folder, 'out'), since)).includes(squeezed(text));
     const delivery = createDelivery(
       scene,
-      agent.kind === 'claude' ? createClaudeDelivery() : agent.kind === 'demo' ? deliverToDemo : deliverToProgram(shows, isReady),
+      agent.kind === 'claude'
+        ? createClaudeDelivery(clock)
+        : agent.kind === 'demo'
+          ? deliverToDemo
+          : deliverToProgram(shows, isReady),
     );
 
     /** Reads what is new; hooks are read last and taken first, because each is told before its line is written. */
@@ -131,16 +136,6 @@ export function followInteractive(parts: InteractiveParts): Run {
         delivery.evidence(fact, 'out', start);
       }
       return lines.length + hooked.length > 0;
-    }
-
-    async function watchScreen(): Promise<void> {
-      if (agent.kind !== 'claude' || state.state === 'prompt') return;
-      const isOpen = state.state !== 'works' || state.mayRest;
-      const since = isOpen ? clock.now() - lookedAt : clock.now() - Math.max(lookedAt, heardAt);
-      if (since < (isOpen ? LOOK_SOON_MS : LOOK_MS)) return;
-      lookedAt = clock.now();
-      const view = await pane.look();
-      if (view && !view.isDead) state.saw(worksByTitle(view.title), inputBox(view.screen), lastLines(view.screen, 12));
     }
 
     function* news(): Generator<RunEvent> {
@@ -185,10 +180,11 @@ export function followInteractive(parts: InteractiveParts): Run {
         }
         yield* news();
         if (exit !== undefined) return yield* conclude(exit);
-        await watchScreen();
+        if (agent.kind === 'claude') await screen.watch(heardAt);
         await delivery.step();
         yield* news();
-        if (!heard) await wake.next(delivery.isBusy ? BUSY_MS : POLL_MS);
+        busyTurns = delivery.isBusy ? busyTurns + 1 : 0;
+        if (!heard) await wake.next(!delivery.isBusy ? POLL_MS : busyTurns < SOON_TURNS ? SOON_MS : BUSY_MS);
       }
     } finally {
       wake.close();
@@ -244,16 +240,4 @@ export function followInteractive(parts: InteractiveParts): Run {
       if (told.say(message)) nudge();
     },
   };
-}
-
-const READ_BYTES = 1024 * 1024;
-
-async function readFrom(file: string, since: number): Promise<string> {
-  const handle = await open(file, 'r');
-  try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(READ_BYTES), 0, READ_BYTES, since);
-    return buffer.toString('utf8', 0, bytesRead);
-  } finally {
-    await handle.close();
-  }
 }

@@ -4,14 +4,15 @@ import path from 'node:path';
 import { z } from 'zod';
 import { fail } from '../core/errors.ts';
 import type { Run, Runner, RunSpec, Terminals } from '../core/run-ports.ts';
-import { isProgram, locateAgent, missingText, UNKNOWN_AGENT } from './agent-argv.ts';
-import { type AutonomousRunnerOptions, accessOf, isDirectory } from './autonomous.ts';
+import { isProgram, locateAgent, UNKNOWN_AGENT } from './agent-argv.ts';
+import type { AutonomousRunnerOptions } from './autonomous.ts';
 import { DELIVERY_LIMITS, type DeliveryLimits } from './deliver.ts';
 import { followInteractive } from './follow-interactive.ts';
 import { hookSettings, interactiveArgv, settingsFile } from './interactive-argv.ts';
 import { paneOf } from './pane.ts';
-import { errnoOf, placeOf, RUN_MARK } from './process.ts';
-import { fence, prepareRunFolder, readClaim, readSpec, runFolder } from './run-folder.ts';
+import { placeOf, RUN_MARK } from './process.ts';
+import { fence, readClaim, readSpec, runFolder } from './run-folder.ts';
+import { accessOf, makeRunFolder, programFor } from './run-start.ts';
 import { shellWord } from './shell-word.ts';
 import { tmuxAt, tmuxOn } from './tmux.ts';
 import { prepareTold } from './told.ts';
@@ -68,16 +69,17 @@ export function createInteractiveRunner(options: InteractiveRunnerOptions): Runn
     async start(spec) {
       const { sessionId, run, agent, cwd, resume } = spec;
       const tmux = await tmuxOn(spec.env.PATH ?? '', socket);
-      const program = locateAgent(agent, spec.env, programs);
-      if (program === undefined) return fail('AGENT_MISSING', missingText(agent), { PATH: spec.env.PATH });
-      if (!isDirectory(cwd)) fail('STORAGE_FAILED', `The working folder "${cwd}" is not there.`);
+      const program = programFor(spec, programs);
       const folder = runFolder(stateDir, sessionId, run);
       const argv = await interactiveArgv(spec, program, programs, folder);
       const mark = markFor(sessionId, run);
       const startedAt = clock.now();
       const words = [scripts.supervise, folder, hubPidFile, scripts.keeper, nodePath, scripts.hub, workspace, '--', ...argv];
-      const file = { ...kept(spec), argv, mark, startedAt, tmux: tmux.program };
-      if (!(await prepared(folder, file, words, spec))) fail('INTERNAL', `Run ${run} of session ${sessionId} was begun before.`);
+      await makeRunFolder(folder, spec, {
+        kept: { argv, mark, startedAt, tmux: tmux.program },
+        input: { file: 'prompt', text: '' },
+        more: () => prepareTerminal(folder, words, spec),
+      });
       const pane = paneOf(tmux, sessionId, run);
       const env = { ...spec.env, ...accessOf(spec), SCOPECRAFT_SESSION: sessionId, [RUN_MARK]: mark };
       const open = async () => {
@@ -118,19 +120,12 @@ export function createInteractiveRunner(options: InteractiveRunnerOptions): Runn
     },
   };
 
-  async function prepared(folder: string, file: object, words: readonly string[], spec: RunSpec): Promise<boolean> {
-    try {
-      const mcp = spec.agent.kind === 'claude' ? spec.mcp : undefined;
-      if (!(await prepareRunFolder(folder, file, { file: 'prompt', text: '' }, mcp))) return false;
-      prepareTold(folder, spec.messages);
-      const mode = 0o600;
-      await writeFile(settingsFile(folder), hookSettings(scripts.hook, folder), { mode });
-      await writeFile(path.join(folder, 'terminal'), '', { mode });
-      await writeFile(launchFile(folder), launchScript(words), { mode });
-      return true;
-    } catch (error) {
-      return fail('STORAGE_FAILED', `The run folder "${folder}" could not be written (${errnoOf(error) ?? 'unknown error'}).`);
-    }
+  async function prepareTerminal(folder: string, words: readonly string[], { messages }: RunSpec): Promise<void> {
+    const mode = 0o600;
+    prepareTold(folder, messages);
+    await writeFile(settingsFile(folder), hookSettings(scripts.hook, folder), { mode });
+    await writeFile(path.join(folder, 'terminal'), '', { mode });
+    await writeFile(launchFile(folder), launchScript(words), { mode });
   }
 }
 
@@ -143,9 +138,4 @@ function launchScript(words: readonly string[]): string {
   // a terminal that goes away tells only the process that leads it; when that one ends, all others in front are told: the agent, which
   // ends, and the supervisor, which writes down how. So this shell must not become the supervisor, nor end by a key that is for the agent.
   return `trap : INT QUIT\n/bin/sh ${words.map(shellWord).join(' ')}\nexit $?\n`;
-}
-
-/** The spec as it is written down: names of variables, never their values. */
-function kept({ env, messages: _messages, mcp, ...rest }: RunSpec): object {
-  return { ...rest, env: Object.keys(env), ...(mcp && { mcp: { url: mcp.url } }) };
 }

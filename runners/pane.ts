@@ -39,15 +39,18 @@ export interface Pane {
   open(start: PaneStart): Promise<string | undefined>;
   /** How it looks now, with so many lines above the screen; undefined when it is gone. */
   look(linesAbove?: number): Promise<PaneView | undefined>;
-  /** Pastes; only when the cursor is still there, where one is given. */
-  paste(text: string, how?: PasteOptions): Promise<void>;
-  /** Presses a key, when the cursor is still there. */
-  press(key: string, cursor?: string): Promise<void>;
+  /** Pastes; only when the cursor is still there, where one is given. False when it was not, and nothing was pasted. */
+  paste(text: string, how?: PasteOptions): Promise<boolean>;
+  /** Presses a key, when the cursor is still there. False when it was not. */
+  press(key: string, cursor?: string): Promise<boolean>;
   /** Detaches everybody; answers how many there were. */
   detach(): Promise<number>;
   /** Ends the session, and with it whatever runs in it. */
   close(): Promise<void>;
 }
+
+/** What tmux answers when the cursor is not where it was seen. */
+const MOVED = 'scopecraft-moved';
 
 const VIEW = [
   '#{@scopecraft_pane}',
@@ -71,7 +74,15 @@ export function paneOf(tmux: Tmux, sessionId: string, run: number): Pane {
   const whenAt = (cursor: string | undefined, command: string): Command =>
     cursor === undefined
       ? ['if-shell', '-F', '1', command]
-      : ['if-shell', '-F', '-t', here(), `#{==:#{cursor_x}.#{cursor_y},${cursor.replace(',', '.')}}`, command];
+      : [
+          'if-shell',
+          '-F',
+          '-t',
+          here(),
+          `#{==:#{cursor_x}.#{cursor_y},${cursor.replace(',', '.')}}`,
+          command,
+          `display-message -p ${MOVED}`,
+        ];
 
   async function find(): Promise<string | undefined> {
     if (pane !== undefined) return pane;
@@ -124,9 +135,9 @@ export function paneOf(tmux: Tmux, sessionId: string, run: number): Pane {
 
     async paste(text, { cursor, before = [], after = [] } = {}) {
       // tmux makes no buffer of nothing, and would paste an older one
-      if (text === '' || (await find()) === undefined) return;
+      if (text === '' || (await find()) === undefined) return true;
       const press = (key: string): Command => ['send-keys', '-t', here(), key];
-      await tmux.call(
+      const { stdout } = await tmux.call(
         [
           leaveCopyMode(),
           ...before.map(press),
@@ -136,11 +147,13 @@ export function paneOf(tmux: Tmux, sessionId: string, run: number): Pane {
         ],
         { input: text },
       );
+      return !stdout.includes(MOVED);
     },
 
     async press(key, cursor) {
-      if ((await find()) === undefined) return;
-      await tmux.call([leaveCopyMode(), whenAt(cursor, `send-keys -t '${here()}' ${key}`)]);
+      if ((await find()) === undefined) return true;
+      const { stdout } = await tmux.call([leaveCopyMode(), whenAt(cursor, `send-keys -t '${here()}' ${key}`)]);
+      return !stdout.includes(MOVED);
     },
 
     async detach() {

@@ -23,6 +23,7 @@ import { errnoOf } from './process.ts';
 /** After so long Claude Code gives up a call to the hub, which it would else wait for without end. None takes that long, also when it is sent again after a hub kill. */
 const CALL_TIMEOUT_MS = 120_000;
 const MCP_CONFIG = 'mcp.json';
+const READ_BYTES = 1024 * 1024;
 /** For the owner alone, and never in place of another file. */
 const OWN = { mode: 0o600, flag: 'wx' } as const;
 
@@ -154,6 +155,17 @@ export async function readErrorEnd(folder: string, bytes: number): Promise<strin
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return '';
     throw error;
+  }
+}
+
+/** The text of a file from this place on, at most 1 MiB of it. */
+export async function readFrom(file: string, since: number): Promise<string> {
+  const handle = await open(file, 'r');
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(READ_BYTES), 0, READ_BYTES, since);
+    return buffer.toString('utf8', 0, bytesRead);
+  } finally {
+    await handle.close();
   }
 }
 

@@ -47,7 +47,9 @@ describe('an interactive run of Claude Code', () => {
     for (const at of texts.keys()) expect(await seen.outcome(at + 2), texts[at]?.slice(0, 80)).toBe('received');
     await seen.rests();
     const wanted = texts.map((text) => bare(sanitized(text)));
-    expect(promptsIn(await outOf('words'))).toEqual(['hello there', ...wanted]);
+    // its hook tells of a prompt before its transcript does
+    await expect.poll(async () => promptsIn(await outOf('words'))).toEqual(['hello there', ...wanted]);
+    await seen.rests();
     expect((await hookedPrompts(rig.folder('words')))[0]).toBe('hello there');
     expect(rig.model.requests().some(({ prompt = '' }) => bare(prompt).includes(bare(long)))).toBe(true);
 

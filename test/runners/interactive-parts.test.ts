@@ -149,7 +149,15 @@ describe('what was said to a run', () => {
 
 describe('evidence that a message was received', () => {
   const UNUSED = async (): Promise<undefined> => undefined;
-  const pane = { session: 's', open: UNUSED, look: UNUSED, paste: UNUSED, press: UNUSED, detach: async () => 0, close: UNUSED };
+  const pane = {
+    session: 's',
+    open: UNUSED,
+    look: UNUSED,
+    paste: async () => true,
+    press: async () => true,
+    detach: async () => 0,
+    close: UNUSED,
+  };
   const openDelivery = async (...texts: string[]) => {
     const folder = await mkdtemp(path.join(root, 'told-'));
     prepareTold(

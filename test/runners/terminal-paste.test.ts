@@ -75,30 +75,34 @@ const HOSTILE = [
 ];
 
 describe('pasting into a terminal', () => {
-  it(`brings ${PROMPTS} random prompts in as what is left of them without control characters, and runs nothing (seed ${SEED})`, async () => {
-    const random = randomFrom(SEED);
-    const expected: string[] = [];
-    for (let count = 0; count < PROMPTS; count++) {
-      const parts = Array.from({ length: 1 + random.below(12) }, () =>
-        random.below(2) === 0
-          ? random.pick(HOSTILE)
-          : Buffer.from(Array.from({ length: random.below(40) }, () => random.below(256))).toString(
-              random.below(2) === 0 ? 'latin1' : 'utf8',
-            ),
-      );
-      const text = sanitized(parts.join(''));
-      if (text === '') continue;
-      expected.push(Buffer.from(text).toString('hex'));
-      await pane.paste(text, { after: ['Enter'] });
-    }
-    const lines = await eventually(async () => {
-      const got = (await readFile(record, 'utf8')).split('\n').slice(0, -1);
-      return got.length >= expected.length ? got : undefined;
-    });
-    expect(lines).toEqual(expected);
-    expect(rig.sessions()).toEqual(['s-recorder']);
-    expect(await readFile(path.join(rig.work, 'ran')).catch(() => 'not there')).toBe('not there');
-  }, 600_000);
+  it(
+    `brings ${PROMPTS} random prompts in as what is left of them without control characters, and runs nothing (seed ${SEED})`,
+    async () => {
+      const random = randomFrom(SEED);
+      const expected: string[] = [];
+      for (let count = 0; count < PROMPTS; count++) {
+        const parts = Array.from({ length: 1 + random.below(12) }, () =>
+          random.below(2) === 0
+            ? random.pick(HOSTILE)
+            : Buffer.from(Array.from({ length: random.below(40) }, () => random.below(256))).toString(
+                random.below(2) === 0 ? 'latin1' : 'utf8',
+              ),
+        );
+        const text = sanitized(parts.join(''));
+        if (text === '') continue;
+        expected.push(Buffer.from(text).toString('hex'));
+        await pane.paste(text, { after: ['Enter'] });
+      }
+      const lines = await eventually(async () => {
+        const got = (await readFile(record, 'utf8')).split('\n').slice(0, -1);
+        return got.length >= expected.length ? got : undefined;
+      });
+      expect(lines).toEqual(expected);
+      expect(rig.sessions()).toEqual(['s-recorder']);
+      expect(await readFile(path.join(rig.work, 'ran')).catch(() => 'not there')).toBe('not there');
+    },
+    Math.max(600_000, PROMPTS * 300),
+  );
 
   it('leaves copy mode first, and does not paste when the cursor has moved', async () => {
     await writeFile(record, '');
