@@ -10,6 +10,7 @@ import { makeWorkspace, type Workspace } from '../support/workspace.ts';
 
 const LIST = modernRequest('tools/list');
 const task = (line: string) => `# A task\n\n---\ntype: test\nstatus: todo\narea: test\n---\n\n## Instruction\n\n${line}\n`;
+const Page = z.looseObject({ entries: z.array(z.looseObject({ seq: z.string(), text: z.string() })) });
 const Started = z.looseObject({ id: z.string() });
 
 let workspace: Workspace;
@@ -43,6 +44,13 @@ describe('a client over HTTP', () => {
     const { sessions } = await http.call('session_wait', { sessionIds: [id], timeoutSeconds: 40 });
     expect(sessions).toMatchObject([{ id, status: 'completed', result: 'done' }]);
     expect(await http.read(`session://${id}/log`)).toContain('done');
+    // and any part of it, by the places that the tool names
+    const { entries } = Page.parse(await http.call('session_logs', { sessionId: id, after: '0:0.0' }));
+    const last = entries.at(-1);
+    const part = await http.read(`session://${id}/log/${entries.at(-2)?.seq}-${last?.seq}`);
+    expect(part.split('\n').slice(1).join('\n')).toContain(last?.text);
+    expect(part.split('\n')).toHaveLength(2);
+    expect(await http.call('session_logs', { sessionId: id, grep: '^done$' })).toMatchObject({ entries: [{}, {}] });
   });
 
   it('is one client of the hub that all others have', async () => {
