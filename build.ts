@@ -3,7 +3,7 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, rmSync } from 'node:fs';
-import { chmod, cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
 
@@ -25,6 +25,20 @@ const leaveOut: Plugin = {
   },
 };
 
+/** The built-in rules as texts in the program, where it would read their files in the sources. */
+const embedRules: Plugin = {
+  name: 'embed-rules',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]prompts[\\/]built-in\.ts$/ }, async () => {
+      const names = (await readdir('prompts/templates')).filter((name) => name.endsWith('.md')).sort();
+      const texts = await Promise.all(
+        names.map(async (name) => [name.slice(0, -'.md'.length), await readFile(`prompts/templates/${name}`, 'utf8')] as const),
+      );
+      return { contents: `export const BUILT_IN = ${JSON.stringify(Object.fromEntries(texts))};` };
+    });
+  },
+};
+
 // built beside and put in place at the end, so that programs that run meanwhile never miss a file
 const fresh = `dist.${process.pid}`;
 process.on('exit', () => rmSync(fresh, { recursive: true, force: true }));
@@ -39,7 +53,7 @@ const options = {
   define: { __VERSION__: JSON.stringify(version) },
   // channelcoder is loaded when the first Claude run is prepared, not when the hub starts
   external: ['channelcoder'],
-  plugins: [leaveOut],
+  plugins: [leaveOut, embedRules],
 } as const satisfies BuildOptions;
 // V8 keeps code of scripts only, not of modules; and code that was kept cannot import, so what starts it does
 const hub = await build({

@@ -13,7 +13,7 @@ import { markOf, processTable } from '../runners/process.ts';
 import { systemClock } from '../server/clock.ts';
 import { PROJECT } from '../test/support/project.ts';
 import type { Bench } from './bench.ts';
-import { byTurns, rowOf } from './measure.ts';
+import { byTurns, processorMs, rowOf } from './measure.ts';
 
 const SESSIONS = 50;
 const PROCESSES = 4;
@@ -98,14 +98,6 @@ async function marked(least: number): Promise<number[]> {
   const pids = (await processTable()).filter(({ pid }) => markOf(pid)?.includes('/s-')).map(({ pid }) => pid);
   if (pids.length < least) throw new Error(`Only ${pids.length} processes carry the mark of a run.`);
   return pids;
-}
-
-/** Processor time that a deed takes of this process, in milliseconds. Nothing else may be under way. */
-async function processorMs(deed: () => Promise<unknown>): Promise<number> {
-  const before = process.cpuUsage();
-  await deed();
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / 1000;
 }
 
 async function ended(run: Run): Promise<void> {

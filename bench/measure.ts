@@ -63,6 +63,14 @@ export async function timed(deed: () => Promise<unknown>): Promise<number> {
   return performance.now() - from;
 }
 
+/** Processor time that a deed takes of this process, in milliseconds. Nothing else may be under way. */
+export async function processorMs(deed: () => unknown): Promise<number> {
+  const before = process.cpuUsage();
+  await deed();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
+}
+
 /** Quantiles of the samples, each one of the samples itself. */
 export function figuresOf(samples: readonly number[]): Figures {
   const sorted = [...samples].sort((a, b) => a - b);

@@ -17,6 +17,7 @@ import { line } from './line.ts';
 import type { Row } from './measure.ts';
 import { memory } from './memory.ts';
 import { copyPrograms } from './programs.ts';
+import { rules } from './rules.ts';
 import { sessionStart } from './session-start.ts';
 import { tableOf } from './table.ts';
 import { talk } from './talk.ts';
@@ -44,6 +45,7 @@ async function main(): Promise<void> {
     journal({ long: values.long }),
     guard,
     line,
+    rules,
   ];
   const unknown = positionals.filter((name) => !benches.some((bench) => bench.name === name));
   if (unknown.length > 0) {

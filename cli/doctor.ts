@@ -5,10 +5,13 @@ import path from 'node:path';
 import type { AgentEntry } from '../core/agent.ts';
 import { fail, ScopecraftError } from '../core/errors.ts';
 import { bytesOf, sizeText } from '../core/size.ts';
+import { createRuleBook } from '../prompts/library.ts';
+import { systemClock } from '../server/clock.ts';
 import { readEnvironment } from '../server/config.ts';
 import { openSettings } from '../server/settings.ts';
 import { findWorkspace, stateDirOf } from '../server/workspace.ts';
 import { planRepair } from '../storage/embedded/journal-repair.ts';
+import { createRuleFiles } from '../storage/rule-files.ts';
 import { createTaskFiles } from '../storage/task-files.ts';
 import { connectClient, workspaceOf } from './client.ts';
 import { localOptions } from './local-options.ts';
@@ -56,6 +59,7 @@ export async function doctor(args: readonly string[], print: (text: string) => v
       ? []
       : [
           await tasksFinding(workspace, settings.current().workspace.taskFolders),
+          await rulesFinding(workspace),
           await hubFinding(workspace),
           ...(await stateFindings(workspace, settings.current().storage.minFreeDisk)),
         ]),
@@ -123,6 +127,16 @@ async function tasksFinding(workspace: string, folders: readonly string[]): Prom
       says: `${count} can be read, ${problems.length} cannot: ${problems.map(({ message }) => message).join(' ')}`,
     };
   return { what: 'tasks', state: 'ok', says: `${count} in ${folders.join(', ')}` };
+}
+
+async function rulesFinding(workspace: string): Promise<Finding> {
+  const rules = createRuleBook({ files: createRuleFiles(workspace), clock: systemClock, onError: () => {} });
+  await rules.refresh();
+  const problems = rules.problems();
+  const own = rules.list().filter(({ file }) => file !== undefined).length;
+  if (problems.length === 0) return { what: 'rules', state: 'ok', says: `${own} of this workspace` };
+  const told = problems.map(({ file, line, column, message }) => `${file}:${line}:${column}: ${message}`).join(' ');
+  return { what: 'rules', state: 'warning', says: `${own} can be read; skipped: ${told}` };
 }
 
 /** The journal and the snapshot, and the disk they are on. */

@@ -7,6 +7,7 @@ export const LOCAL_COMMANDS = {
   doctor:
     'What is missing on this machine, and how to get it. --repair shows how a damaged journal can be mended, --repair --yes mends it.',
   trust: 'Trust the workspace config (.scopecraft/config.json) as it is now.',
+  'rule import': 'Make rule files of a JSON file with one rule or a list of them, as older programs keep them.',
   serve: 'Serve this workspace over HTTP to clients with a token, until Ctrl-C: sc serve --http [PORT].',
   token: 'Where the tokens of HTTP clients are; `sc token rotate` makes new ones.',
   demo: 'Watch the built-in demo agent do a task, in a folder of its own.',

@@ -10,6 +10,7 @@ import { type Entry, entryLine, followLog, waitUntilSettled } from './follow.ts'
 import { eventLine, followEvents } from './follow-events.ts';
 import { commandHelp, LOCAL_COMMANDS, overview } from './help.ts';
 import { linesOf, tableOf } from './render.ts';
+import { importRules } from './rule-import.ts';
 import { serve } from './serve.ts';
 import { status } from './status.ts';
 import { token } from './token.ts';
@@ -39,6 +40,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (first === 'status') return status(args.slice(1), print);
   if (first === 'doctor') return doctor(args.slice(1), print);
   if (first === 'trust') return trust(args.slice(1), print);
+  if (first === 'rule' && second === 'import') return importRules(args.slice(2), print);
   if (first === 'serve') return serve(args.slice(1), print);
   if (first === 'token') return token(args.slice(1), print);
   if (first === 'demo') return demo(args.slice(1), print);

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Config } from './config.ts';
 
 export const PERMISSION_MODES = ['default', 'acceptEdits', 'plan', 'dontAsk', 'bypassPermissions'] as const;
+export type PermissionMode = (typeof PERMISSION_MODES)[number];
 
 export const AgentEntry = z.strictObject({
   kind: z

@@ -4,16 +4,21 @@ import { costLimit } from './budget.ts';
 import { type ErrorCode, fail, ScopecraftError } from './errors.ts';
 import type { Git, Worktrees } from './git-ports.ts';
 import type { Ledger } from './ledger.ts';
+import { narrowedAgent } from './narrowed.ts';
 import type { Clock, Environments, Ids, Prompts, Settings, TaskStore } from './ports.ts';
+import type { RuleBook } from './rules.ts';
 import type { Message, Run, Runner } from './run-ports.ts';
 import { isSettled, type Session } from './session.ts';
+import { sessionSituation } from './situation.ts';
 import { pendingPrompts } from './talk.ts';
+import type { Task } from './task.ts';
 
 export interface BeginParts {
   readonly ledger: Ledger;
   readonly runner: Runner;
   readonly tasks: TaskStore;
   readonly prompts: Prompts;
+  readonly rules: RuleBook;
   readonly environments: Environments;
   readonly worktrees: Worktrees;
   readonly git: Git;
@@ -53,6 +58,7 @@ export async function begin(parts: BeginParts, id: string, isStopAsked: () => bo
     environments.find(id),
     tasks.get(before.taskId).catch(() => undefined),
     before.mark === undefined && before.wantsWorktree === undefined ? markOf(parts, before.cwd) : undefined,
+    resume ? parts.rules.refresh().catch(parts.onError) : undefined,
   ]);
   reading.catch(() => undefined);
   const isKept = await ledger.record({ name: 'session.starting', data: { sessionId: id, run, conversationId, resume } }).then(
@@ -78,8 +84,8 @@ export async function begin(parts: BeginParts, id: string, isStopAsked: () => bo
       sessionId: id,
       run,
       type: session.type,
-      agent: { ...agent, name: session.agent },
-      messages: messagesFor(parts, session, resume && canResume(agent)),
+      agent: { ...narrowedAgent(agent, session), name: session.agent },
+      messages: messagesFor(parts, session, task, resume && canResume(agent)),
       briefing: parts.prompts.briefing(session, task?.file),
       cwd: session.cwd,
       env: Object.fromEntries(Object.entries(values).filter(([name]) => names.has(name))),
@@ -134,14 +140,32 @@ async function markOf({ git, onError }: BeginParts, folder: string): Promise<str
 }
 
 /** What this run is told: where it goes on, what was said meanwhile; where it begins anew, all that was ever said. */
-function messagesFor({ ids, prompts }: BeginParts, session: Session, resume: boolean): readonly Message[] {
-  const own = (text: string): Message => ({ promptId: ids.uuid(), text, mode: 'queue' });
+function messagesFor(parts: BeginParts, session: Session, task: Task | undefined, resume: boolean): readonly Message[] {
+  const own = (text: string): Message => ({ promptId: parts.ids.uuid(), text, mode: 'queue' });
   const asMessages = (said: NonNullable<Session['prompts']>) =>
     said.map(({ promptId, text }): Message => ({ promptId, text, mode: 'queue' }));
   if (!resume) return [own(session.prompt), ...asMessages((session.prompts ?? []).filter(({ state }) => state !== 'failed'))];
   const pending = asMessages(pendingPrompts(session));
   const isRetry = session.cause !== undefined && session.cause.kind !== 'done';
-  return isRetry || pending.length === 0 ? [own(prompts.again(session)), ...pending] : pending;
+  return isRetry || pending.length === 0 ? [own(againText(parts, session, task)), ...pending] : pending;
+}
+
+/** What is said to a session that is tried again: by the rule that fits, or, where none can, in the default wording. */
+function againText(parts: BeginParts, session: Session, task: Task | undefined): string {
+  const { ledger, clock, settings, rules } = parts;
+  try {
+    const situation = sessionSituation(
+      { ledger, now: clock.now(), budget: settings.current().budget },
+      'continue',
+      session,
+      task,
+    );
+    const [rule] = rules.select(situation).matches.filter((one) => one.arguments.every(({ required }) => !required));
+    if (rule) return rules.render(rule, situation);
+  } catch (error) {
+    parts.onError(error);
+  }
+  return parts.prompts.again(session);
 }
 
 /** Passes over a full disk: what could not be written is as it was. */

@@ -207,6 +207,16 @@ export const Config = z.strictObject({
         ),
     })
     .prefault({}),
+  prompts: z
+    .strictObject({
+      learning: z
+        .boolean()
+        .default(false)
+        .describe(
+          'true: among rules of equal priority and specificity the choice leans to those whose sessions succeed. false: it goes by id.',
+        ),
+    })
+    .prefault({}),
   budget: z
     .strictObject({
       maxCostPerSession: z
@@ -240,7 +250,7 @@ export const Config = z.strictObject({
         .describe('The hub leaves after so many milliseconds with no door open and nothing queued or running. 0 means never.'),
       legacyTools: z.boolean().default(false).describe('List the old `autonomous_*` names too. They can always be called.'),
       toolsets: z
-        .array(z.enum(['core', 'queue', 'admin', 'all']))
+        .array(z.enum(['core', 'queue', 'prompts', 'admin', 'all']))
         .default(['core'])
         .describe('Which groups of tools are listed.'),
       http: z

@@ -47,6 +47,11 @@ export const ERRORS = {
     hint: 'Only an interactive session that runs has a terminal; session_get shows how it stands, `sc doctor` whether tmux is there.',
     retry: false,
   },
+  RULE_NOT_FOUND: { hint: 'Call rule_list to see the rules of this workspace.', retry: false },
+  RULE_INVALID: {
+    hint: 'Mend the rule at the named line; docs/prompts.md shows what it may hold. Nothing was changed.',
+    retry: false,
+  },
   REQUEST_NOT_FOUND: { hint: 'Call request_list to see what is open.', retry: false },
   REQUEST_ANSWERED: { hint: 'Nothing is left to do: request_list shows what is still open.', retry: false },
   NOT_QUEUED: { hint: 'Only a session that waits in the line can be moved; queue_status shows the line.', retry: false },

@@ -1,11 +1,13 @@
 // Everything that can happen: event name → schema of its data and a sentence. The ledger holds these and nothing else.
 import { z } from 'zod';
 import { SHARE_ROLES } from './access.ts';
+import { PERMISSION_MODES } from './agent.ts';
 import { AgentResult, EndCause } from './ending.ts';
 import { RESOURCE_TYPES } from './headroom.ts';
 import { Priority } from './priority.ts';
 import { ProcessRef, SessionType, WAITS_FOR } from './session.ts';
 import { Decision, PromptMode, RequestAsked } from './talk.ts';
+import { UsedRule } from './used-rule.ts';
 
 const sessionId = z.string();
 const run = z.number().int();
@@ -71,6 +73,9 @@ export const EVENTS = {
         .union([z.string(), z.literal(true)])
         .optional()
         .describe('Branch of its own worktree; true: named after it.'),
+      permissionMode: z.enum(PERMISSION_MODES).optional().describe('What a rule allows it at most.'),
+      tools: z.array(z.string()).readonly().optional().describe('The only tools that a rule leaves it to use without asking.'),
+      rule: UsedRule.optional().describe('The rule that the prompt came from; not there when the caller gave the prompt.'),
     }),
   },
   'session.requeued': {

@@ -1,6 +1,7 @@
 // What the facts add up to: sessions and used request keys, as of one fact.
 import { type StoredEvent, sessionOf } from './events.ts';
 import type { SavedState } from './ports.ts';
+import { type RuleTally, tallied, tallyKey } from './rule-tally.ts';
 import type { Session } from './session.ts';
 import { apply } from './session-fold.ts';
 import type { Overrides } from './tuning.ts';
@@ -15,6 +16,8 @@ export interface UsedKey {
 export interface LedgerState {
   readonly sessions: Map<string, Session>;
   readonly keys: Map<string, UsedKey>;
+  /** What came of the rules, by `tallyKey`; those that nothing happened to for longest first. */
+  readonly tallies: Map<string, RuleTally>;
   /** Number and time of the newest fact in it. */
   seq: number;
   at: number;
@@ -29,16 +32,30 @@ export interface Change {
   readonly sessionId: string | undefined;
   /** The session as it is then; undefined when it is gone. */
   readonly session: Session | undefined;
+  /** The tally of its rule, where that changes. */
+  readonly tally?: RuleTally | undefined;
 }
+
+/** Rules and versions of which a tally is kept; those that nothing happened to for longest go first. */
+const MOST_TALLIES = 1000;
 
 export function emptyState(): LedgerState {
-  return { sessions: new Map(), keys: new Map(), seq: 0, at: 0, isPaused: false, overrides: {} };
+  return { sessions: new Map(), keys: new Map(), tallies: new Map(), seq: 0, at: 0, isPaused: false, overrides: {} };
 }
 
-export function restoredState({ sessions, keys, seq, at, isPaused = false, overrides = {} }: SavedState): LedgerState {
+export function restoredState({
+  sessions,
+  keys,
+  rules = [],
+  seq,
+  at,
+  isPaused = false,
+  overrides = {},
+}: SavedState): LedgerState {
   return {
     sessions: new Map(sessions.map((session) => [session.id, session])),
     keys: new Map(keys.map(({ key, ...used }) => [key, used])),
+    tallies: new Map(rules.map((tally) => [tallyKey(tally), tally])),
     seq,
     at,
     isPaused,
@@ -47,25 +64,35 @@ export function restoredState({ sessions, keys, seq, at, isPaused = false, overr
 }
 
 /** A state of its own that holds the same. */
-export function copyOf({ sessions, keys, ...rest }: LedgerState): LedgerState {
-  return { ...rest, sessions: new Map(sessions), keys: new Map(keys) };
+export function copyOf({ sessions, keys, tallies, ...rest }: LedgerState): LedgerState {
+  return { ...rest, sessions: new Map(sessions), keys: new Map(keys), tallies: new Map(tallies) };
 }
 
-export function savedState({ sessions, keys, ...rest }: LedgerState): SavedState {
-  return { ...rest, sessions: [...sessions.values()], keys: Array.from(keys, ([key, used]) => ({ key, ...used })) };
+export function savedState({ sessions, keys, tallies, ...rest }: LedgerState): SavedState {
+  return {
+    ...rest,
+    sessions: [...sessions.values()],
+    keys: Array.from(keys, ([key, used]) => ({ key, ...used })),
+    rules: [...tallies.values()],
+  };
 }
 
 /** What the event would make of the state; the state stays as it is. Fails with INTERNAL on an event that cannot follow. */
 export function changeOf(state: LedgerState, event: StoredEvent): Change {
   const sessionId = sessionOf(event);
   const isGone = sessionId === undefined || event.name === 'session.removed';
-  return { event, sessionId, session: isGone ? undefined : apply(state.sessions.get(sessionId), event) };
+  if (isGone) return { event, sessionId, session: undefined };
+  const before = state.sessions.get(sessionId);
+  const session = apply(before, event);
+  const known = session.rule && state.tallies.get(tallyKey(session.rule));
+  return { event, sessionId, session, tally: tallied(known, session, before, event) };
 }
 
 /** Makes the change. */
-export function take(state: LedgerState, { event, sessionId, session }: Change): void {
+export function take(state: LedgerState, { event, sessionId, session, tally }: Change): void {
   if (session) state.sessions.set(session.id, session);
   else if (sessionId !== undefined) state.sessions.delete(sessionId);
+  if (tally) takeTally(state.tallies, tally);
   const isAsked = event.name === 'session.queued' || event.name === 'session.prompted' || event.name === 'session.reopened';
   if (isAsked && event.data.requestKey) {
     state.keys.set(event.data.requestKey, { sessionId: event.data.sessionId, digest: event.data.digest ?? '', at: event.at });
@@ -74,6 +101,17 @@ export function take(state: LedgerState, { event, sessionId, session }: Change):
   if (event.name === 'config.changed') state.overrides = changed(state.overrides, event.data);
   state.seq = event.seq;
   state.at = event.at;
+}
+
+function takeTally(tallies: Map<string, RuleTally>, tally: RuleTally): void {
+  const key = tallyKey(tally);
+  tallies.delete(key);
+  tallies.set(key, tally);
+  if (tallies.size <= MOST_TALLIES) return;
+  for (const oldest of tallies.keys()) {
+    tallies.delete(oldest);
+    break;
+  }
 }
 
 function changed(

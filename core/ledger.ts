@@ -10,6 +10,7 @@ import type { EventDraft, EventName, StoredEvent } from './events.ts';
 import { readState } from './ledger-open.ts';
 import { type Change, changeOf, copyOf, take, type UsedKey } from './ledger-state.ts';
 import type { Clock, Journal, Room, Snapshot } from './ports.ts';
+import type { RuleTally } from './rule-tally.ts';
 import { isActive, isSettled, type Session } from './session.ts';
 import { createSnapshots } from './snapshots.ts';
 import type { Overrides } from './tuning.ts';
@@ -44,6 +45,9 @@ export interface Ledger {
   keys(): Iterable<readonly [string, UsedKey]>;
   /** The key may be used again. Not a fact: it may come back with a start of the hub. */
   forgetKey(key: string): void;
+  /** What came of the sessions of a rule, by `tallyKey`. */
+  tally(key: string): RuleTally | undefined;
+  tallies(): Iterable<RuleTally>;
   /** Settings changed by calls. */
   readonly overrides: Overrides;
   /** True between `queue.paused` and `queue.resumed`. */
@@ -204,6 +208,8 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     forgetKey(key) {
       for (const state of [latest, durable]) state.keys.delete(key);
     },
+    tally: (key) => latest.tallies.get(key),
+    tallies: () => latest.tallies.values(),
     get overrides() {
       return latest.overrides;
     },

@@ -6,7 +6,7 @@ import type { Priority } from './priority.ts';
 import { jobOf } from './recovery.ts';
 import { type Line, orderKeyOf } from './scheduler.ts';
 import type { Session, SessionType } from './session.ts';
-import { checkPriority } from './start.ts';
+import { checkPriority } from './start-checks.ts';
 
 export interface LineParts {
   readonly ledger: Ledger;

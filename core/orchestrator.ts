@@ -9,6 +9,7 @@ import type { Reading } from './headroom.ts';
 import type { Ledger } from './ledger.ts';
 import { cancelledBy, createLineDeeds, type LineDeeds, recordCancelled, type Why } from './line-deeds.ts';
 import type { Clock, JobQueue, LogPage, LogQuery, Logs, RunUsage, Settings, TaskStore } from './ports.ts';
+import { createRuleDeeds, type RuleDeeds } from './rule-deeds.ts';
 import type { Line } from './scheduler.ts';
 import { isActive, isSettled, type Session, type SessionStatus, type SessionType } from './session.ts';
 import { createSharing, type SharingDeeds, type SharingParts } from './sharing.ts';
@@ -77,6 +78,8 @@ export interface Orchestrator extends LineDeeds, TalkDeeds, SharingDeeds {
   estimatedStarts(most: number): readonly number[];
   /** Tasks that match with their newest session, in order of id. */
   tasks(filter: TaskFilter): Promise<readonly { readonly task: Task; readonly last: Session | undefined }[]>;
+  /** Ids of all tasks as of the last look at their folders, by id. Quick, for completing what is typed. */
+  taskIds(): Promise<readonly string[]>;
   task(taskId: string): Promise<Task>;
   view(session: Session): SessionView;
   /** The same with the estimated start of a session that waits. */
@@ -87,6 +90,7 @@ export interface Orchestrator extends LineDeeds, TalkDeeds, SharingDeeds {
   readonly ledger: Ledger;
   readonly settings: Settings;
   readonly worktrees: WorktreeDeeds;
+  readonly rules: RuleDeeds;
 }
 
 const CUT_OFF =
@@ -147,6 +151,7 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
         if ((last.get(session.taskId)?.createdSeq ?? 0) < session.createdSeq) last.set(session.taskId, session);
       return (await tasks.list()).filter((task) => taskMatches(task, filter)).map((task) => ({ task, last: last.get(task.id) }));
     },
+    taskIds: () => tasks.ids(),
     task: async (taskId) => (await tasks.get(taskId)) ?? fail('TASK_NOT_FOUND', `There is no task "${taskId}".`),
     view: (session) => noted(session, sessionView(session, queue.line())),
     detailed(session) {
@@ -171,6 +176,7 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
     ledger,
     settings,
     worktrees: worktreeDeeds(ledger, parts.worktrees),
+    rules: createRuleDeeds(parts),
   };
 }
 

@@ -2,6 +2,7 @@
 // each passes the suite of its port in test/conformance/.
 import type { Config } from './config.ts';
 import type { StoredEvent } from './events.ts';
+import type { RuleTally } from './rule-tally.ts';
 import type { Line, WaitingJob } from './scheduler.ts';
 import type { Session } from './session.ts';
 import type { Task } from './task.ts';
@@ -44,6 +45,8 @@ export interface SavedState {
   readonly at: number;
   readonly sessions: readonly Session[];
   readonly keys: readonly SavedKey[];
+  /** What came of the rules, those that nothing happened to for longest first; not there where it was saved before rules were. */
+  readonly rules?: readonly RuleTally[] | undefined;
   /** True while the line is paused; false where it was saved before lines could be. */
   readonly isPaused?: boolean | undefined;
   readonly overrides?: Overrides | undefined;
@@ -105,6 +108,8 @@ export interface TaskStore {
   get(id: string): Promise<Task | undefined>;
   /** Every task that can be read, in order of id. */
   list(): Promise<readonly Task[]>;
+  /** Ids of the task files there are, by id, readable or not: of the last look, while the next one is under way. Waits only where there was none. */
+  ids(): Promise<readonly string[]>;
   /** Makes a task file. Fails with TASK_EXISTS. */
   create(draft: TaskDraft): Promise<Task>;
 }

@@ -64,6 +64,7 @@ function moved(session: Session | undefined, event: StoredEvent): Session {
         status,
         queuedAt: event.at,
         queuedSeq: event.seq,
+        ...judged(session),
         settledAt: undefined,
         cause: undefined,
         process: undefined,
@@ -135,6 +136,7 @@ function moved(session: Session | undefined, event: StoredEvent): Session {
         orderKey: event.data.orderKey,
         resumes: event.data.resume,
         runsBefore: session.run,
+        ...judged(session),
         queuedAt: event.at,
         queuedSeq: event.seq,
         orderSeq: event.seq,
@@ -147,7 +149,7 @@ function moved(session: Session | undefined, event: StoredEvent): Session {
     case 'session.undelivered':
       return { ...session, prompts: told(session.prompts, event) };
     case 'session.waiting':
-      return { ...session, status, waitsFor: event.data.for, requests: asked(session.requests, event) };
+      return { ...session, status, waitsFor: event.data.for, waitsSince: event.at, requests: asked(session.requests, event) };
     case 'session.answered': {
       const next = { ...session, requests: answered(session.requests, event) };
       if (session.status !== 'waiting') return next;
@@ -179,6 +181,8 @@ function moved(session: Session | undefined, event: StoredEvent): Session {
         waitsFor: undefined,
         process: undefined,
         stop: undefined,
+        // a lost one may be found alive
+        ...(event.name === 'session.lost' ? {} : judged(session)),
         spentUsd: spent(session, event.data.result),
         prompts: unheard(session.prompts, event.at),
       };
@@ -194,6 +198,10 @@ function toldMore(session: Session, event: EventOf<'session.prompted'> | EventOf
     // nobody was told what became of one without an id
     prompts: event.data.promptId === '' ? session.prompts : said(session.prompts, event),
   };
+}
+
+function judged({ rule }: Session): Pick<Session, 'isJudged'> {
+  return rule ? { isJudged: true } : {};
 }
 
 function spent({ spentUsd }: Session, result: AgentResult | undefined): number | undefined {

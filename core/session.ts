@@ -9,11 +9,13 @@
 // A settled session is reopened by a new run: it becomes queued again. It waits for an answer, or, when it is interactive, at its prompt.
 import { z } from 'zod';
 import type { Share } from './access.ts';
+import type { PermissionMode } from './agent.ts';
 import type { AgentResult, EndCause } from './ending.ts';
 import type { Changes, Worktree } from './git-ports.ts';
 import type { HistoryLine } from './history.ts';
 import type { Priority } from './priority.ts';
 import type { SessionPrompt, SessionRequest } from './talk.ts';
+import type { UsedRule } from './used-rule.ts';
 
 export const STATUSES = [
   'queued',
@@ -65,6 +67,13 @@ export interface Session {
   readonly status: SessionStatus;
   /** What the first run is told. */
   readonly prompt: string;
+  /** The rule that this prompt came from. */
+  readonly rule?: UsedRule | undefined;
+  /** What a rule allows it at most, and the only tools that it leaves it to use without asking. */
+  readonly permissionMode?: PermissionMode | undefined;
+  readonly tools?: readonly string[] | undefined;
+  /** True: how it settled first, which is what its rule is judged by, is known. */
+  readonly isJudged?: boolean | undefined;
   readonly customPrompts: readonly string[];
   /** What was said to it after its first prompt, oldest first. */
   readonly prompts?: readonly SessionPrompt[] | undefined;
@@ -72,6 +81,8 @@ export interface Session {
   readonly requests?: readonly SessionRequest[] | undefined;
   /** While waiting: for what. */
   readonly waitsFor?: WaitsFor | undefined;
+  /** Since when, in milliseconds since the epoch. */
+  readonly waitsSince?: number | undefined;
   /** JSON Schema, as text, of the data it is to end with. */
   readonly resultSchema?: string | undefined;
   /** It works in a worktree of its own; the branch it asked for, or true for one of its own name. */

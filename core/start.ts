@@ -1,20 +1,19 @@
 // Starting a session: everything that can be wrong is found before the first fact is recorded, and the same request makes one session.
-import { agentNamed, agentNames, environmentOf } from './agent.ts';
-import { type Config, MAX_PROMPT_BYTES } from './config.ts';
-import { checkDelegation } from './delegation.ts';
+import { agentNamed, environmentOf, type PermissionMode } from './agent.ts';
 import { fail, nearest } from './errors.ts';
 import type { Ledger } from './ledger.ts';
 import type { Clock, Environments, Ids, JobQueue, Prompts, Settings, TaskStore } from './ports.ts';
 import type { Priority } from './priority.ts';
 import { jobOf } from './recovery.ts';
-import { MAX_SCHEMA_LENGTH, schemaOf } from './result-schema.ts';
+import { planStart, type RuleStartParts } from './rule-start.ts';
 import type { Runner } from './run-ports.ts';
-import { activeCount, holdOf, holdText, orderKeyOf, placeOf } from './scheduler.ts';
-import { isSettled, type Session, type SessionType } from './session.ts';
+import { holdOf, holdText, orderKeyOf, placeOf } from './scheduler.ts';
+import type { Session, SessionType } from './session.ts';
+import { checkKind, checkParent, checkPriority, checkPrompt, checkRoom, unknownAgent } from './start-checks.ts';
 import { slugOf, type Task } from './task.ts';
 import { timeOf } from './time.ts';
 
-export interface StartParts {
+export interface StartParts extends RuleStartParts {
   readonly ledger: Ledger;
   readonly queue: JobQueue;
   readonly tasks: TaskStore;
@@ -37,7 +36,8 @@ export interface StartParts {
 export interface StartRequest {
   readonly taskId?: string | undefined;
   readonly prompt?: string | undefined;
-  readonly type: SessionType;
+  /** Default: that of the template or rule, else autonomous. */
+  readonly type?: SessionType | undefined;
   readonly agent?: string | undefined;
   readonly priority?: Priority | undefined;
   readonly queue: boolean;
@@ -56,6 +56,15 @@ export interface StartRequest {
   readonly worktree?: string | boolean | undefined;
   /** JSON Schema, as text, of the data the agent is to end with. */
   readonly resultSchema?: string | undefined;
+  /** The rule that speaks, whether its conditions hold or not. */
+  readonly rule?: string | undefined;
+  /** A session template, whose defaults are taken. */
+  readonly template?: string | undefined;
+  /** Values for the arguments of the rule. */
+  readonly arguments?: Readonly<Record<string, string>> | undefined;
+  /** Set by rules alone, see `narrowed.ts`. */
+  readonly permissionMode?: PermissionMode | undefined;
+  readonly tools?: readonly string[] | undefined;
 }
 
 /** Who calls, and the values of environment variables that came with the call. */
@@ -99,24 +108,28 @@ export function createStart(parts: StartParts): (request: StartRequest, caller: 
   };
 }
 
-async function startNew(parts: StartParts, request: StartRequest, caller: Caller, digest: string | undefined): Promise<Started> {
+async function startNew(parts: StartParts, asked: StartRequest, caller: Caller, digest: string | undefined): Promise<Started> {
   const { ledger, queue, settings, ids, environments } = parts;
-  checkPrompt(request);
+  checkPrompt(asked);
   await settings.refresh();
   const config = settings.current();
   const problems = settings.problems();
   if (problems.length > 0) fail('CONFIG_INVALID', problems.join(' '), { problems });
+  const parentId = caller.sessionId ?? asked.parentId;
+  const parent =
+    parentId === undefined
+      ? undefined
+      : (ledger.session(parentId) ?? fail('SESSION_NOT_FOUND', `There is no session "${parentId}" to be the parent.`));
+  if (parent) checkParent(parts, parent.id, caller, asked.taskId);
+  const named = asked.taskId === undefined ? undefined : await namedTask(parts.tasks, asked.taskId);
+  const wantedId = named ? freeId(ledger, ids, named.id) : '';
+  const { request, prompt, rule } = await planStart(parts, asked, { task: named, parentId, seed: wantedId });
+  const type = request.type ?? 'autonomous';
   const agentName = request.agent ?? config.defaultAgent;
   if (settings.untrustedAgents().includes(agentName)) {
     fail('CONFIG_UNTRUSTED', `The workspace config declares the agent "${agentName}", but that file is not trusted.`);
   }
   const agent = agentNamed(config, agentName) ?? unknownAgent(agentName, config);
-  const parentId = caller.sessionId ?? request.parentId;
-  const parent =
-    parentId === undefined
-      ? undefined
-      : (ledger.session(parentId) ?? fail('SESSION_NOT_FOUND', `There is no session "${parentId}" to be the parent.`));
-  if (parent) checkParent(parts, parent.id, caller, request.taskId);
   checkKind(request);
   const priority = request.priority ?? config.queue.defaultPriority;
   checkPriority(priority, config);
@@ -126,17 +139,18 @@ async function startNew(parts: StartParts, request: StartRequest, caller: Caller
   const cwd = request.cwd === undefined ? parts.workspace : await parts.folder(request.cwd);
   const names = new Set(environmentOf(agent));
   const env = Object.fromEntries(Object.entries(caller.environment).filter(([name]) => names.has(name)));
-  const program = await parts.runner.locate(agent, env, request.type);
+  const program = await parts.runner.locate(agent, env, type);
   if (program === undefined)
     fail(
       'AGENT_MISSING',
-      request.type === 'interactive'
+      type === 'interactive'
         ? `The program "${agent.command ?? agent.kind}" of agent "${agentName}", or tmux, which interactive sessions run in, is not installed or not on PATH.`
         : `The program "${agent.command ?? agent.kind}" of agent "${agentName}" is not installed or not on PATH.`,
     );
-  const task = await taskOf(parts, request);
+  const task =
+    named ?? (await newTask(parts, prompt ?? fail('PROMPT_EMPTY', `Template "${asked.template}" says nothing by itself.`)));
 
-  const sessionId = freeId(ledger, ids, task.id);
+  const sessionId = named && !ledger.session(wantedId) ? wantedId : freeId(ledger, ids, task.id);
   // all that came with the call: its own sessions may be of other agents and need other values
   await environments.keep(sessionId, caller.environment);
   // from here to the record nothing is waited for: what is checked now still holds then
@@ -148,7 +162,7 @@ async function startNew(parts: StartParts, request: StartRequest, caller: Caller
   const job = {
     ...jobOf(ledger, {
       id: sessionId,
-      type: request.type,
+      type,
       priority,
       orderKey,
       orderSeq: ledger.seq + 1,
@@ -168,7 +182,7 @@ async function startNew(parts: StartParts, request: StartRequest, caller: Caller
     name: 'session.queued',
     data: {
       sessionId,
-      type: request.type,
+      type,
       taskId: task.id,
       taskTitle: task.title,
       parentId,
@@ -185,7 +199,10 @@ async function startNew(parts: StartParts, request: StartRequest, caller: Caller
       notBefore,
       resultSchema: request.resultSchema,
       wantsWorktree: request.worktree === false ? undefined : request.worktree,
-      prompt: request.prompt ?? parts.prompts.first(task),
+      prompt: prompt ?? parts.prompts.first(task),
+      rule,
+      permissionMode: request.permissionMode,
+      tools: request.tools,
       by,
       requestKey: request.requestKey,
       digest,
@@ -210,64 +227,13 @@ async function startNew(parts: StartParts, request: StartRequest, caller: Caller
   return { session: ledger.session(sessionId) ?? queued, notes: [...settings.notes(), ...unset, ...masked] };
 }
 
-/** Fails with DEPTH_EXCEEDED or TASK_BUSY when this session may not start one on the task. */
-function checkParent({ ledger, settings }: StartParts, parentId: string, caller: Caller, taskId: string | undefined): void {
-  const parent = ledger.session(parentId) ?? fail('SESSION_NOT_FOUND', `There is no session "${parentId}" to be the parent.`);
-  if (caller.sessionId !== undefined && (parent.stop || isSettled(parent)))
-    fail('DEPTH_EXCEEDED', `Session ${parentId} is ${parent.status}; it may start nothing more.`);
-  checkDelegation(ledger, { parent, taskId }, settings.current().delegation);
+/** The task that the caller named. Fails with TASK_NOT_FOUND. */
+async function namedTask(tasks: TaskStore, taskId: string): Promise<Task> {
+  return (await tasks.get(taskId)) ?? unknownTask(tasks, taskId);
 }
 
-/** Fails with INVALID_INPUT on the priority that callers may not use. */
-export function checkPriority(priority: Priority, { queue }: Config): void {
-  if (priority !== 'urgent' || queue.allowUrgent) return;
-  fail('INVALID_INPUT', 'The priority "urgent" is kept for system operations; `queue.allowUrgent` in the config opens it.');
-}
-
-/** Fails with INVALID_INPUT on what does not go together. */
-function checkKind({ type, resultSchema, worktree }: StartRequest): void {
-  if (resultSchema !== undefined) {
-    if (resultSchema.length > MAX_SCHEMA_LENGTH)
-      fail('INVALID_INPUT', `The resultSchema has ${resultSchema.length} characters; at most ${MAX_SCHEMA_LENGTH} are taken.`);
-    schemaOf(resultSchema);
-    if (type === 'interactive')
-      fail('INVALID_INPUT', 'An interactive session ends with no structured result; leave resultSchema out.');
-  }
-  if (worktree === '') fail('INVALID_INPUT', 'The worktree needs a branch name, or true for one named after the session.');
-}
-
-function checkPrompt({ taskId, prompt }: StartRequest): void {
-  if (prompt === undefined && taskId === undefined) fail('PROMPT_EMPTY', 'Neither a task nor a prompt was given.');
-  if (prompt === undefined) return;
-  if (prompt.trim() === '') fail('PROMPT_EMPTY', 'The prompt is empty.');
-  const bytes = new TextEncoder().encode(prompt).length;
-  if (bytes > MAX_PROMPT_BYTES) fail('PROMPT_TOO_LARGE', `The prompt has ${bytes} bytes; at most ${MAX_PROMPT_BYTES} are taken.`);
-}
-
-function checkRoom({ queue, ledger, settings }: StartParts, request: StartRequest, by: string): void {
-  ledger.expectRoom();
-  const { resources, queue: limits } = settings.current();
-  const line = queue.line();
-  const waiting = line.waiting.length;
-  if (!request.queue && activeCount(line) >= line.cap) fail('NO_SLOT', `All ${line.cap} slots are taken.`);
-  if (waiting >= resources.maxQueueSize) fail('QUEUE_FULL', `The line is full: ${waiting} sessions wait.`);
-  if (limits.maxPerUser === 0) return;
-  const own = line.waiting.filter(({ sessionId }) => ledger.session(sessionId)?.by === by).length;
-  if (own >= limits.maxPerUser) fail('QUEUE_FULL', `${own} sessions of ${by} wait; ${limits.maxPerUser} are allowed.`);
-}
-
-function unknownAgent(name: string, config: Config): never {
-  const names = agentNames(config);
-  const near = nearest(name, names);
-  return fail(
-    'AGENT_UNKNOWN',
-    `There is no agent "${name}".${near ? ` Did you mean "${near}"?` : ''} Declared are: ${names.join(', ')}.`,
-  );
-}
-
-/** The task to work on: the one named, or a new one for a prompt that came alone. */
-async function taskOf({ tasks, ids }: StartParts, { taskId, prompt = '' }: StartRequest): Promise<Task> {
-  if (taskId !== undefined) return (await tasks.get(taskId)) ?? unknownTask(tasks, taskId);
+/** A task for a prompt that came alone. */
+function newTask({ tasks, ids }: StartParts, prompt: string): Promise<Task> {
   const title = (prompt.trim().split('\n')[0] ?? '').slice(0, 80);
   return tasks.create({ id: `${slugOf(title, 40)}-${ids.base32(4)}`, title, instruction: prompt });
 }

@@ -9,6 +9,7 @@ import { holdOf, holdText, type Line } from './scheduler.ts';
 import { isSettled, type Session, SessionStatus, SessionType, WAITS_FOR } from './session.ts';
 import { openRequests, REQUEST_KINDS, type SessionPrompt, type SessionRequest } from './talk.ts';
 import { iso } from './time.ts';
+import { UsedRule } from './used-rule.ts';
 
 const time = z.string().describe('ISO 8601.');
 /** So many of the newest prompts and answers are shown. */
@@ -83,6 +84,11 @@ export const SessionView = z.looseObject({
     .optional()
     .describe('What it changed in its folder, as git tells it.'),
   worktree: z.looseObject({ path: z.string(), branch: z.string() }).optional(),
+  rule: UsedRule.optional().describe('The rule that its first prompt came from, in which version.'),
+  suggestions: z
+    .array(z.looseObject({ rule: z.string(), name: z.string(), prompt: z.string() }))
+    .optional()
+    .describe('What could be said to it now by session_prompt, from prompt rules that fit; at most three.'),
   permissionDenials: z.array(z.string()).optional().describe('Tools the agent was not allowed to use.'),
   uris: z.looseObject({ session: z.string(), log: z.string() }).describe('Resources to read or subscribe to.'),
   notes: z.array(z.string()).optional().describe('What the caller should know.'),
@@ -152,6 +158,7 @@ export function sessionView(session: Session, line: Line, estimatedStart?: numbe
     ...listed('prompts', (session.prompts ?? []).slice(-SHOWN), promptView),
     changes: session.changes && { ...session.changes, files: [...session.changes.files] },
     worktree: session.worktree && { ...session.worktree },
+    rule: session.rule && { ...session.rule },
     permissionDenials: result?.permissionDenials?.length ? result.permissionDenials : undefined,
     next: nextOf(session),
     uris: { session: sessionUri(session.id), log: logUri(session.id) },

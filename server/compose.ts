@@ -6,6 +6,7 @@ import { agentNamed, environmentOf } from '../core/agent.ts';
 import { budgetHolds } from '../core/budget.ts';
 import { createGuard } from '../core/guard.ts';
 import { watchIdle } from '../core/idle.ts';
+import { learningBy } from '../core/learning.ts';
 import { openLedger } from '../core/ledger.ts';
 import { watchLine } from '../core/line-watch.ts';
 import { createOrchestrator, type Orchestrator } from '../core/orchestrator.ts';
@@ -19,6 +20,7 @@ import { bytesOf } from '../core/size.ts';
 import { createSupervisor } from '../core/supervisor.ts';
 import { createWatchdog } from '../core/watchdog.ts';
 import { removeWorktreesOf } from '../core/worktree-deeds.ts';
+import { createRuleBook } from '../prompts/library.ts';
 import { prompts } from '../prompts/render.ts';
 import { createAutonomousRunner } from '../runners/autonomous.ts';
 import { createRunnerByType } from '../runners/by-type.ts';
@@ -35,6 +37,7 @@ import { removeSessionFolders } from '../storage/embedded/session-folders.ts';
 import { openSnapshot } from '../storage/embedded/snapshot.ts';
 import { createEnvironments } from '../storage/environments.ts';
 import { folderInside } from '../storage/folder-inside.ts';
+import { createRuleFiles } from '../storage/rule-files.ts';
 import { createTaskFiles } from '../storage/task-files.ts';
 import { createTaskProjector } from '../storage/task-projector.ts';
 import { randomIds, systemClock } from './clock.ts';
@@ -118,6 +121,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   }
   const tasks = withoutSecrets(await createTaskFiles({ workspace, folders: config.workspace.taskFolders }), secrets);
   const environments = learningSecrets(whileThereIsRoom(createEnvironments(stateDir), room), secrets);
+  const rules = createRuleBook({ files: createRuleFiles(workspace), clock: systemClock, onError: complain('rules') });
   const { node: nodePath, ...scripts } = programs;
   const running = { stateDir, workspace, nodePath, scripts, hubPidFile: path.join(stateDir, 'hub.pid'), clock: systemClock };
   const terminals = createInteractiveRunner({ ...running, runtimeDir: options.runtimeDir });
@@ -182,6 +186,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     runner,
     tasks,
     prompts,
+    rules,
     logs,
     environments,
     git,
@@ -229,6 +234,8 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     worktrees,
     guard,
     prompts,
+    rules,
+    learning: learningBy({ ledger, clock: systemClock, settings }),
     runner,
     environments,
     ids: randomIds,

@@ -47,7 +47,13 @@ export function createServing(options: ServingOptions): Serving {
       maxSubscriptions,
       bus: {
         publish: () => {},
-        subscribe: (listener) => updates.subscribe((uri) => listener({ kind: 'resource_updated', uri })),
+        subscribe(listener) {
+          const ends = [
+            updates.subscribe((uri) => listener({ kind: 'resource_updated', uri })),
+            updates.subscribeLists((list) => listener({ kind: `${list}_list_changed` })),
+          ];
+          return () => ends.forEach((end) => void end());
+        },
       },
     },
   );

@@ -23,7 +23,7 @@ import { expectReadable } from './peer.ts';
 import { programsIn } from './programs.ts';
 import { addressOf, serveWhileOpen } from './serving-door.ts';
 import { openSettings } from './settings.ts';
-import { isActiveRun } from './token.ts';
+import { isActiveRun, openKey } from './token.ts';
 import { createUpdates } from './updates.ts';
 import { runtimeDirOf, stateDirOf } from './workspace.ts';
 
@@ -101,6 +101,7 @@ async function serveWorkspace(workspace: string): Promise<number> {
       // loaded when the first doors have been served, so that neither they nor the first session wait for it
       setTimeout(() => {
         warm().catch((error: unknown) => log(`the Claude Code runner could not be prepared: ${String(error)}`));
+        composed?.orchestrator.rules.refresh().catch((error: unknown) => log(`the rules could not be read: ${String(error)}`));
       }, WARM_AFTER_MS).unref();
       const { toolsets, legacyTools } = opened.current().server;
       const updates = createUpdates(composed.orchestrator, RESOURCES);
@@ -109,6 +110,7 @@ async function serveWorkspace(workspace: string): Promise<number> {
         updates,
         version: __VERSION__,
         listed: { toolsets, legacy: legacyTools },
+        stateKey: await openKey(stateDir, 'request state'),
         log,
         mask: secrets.maskAll,
       });

@@ -26,6 +26,7 @@ export interface ListedPeer {
 /** What a run may do: put others to work, steer them, answer them, ask, and read. */
 export const SESSION_TOOLS: readonly string[] = [
   'session_start',
+  'session_run',
   'session_wait',
   'session_get',
   'session_logs',

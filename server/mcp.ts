@@ -1,8 +1,8 @@
-// Speaks MCP for the orchestrator: lists and calls tools, lists and reads resources, and turns every failure into an answer that teaches.
+// Speaks MCP for the orchestrator: lists and calls tools, lists and reads resources, lists, gives and completes prompts, and turns every failure into an answer that teaches.
 // One instance per connection, both protocol eras from the same handlers, all state behind it.
 
 import { randomBytes } from 'node:crypto';
-import { type McpRequestContext, ProtocolError, Server } from '@modelcontextprotocol/server';
+import { type McpRequestContext, ProtocolError, Server, type ServerContext } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import type { Scope } from '../core/access.ts';
 import { errorView, fail, nearest, ScopecraftError } from '../core/errors.ts';
@@ -11,10 +11,13 @@ import type { Orchestrator } from '../core/orchestrator.ts';
 import type { Caller } from '../core/start.ts';
 import type { ToolContext } from '../tools/define.ts';
 import { TOOLS, toolNamed } from '../tools/index.ts';
+import { callWithForms, canShowForms, createStateCodec } from './elicit.ts';
 import { INSTRUCTIONS } from './instructions.ts';
 import { type Listed, type Listing, listing, refusalOf } from './listing.ts';
+import { complete, getPrompt, listPrompts } from './offering.ts';
 import { nameOf, resourcesOf, seenBy } from './peer.ts';
 import { INVALID_PARAMS, isTemplate, listResources, readResource } from './reading.ts';
+import { callOrTask, declaresTasks, serveTasks, TASK_CAPABILITIES } from './tasks.ts';
 import type { RunIdentity } from './token.ts';
 import type { Updates } from './updates.ts';
 
@@ -24,6 +27,8 @@ export interface McpParts {
   readonly updates: Updates | undefined;
   readonly version: string;
   readonly listed: Listed;
+  /** Signs what goes with a form. The next hub must have the same one; a key of this process alone when left out. */
+  readonly stateKey?: Uint8Array;
   /** Told of unexpected failures, with the id that the caller sees. */
   readonly log: (line: string) => void;
   /** Takes secrets out of a failure before it is told. */
@@ -44,6 +49,8 @@ export interface Peer {
 
 const FIVE_MINUTES = { ttlMs: 300_000, cacheScope: 'public' } as const;
 const FINISHED_TTL_MS = 86_400_000;
+/** A person may take so long over a form. */
+const FORM_MS = 600_000;
 /** Most resources one connection of the older era may subscribe to. */
 const MAX_SUBSCRIBED = 1_000;
 
@@ -53,72 +60,132 @@ const Meta = z
 const Envelope = z
   .looseObject({
     'io.modelcontextprotocol/clientInfo': z.looseObject({ name: z.string(), version: z.string().optional() }).optional(),
+    'io.modelcontextprotocol/clientCapabilities': z.unknown().optional(),
   })
   .catch({});
 
 /** Builds the MCP server of one connection. Closing it is the caller's. */
 export function createMcpFactory(parts: McpParts): (peer: Peer) => (context: McpRequestContext) => Server {
+  const keyed = { ...parts, stateKey: parts.stateKey ?? randomBytes(32) };
   let made: Listing | undefined;
   // when first asked for: the first answer of a new hub need not wait for the schemas
   const tools = () => {
     made ??= listing(parts.listed);
     return made;
   };
-  return (peer) => (context) => buildServer(parts, peer, context, tools);
+  return (peer) => (context) => buildServer(keyed, peer, context, tools);
 }
 
-function buildServer(parts: McpParts, peer: Peer, { era, requestInfo }: McpRequestContext, tools: () => Listing): Server {
+function buildServer(
+  parts: McpParts & { stateKey: Uint8Array },
+  peer: Peer,
+  { era, requestInfo }: McpRequestContext,
+  tools: () => Listing,
+): Server {
   const { updates, version } = parts;
   const orchestrator = parts.orchestrator && seenBy(parts.orchestrator, peer);
   const resources = resourcesOf(peer);
+  const codec = createStateCodec(parts.stateKey, [peer.kind, peer.session?.sessionId ?? peer.guest?.shareId ?? ''].join(' '));
   const server = new Server(
     { name: 'scopecraft', title: 'Scopecraft Orchestrator', version },
     {
-      capabilities: { tools: { listChanged: true }, resources: { listChanged: true, subscribe: true } },
+      capabilities: {
+        tools: { listChanged: true },
+        resources: { listChanged: true, subscribe: true },
+        prompts: { listChanged: true },
+        completions: {},
+        ...(era === 'modern' && { extensions: TASK_CAPABILITIES }),
+      },
+      requestState: { verify: codec.verify },
+      inputRequired: { roundTimeoutMs: FORM_MS },
       instructions: INSTRUCTIONS,
-      cacheHints: { 'server/discover': FIVE_MINUTES, 'tools/list': FIVE_MINUTES, 'resources/templates/list': FIVE_MINUTES },
+      cacheHints: {
+        'server/discover': FIVE_MINUTES,
+        'tools/list': FIVE_MINUTES,
+        'prompts/list': FIVE_MINUTES,
+        'resources/templates/list': FIVE_MINUTES,
+      },
     },
   );
   const subscribed = new Set<string>();
   // a modern server over HTTP lives for one request; who listens there is told by the HTTP door
   const isBrief = era === 'modern' && requestInfo !== undefined;
-  const unsubscribe = (isBrief ? undefined : updates)?.subscribe((uri) => {
-    if (era === 'modern' || subscribed.has(uri)) server.sendResourceUpdated({ uri }).catch(() => undefined);
-  });
-  server.onclose = () => unsubscribe?.();
+  const heard = isBrief ? undefined : updates;
+  const listChanged = {
+    // what a run or a guest may read does not grow by what others start
+    resources: () => (peer.session || peer.guest ? undefined : server.sendResourceListChanged()),
+    prompts: () => server.sendPromptListChanged(),
+    tools: () => server.sendToolListChanged(),
+  };
+  const ends = [
+    heard?.subscribe((uri) => {
+      if (era === 'modern' || subscribed.has(uri)) server.sendResourceUpdated({ uri }).catch(() => undefined);
+    }),
+    heard?.subscribeLists((list) => void listChanged[list]()?.catch(() => undefined)),
+  ];
+  server.onclose = () => {
+    for (const end of ends) end?.();
+  };
 
   server.setRequestHandler('tools/list', () => ({
     tools: tools().of(peer),
   }));
-  server.setRequestHandler('tools/call', async ({ params }, { mcpReq }) => {
+  const expectAllowed = (tool: string) => {
+    const refusal = refusalOf(peer, tool);
+    if (refusal !== undefined) throw new ProtocolError(INVALID_PARAMS, refusal);
+  };
+  const canAnswer = !['session', 'cli'].includes(peer.kind) && refusalOf(peer, 'request_answer') === undefined;
+  /** Who calls, and what a call may use. */
+  const contextOf = ({ mcpReq }: ServerContext): Omit<ToolContext, 'orchestrator'> => {
     const meta = Meta.parse(mcpReq._meta ?? {});
     const client = Envelope.parse(mcpReq.envelope ?? {})['io.modelcontextprotocol/clientInfo'] ?? server.getClientVersion();
     const by = nameOf(peer, client);
     const token = mcpReq._meta?.progressToken;
     let beats = 0;
-    let answered = false;
+    return {
+      caller: {
+        by,
+        environment: peer.environment,
+        ...(peer.session && { sessionId: peer.session.sessionId }),
+      } satisfies Caller,
+      callKey: meta['claudecode/toolUseId'] ?? meta['scopecraft/requestKey'],
+      signal: mcpReq.signal,
+      progress(message) {
+        if (token === undefined) return;
+        mcpReq
+          .notify({ method: 'notifications/progress', params: { progressToken: token, progress: ++beats, message } })
+          .catch(() => undefined);
+      },
+    };
+  };
+  /** What the client said it can do: with this request, or when it came. */
+  const capabilitiesOf = ({ mcpReq }: ServerContext) =>
+    Envelope.parse(mcpReq.envelope ?? {})['io.modelcontextprotocol/clientCapabilities'] ?? server.getClientCapabilities();
+
+  server.setRequestHandler('tools/call', async ({ params }, serverContext) => {
+    expectAllowed(params.name);
+    let isAnswered = false;
+    const { progress, ...rest } = contextOf(serverContext);
+    const context = { ...rest, progress: (message: string) => (isAnswered ? undefined : progress(message)) };
+    const { name, arguments: args = {} } = params;
+    const call = (given: unknown) => callTool({ ...parts, orchestrator }, { name, arguments: given }, context);
+    const capabilities = capabilitiesOf(serverContext);
     try {
-      const refusal = refusalOf(peer, params.name);
-      if (refusal !== undefined) throw new ProtocolError(INVALID_PARAMS, refusal);
-      return await callTool({ ...parts, orchestrator }, params, {
-        caller: {
-          by,
-          environment: peer.environment,
-          ...(peer.session && { sessionId: peer.session.sessionId }),
-        } satisfies Caller,
-        callKey: meta['claudecode/toolUseId'] ?? meta['scopecraft/requestKey'],
-        signal: mcpReq.signal,
-        progress(message) {
-          if (token === undefined || answered) return;
-          mcpReq
-            .notify({ method: 'notifications/progress', params: { progressToken: token, progress: ++beats, message } })
-            .catch(() => undefined);
-        },
-      });
+      if (!orchestrator || !(name === 'session_run' || name === 'session_wait')) return await call(args);
+      const whole = { ...context, orchestrator };
+      if (era === 'modern' && declaresTasks(capabilities)) return await callOrTask(name, args, whole, call);
+      // nobody sits before a run's own client, or before who may not answer
+      if (!canAnswer || !canShowForms(capabilities)) return await call(args);
+      return await callWithForms({ name, args, context: whole, server: serverContext, codec, call: () => call(args) });
     } finally {
-      answered = true;
+      isAnswered = true;
     }
   });
+  if (era === 'modern')
+    serveTasks(server, {
+      expectAllowed,
+      contextOf: orchestrator && ((serverContext) => ({ ...contextOf(serverContext), orchestrator })),
+    });
 
   server.setRequestHandler('resources/list', async ({ params }) => listResources(orchestrator, resources, params?.cursor));
   server.setRequestHandler('resources/templates/list', () => ({
@@ -146,6 +213,12 @@ function buildServer(parts: McpParts, peer: Peer, { era, requestInfo }: McpReque
     subscribed.delete(uri);
     return {};
   });
+
+  server.setRequestHandler('prompts/list', ({ params }) => listPrompts(orchestrator, params?.cursor));
+  server.setRequestHandler('prompts/get', ({ params }) => getPrompt(orchestrator, params.name, params.arguments ?? {}));
+  server.setRequestHandler('completion/complete', ({ params: { ref, argument } }) =>
+    complete(orchestrator, { ...ref, argument: argument.name, value: argument.value }),
+  );
   return server;
 }
 

@@ -70,6 +70,13 @@ export async function openRunTokens(stateDir: string): Promise<RunTokens> {
   };
 }
 
+/** A key for one purpose, made of the workspace's secret: the next hub has the same one, and it tells nothing about the others. */
+export async function openKey(stateDir: string, purpose: string): Promise<Uint8Array> {
+  const file = path.join(stateDir, 'secret');
+  const secret = (await readSecret(file)) ?? (await makeSecret(file));
+  return createHmac('sha256', secret).update(purpose).digest();
+}
+
 async function makeSecret(file: string): Promise<string> {
   const secret = randomBytes(SECRET_BYTES).toString('hex');
   // another one may have been quicker; then that one counts

@@ -1,41 +1,61 @@
-// Tells connections which resources changed: at once, then at most once per second and URI, and a last time when it is quiet again.
+// Tells connections which resources changed, and which lists: at once, then at most once per second and URI, and a last time when it is quiet again.
 import type { Orchestrator } from '../core/orchestrator.ts';
 import type { Resource } from '../resources/define.ts';
 
 const PERIOD_MS = 1000;
 
+/** The lists that may change while a client is connected. */
+export const LISTS = ['tools', 'prompts', 'resources'] as const;
+export type List = (typeof LISTS)[number];
+
 export interface Updates {
   /** Calls back with each stale URI; the returned function ends it. */
   subscribe(sink: (uri: string) => void): () => void;
+  /** Calls back with each list that changed; the returned function ends it. */
+  subscribeLists(sink: (list: List) => void): () => void;
+  /** Says that a list changed. */
+  listChanged(list: List): void;
 }
 
 export function createUpdates(orchestrator: Orchestrator, resources: readonly Resource[]): Updates {
-  const sinks = new Set<(uri: string) => void>();
-  const resting = new Map<string, { again: boolean }>();
-
-  const emit = (uri: string) => {
-    const rest = { again: false };
-    resting.set(uri, rest);
-    setTimeout(() => {
-      resting.delete(uri);
-      if (rest.again) emit(uri);
-    }, PERIOD_MS).unref();
-    for (const sink of sinks) sink(uri);
-  };
+  const uris = emitter<string>();
+  const lists = emitter<List>();
 
   orchestrator.ledger.subscribe((event) => {
-    if (sinks.size === 0) return;
-    for (const uri of resources.flatMap((resource) => resource.stale(event, orchestrator))) {
-      const rest = resting.get(uri);
-      if (rest) rest.again = true;
-      else emit(uri);
-    }
+    // each session is two resources
+    if (event.name === 'session.queued' || event.name === 'session.removed') lists.say('resources');
+    if (uris.isHeard()) for (const uri of resources.flatMap((resource) => resource.stale(event, orchestrator))) uris.say(uri);
   });
 
+  orchestrator.rules.onChange(() => lists.say('prompts'));
+
+  return { subscribe: uris.subscribe, subscribeLists: lists.subscribe, listChanged: lists.say };
+}
+
+/** Passes words on, each at most once in a period. */
+function emitter<Word>() {
+  const sinks = new Set<(word: Word) => void>();
+  const resting = new Map<Word, { again: boolean }>();
+  const emit = (word: Word) => {
+    const rest = { again: false };
+    resting.set(word, rest);
+    setTimeout(() => {
+      resting.delete(word);
+      if (rest.again) emit(word);
+    }, PERIOD_MS).unref();
+    for (const sink of sinks) sink(word);
+  };
   return {
-    subscribe(sink) {
+    isHeard: () => sinks.size > 0,
+    say(word: Word) {
+      if (sinks.size === 0) return;
+      const rest = resting.get(word);
+      if (rest) rest.again = true;
+      else emit(word);
+    },
+    subscribe(sink: (word: Word) => void) {
       sinks.add(sink);
-      return () => sinks.delete(sink);
+      return () => void sinks.delete(sink);
     },
   };
 }

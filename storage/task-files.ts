@@ -58,6 +58,9 @@ export async function createTaskFiles({ workspace, folders = ['.tasks'] }: TaskF
   const opens = new PQueue({ concurrency: OPEN_FILES });
   /** Not before `again` is a walk worth its time; at `until` it answers no more. */
   let walked = { again: 0, until: 0, files: new Map<string, string>() };
+  let isLooking = false;
+  /** The ids of a walk in order, made when they are first asked for. */
+  let sorted: { readonly of: ReadonlyMap<string, string>; readonly ids: readonly string[] } | undefined;
 
   const walk = sharedDeed(async () => {
     const at = Date.now();
@@ -120,6 +123,18 @@ export async function createTaskFiles({ workspace, folders = ['.tasks'] }: TaskF
     async list() {
       const { outcomes } = await readAll();
       return outcomes.flatMap(([, outcome]) => (outcome instanceof ScopecraftError ? [] : [outcome]));
+    },
+    async ids() {
+      if (walked.until === 0) await walk();
+      else if (Date.now() >= walked.again && !isLooking) {
+        isLooking = true;
+        void walk().finally(() => {
+          isLooking = false;
+        });
+      }
+      const { files } = walked;
+      if (sorted?.of !== files || sorted.ids.length !== files.size) sorted = { of: files, ids: [...files.keys()].sort() };
+      return sorted.ids;
     },
     async problems() {
       const { index, outcomes } = await readAll();

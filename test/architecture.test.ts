@@ -6,10 +6,10 @@ import { PROJECT } from './support/project.ts';
 
 /** Room → what its files may import besides their own room: rooms, single files of a room, packages, `node:*`. */
 const ROOMS = {
-  core: ['zod'],
+  core: ['zod', 'pure-rand'],
   tools: ['core', 'zod'],
   resources: ['core', 'zod'],
-  prompts: ['core', 'zod', 'gray-matter', 'yaml', 'node:*'],
+  prompts: ['core', 'zod', 'gray-matter', 'yaml', 're2js', 'node:*'],
   storage: ['core', 'zod', 'gray-matter', 'yaml', 'lowdb', 'p-queue', 're2js', 'channelcoder', 'node:*'],
   runners: ['core', 'zod', 'channelcoder', 'pidusage', 'node:*'],
   server: [
@@ -52,6 +52,9 @@ const ROOMS = {
     'server/wire.ts',
     'server/workspace.ts',
     'storage/task-files.ts',
+    // what is wrong with rules is told where no hub runs too
+    'prompts/library.ts',
+    'storage/rule-files.ts',
     // mending a journal is done where no hub runs, under its lock
     'server/clock.ts',
     'storage/embedded/journal-repair.ts',

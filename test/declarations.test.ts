@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { TOKEN_BUDGET, tokensOf } from '../bench/tokens.ts';
 import { ERRORS } from '../core/errors.ts';
 import { variablesOf } from '../resources/define.ts';
 import { RESOURCES } from '../resources/index.ts';
@@ -13,9 +14,7 @@ import { EFFECTS } from '../tools/define.ts';
 import { TOOLS, toolNamed } from '../tools/index.ts';
 import { PROJECT } from './support/project.ts';
 
-const DEFAULT_TOOLSETS = ['core'];
-const MOST_TOKENS = 6000;
-const CHARACTERS_PER_TOKEN = 4;
+const MOST_TOKENS_OF_ONE = 800;
 const PLAIN = ['string', 'number', 'integer', 'boolean'];
 
 const Schema = z.looseObject({
@@ -107,15 +106,10 @@ describe('the tools together', () => {
   });
 
   it('that are listed by default leave a model room for its work', () => {
-    const shown = TOOLS.filter(({ toolset }) => DEFAULT_TOOLSETS.includes(toolset));
-    const listed = shown.map((tool) => ({
-      name: tool.name,
-      title: tool.title,
-      description: tool.description,
-      inputSchema: inputSchema(tool),
-      annotations: EFFECTS[tool.effect],
-    }));
-    expect(JSON.stringify(listed).length / CHARACTERS_PER_TOKEN).toBeLessThan(MOST_TOKENS);
+    const { tools, total } = tokensOf(['core']);
+    expect(tools.map(({ name }) => name)).toContain('session_run');
+    expect(total).toBeLessThanOrEqual(TOKEN_BUDGET);
+    for (const { name, tokens } of tools) expect(tokens, name).toBeLessThanOrEqual(MOST_TOKENS_OF_ONE);
   });
 
   it('are explained by instructions of at most 2 KB, with the steps in the first 500 characters', () => {

@@ -37,7 +37,7 @@ export interface Table {
 }
 
 /** Groups by which tools are listed; `core` always is. `session` is for sessions that call, and for nobody else. */
-export type Toolset = 'core' | 'queue' | 'admin' | 'session';
+export type Toolset = 'core' | 'queue' | 'prompts' | 'admin' | 'session';
 
 export interface ToolDeclaration<Name extends string, Input extends z.ZodObject, Output extends z.ZodObject> {
   /** `noun_verb`; the CLI command is `noun verb`. */

@@ -3,6 +3,9 @@
 import { ALIASES } from './aliases.ts';
 import type { Tool } from './define.ts';
 import { eventList } from './event-list.ts';
+import { promptGet } from './prompt-get.ts';
+import { promptPreview } from './prompt-preview.ts';
+import { promptStats } from './prompt-stats.ts';
 import { queueClear } from './queue-clear.ts';
 import { queueMove } from './queue-move.ts';
 import { queuePause } from './queue-pause.ts';
@@ -10,6 +13,9 @@ import { queueResume } from './queue-resume.ts';
 import { queueStatus } from './queue-status.ts';
 import { requestAnswer } from './request-answer.ts';
 import { requestList } from './request-list.ts';
+import { ruleDelete } from './rule-delete.ts';
+import { ruleList } from './rule-list.ts';
+import { ruleSet } from './rule-set.ts';
 import { sessionAsk } from './session-ask.ts';
 import { sessionAttach } from './session-attach.ts';
 import { sessionCancel } from './session-cancel.ts';
@@ -19,6 +25,7 @@ import { sessionList } from './session-list.ts';
 import { sessionLogs } from './session-logs.ts';
 import { sessionPin } from './session-pin.ts';
 import { sessionPrompt } from './session-prompt.ts';
+import { sessionRun } from './session-run.ts';
 import { sessionShare } from './session-share.ts';
 import { sessionStart } from './session-start.ts';
 import { sessionWait } from './session-wait.ts';
@@ -28,6 +35,7 @@ import { worktreeRemove } from './worktree-remove.ts';
 
 export const TOOLS = [
   sessionStart,
+  sessionRun,
   sessionWait,
   sessionGet,
   sessionLogs,
@@ -39,15 +47,21 @@ export const TOOLS = [
   requestList,
   queueStatus,
   taskList,
+  promptPreview,
   sessionConfig,
   queueMove,
   queueClear,
   queuePause,
   queueResume,
   eventList,
+  ruleList,
+  ruleSet,
+  ruleDelete,
   worktreeList,
   worktreeRemove,
   sessionPin,
+  promptGet,
+  promptStats,
   sessionShare,
   sessionAsk,
 ] as const satisfies readonly Tool[];

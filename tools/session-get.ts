@@ -4,6 +4,7 @@ import { SessionView } from '../core/views.ts';
 import { withShare } from './bounded.ts';
 import { defineTool } from './define.ts';
 import { sessionId } from './fields.ts';
+import { suggested } from './suggested.ts';
 
 export const sessionGet = defineTool({
   name: 'session_get',
@@ -17,6 +18,9 @@ export const sessionGet = defineTool({
   positional: ['sessionId'],
   fails: ['SESSION_NOT_FOUND', 'WORKSPACE_MISSING'],
   examples: [{ sessionId: '{{session}}' }],
-  handle: async ({ sessionId }, { orchestrator }) => withShare(orchestrator.detailed(orchestrator.get(sessionId)), 1),
+  async handle({ sessionId }, { orchestrator }) {
+    const session = orchestrator.get(sessionId);
+    return withShare({ ...orchestrator.detailed(session), ...(await suggested(orchestrator, session)) }, 1);
+  },
   say: (session) => session.summary,
 });

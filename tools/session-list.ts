@@ -51,6 +51,7 @@ export const sessionList = defineTool({
         next: _next,
         result: _result,
         reason: _reason,
+        rule: _rule,
         ...row
       } = orchestrator.view(session);
       return row;

@@ -1,10 +1,11 @@
 // session_prompt: says something to a session, whatever its state, and answers with the receipt.
 import { z } from 'zod';
+import { fail } from '../core/errors.ts';
 import { PROMPT_MODES } from '../core/talk.ts';
 import { PromptView, promptView, SessionView } from '../core/views.ts';
 import { withShare } from './bounded.ts';
 import { defineTool } from './define.ts';
-import { next, requestKey, sessionId, summary } from './fields.ts';
+import { next, requestKey, ruleArguments, ruleId, sessionId, summary, valuesOf } from './fields.ts';
 
 export const sessionPrompt = defineTool({
   name: 'session_prompt',
@@ -16,7 +17,9 @@ export const sessionPrompt = defineTool({
   toolset: 'core',
   input: z.strictObject({
     sessionId,
-    prompt: z.string().describe('What the agent is told, word for word.'),
+    prompt: z.string().optional().describe('What the agent is told, word for word; or give `rule`.'),
+    rule: ruleId.optional().describe('Prompt rule whose text is said instead, such as one that session_get suggests.'),
+    arguments: ruleArguments,
     mode: z
       .enum(PROMPT_MODES)
       .default('queue')
@@ -29,6 +32,8 @@ export const sessionPrompt = defineTool({
   fails: [
     'SESSION_NOT_FOUND',
     'OUTSIDE_TREE',
+    'RULE_NOT_FOUND',
+    'RULE_INVALID',
     'PROMPT_EMPTY',
     'PROMPT_TOO_LARGE',
     'PROMPT_REFUSED',
@@ -40,7 +45,14 @@ export const sessionPrompt = defineTool({
     'STORAGE_FULL',
   ],
   examples: [{ sessionId: '{{session}}', prompt: '@@say Also this.', timeoutSeconds: 0 }],
-  async handle({ sessionId, prompt, mode, timeoutSeconds, requestKey }, { orchestrator, caller, callKey, signal }) {
+  async handle(
+    { sessionId, prompt: said, rule, arguments: given, mode, timeoutSeconds, requestKey },
+    { orchestrator, caller, callKey, signal },
+  ) {
+    if ((said === undefined) === (rule === undefined)) fail('INVALID_INPUT', 'Give either "prompt" or "rule".');
+    orchestrator.get(sessionId);
+    const args = valuesOf(given);
+    const prompt = said ?? (await orchestrator.rules.render({ ruleId: rule ?? '', sessionId, args })).text;
     const request = { sessionId, prompt, mode, requestKey: requestKey ?? callKey, timeoutMs: timeoutSeconds * 1000, signal };
     const receipt = promptView(await orchestrator.prompt(request, caller.by));
     const { next, prompts: _prompts, ...view } = orchestrator.detailed(orchestrator.get(sessionId));

@@ -1,57 +1,64 @@
 // session_start: puts an agent to work on a task.
 import { z } from 'zod';
 import { SessionType } from '../core/session.ts';
+import type { StartRequest } from '../core/start.ts';
 import { SessionView } from '../core/views.ts';
 import { defineTool } from './define.ts';
-import { priority, requestKey, taskId } from './fields.ts';
+import { priority, requestKey, ruleArguments, ruleId, taskId, valuesOf } from './fields.ts';
+
+const StartInput = z.strictObject({
+  taskId: taskId.optional().describe('Task to work on, as task_list gives it. Leave it out to have a task made from the prompt.'),
+  prompt: z
+    .string()
+    .optional()
+    .describe('What the agent is told, word for word. Default: what the fitting prompt rule says of the task.'),
+  type: SessionType.optional().describe(
+    'autonomous (usual): runs by itself to its end. interactive: in a terminal (tmux) that a person can attach to; it waits at its prompt for session_prompt.',
+  ),
+  agent: z.string().max(32).optional().describe('Which declared agent, such as claude or demo. Default: the configured one.'),
+  priority,
+  queue: z.boolean().default(true).describe('false: start now or fail with NO_SLOT instead of waiting in the line.'),
+  parentId: z.string().max(128).optional().describe('Session this one is a part of.'),
+  label: z.string().max(80).optional().describe('A word of your own to find it again with session_list.'),
+  model: z.string().max(100).regex(/^[^-]/, 'it must not begin with a dash').optional().describe('Model the agent is to use.'),
+  cwd: z.string().max(1000).optional().describe('Folder to work in, inside the workspace. Default: the workspace.'),
+  timeoutSeconds: z.number().int().min(1).max(604_800).optional().describe('Longest time the agent may run.'),
+  maxCostUsd: z
+    .number()
+    .positive()
+    .max(10_000)
+    .optional()
+    .describe('Most it may cost in US dollars, for agents that keep count.'),
+  worktree: z
+    .union([z.boolean(), z.string().max(200)])
+    .optional()
+    .describe('true or a branch name: it works in a git worktree of its own.'),
+  resultSchema: z
+    .string()
+    .optional()
+    .describe(
+      'JSON Schema of an object, as text, without `pattern` and without references to itself: the agent ends with data of that shape, returned as `data`.',
+    ),
+  concurrent: z
+    .boolean()
+    .default(false)
+    .describe('true: may run beside another session on the same task instead of waiting for it.'),
+  notBefore: z.string().max(40).optional().describe('Not to be started before this time, ISO 8601.'),
+  rule: ruleId.optional().describe('Prompt rule to use instead of the one that fits best; see prompt_preview.'),
+  template: ruleId.optional().describe('Session template: a named set of defaults for what is not given here.'),
+  arguments: ruleArguments,
+  requestKey,
+});
 
 export const sessionStart = defineTool({
   name: 'session_start',
   title: 'Start a session',
   description:
     'Put a coding agent to work on a task, or on a prompt alone. Returns at once with the session id and its place in the line; the agent works on by itself. ' +
-    'Follow it with session_wait, do not poll.',
+    'Follow it with session_wait, do not poll; for a single session session_run does both.',
   effect: 'creates',
   toolset: 'core',
-  input: z.strictObject({
-    taskId: taskId
-      .optional()
-      .describe('Task to work on, as task_list gives it. Leave it out to have a task made from the prompt.'),
-    prompt: z.string().optional().describe('What the agent is told, word for word. Default: the task itself.'),
-    type: SessionType.default('autonomous').describe(
-      'autonomous: runs by itself to its end. interactive: in a terminal (tmux) that a person can attach to; it waits at its prompt for session_prompt.',
-    ),
-    agent: z.string().max(32).optional().describe('Which declared agent, such as claude or demo. Default: the configured one.'),
-    priority,
-    queue: z.boolean().default(true).describe('false: start now or fail with NO_SLOT instead of waiting in the line.'),
-    parentId: z.string().max(128).optional().describe('Session this one is a part of.'),
-    label: z.string().max(80).optional().describe('A word of your own to find it again with session_list.'),
-    model: z.string().max(100).regex(/^[^-]/, 'it must not begin with a dash').optional().describe('Model the agent is to use.'),
-    cwd: z.string().max(1000).optional().describe('Folder to work in, inside the workspace. Default: the workspace.'),
-    timeoutSeconds: z.number().int().min(1).max(604_800).optional().describe('Longest time the agent may run.'),
-    maxCostUsd: z
-      .number()
-      .positive()
-      .max(10_000)
-      .optional()
-      .describe('Most it may cost in US dollars, for agents that keep count.'),
-    worktree: z
-      .union([z.boolean(), z.string().max(200)])
-      .optional()
-      .describe('true or a branch name: it works in a git worktree of its own.'),
-    resultSchema: z
-      .string()
-      .optional()
-      .describe(
-        'JSON Schema of an object, as text, without `pattern` and without references to itself: the agent ends with data of that shape, returned as `data`.',
-      ),
-    concurrent: z
-      .boolean()
-      .default(false)
-      .describe('true: may run beside another session on the same task instead of waiting for it.'),
-    notBefore: z.string().max(40).optional().describe('Not to be started before this time, ISO 8601.'),
-    requestKey,
-  }),
+  input: StartInput,
   output: SessionView,
   positional: ['taskId'],
   fails: [
@@ -62,6 +69,8 @@ export const sessionStart = defineTool({
     'PROMPT_EMPTY',
     'PROMPT_TOO_LARGE',
     'SESSION_NOT_FOUND',
+    'RULE_NOT_FOUND',
+    'RULE_INVALID',
     'AGENT_UNKNOWN',
     'AGENT_MISSING',
     'CONFIG_INVALID',
@@ -79,9 +88,15 @@ export const sessionStart = defineTool({
     { prompt: 'Say hello.', agent: 'demo', priority: 'high', label: 'greeting' },
   ],
   async handle(input, { orchestrator, caller, callKey }) {
-    const { session, notes } = await orchestrator.start({ ...input, requestKey: input.requestKey ?? callKey }, caller);
+    const { session, notes } = await orchestrator.start(startRequestOf(input, callKey), caller);
     const view = orchestrator.detailed(session);
     return notes.length > 0 ? { ...view, notes: [...notes] } : view;
   },
   say: (session) => session.summary,
 });
+
+/** What was asked for as the core takes it. */
+export function startRequestOf(input: z.infer<typeof StartInput>, callKey: string | undefined): StartRequest {
+  const values = input.arguments && valuesOf(input.arguments);
+  return { ...input, arguments: values, requestKey: input.requestKey ?? callKey };
+}

@@ -7,6 +7,11 @@ import { UNTIL } from '../core/wait.ts';
 import { withShare } from './bounded.ts';
 import { defineTool } from './define.ts';
 import { next, sessionId, summary } from './fields.ts';
+import { suggested } from './suggested.ts';
+import { waitTelling } from './waiting.ts';
+
+/** With more sessions than these in an answer, what could be said to each is left to session_get. */
+const MOST_SUGGESTED = 5;
 
 export const sessionWait = defineTool({
   name: 'session_wait',
@@ -32,36 +37,34 @@ export const sessionWait = defineTool({
   positional: ['sessionIds'],
   fails: ['SESSION_NOT_FOUND', 'CURSOR_INVALID', 'CANCELLED', 'WORKSPACE_MISSING'],
   examples: [{ sessionIds: ['{{session}}'], timeoutSeconds: 20 }],
-  async handle({ sessionIds, until, after, timeoutSeconds }, { orchestrator, caller, signal, progress }) {
+  async handle({ sessionIds, until, after, timeoutSeconds }, context) {
+    const { orchestrator } = context;
     const ids = [...new Set(sessionIds)];
-    const beat = setInterval(() => progress(ids.map((id) => `${id} ${orchestrator.get(id).status}`).join(', ')), 4000);
-    try {
-      const request = {
-        sessionIds: ids,
-        until,
-        after: after === undefined ? undefined : seqOf(after),
-        timeoutMs: timeoutSeconds * 1000,
-        signal,
-      };
-      const waited = await orchestrator.wait(request, caller.sessionId);
-      const open = ids.filter((id) => !isSettled(orchestrator.ledger.durable.session(id) ?? orchestrator.get(id)));
-      const asking = waited.sessions
-        .map((session) => orchestrator.view(session))
-        .find(({ requests, waitsFor }) => requests !== undefined || waitsFor === 'prompt')?.next;
-      const again = JSON.stringify({ sessionIds: open, after: String(waited.seq) });
-      return {
-        sessions: waited.sessions.map((session) => {
+    const request = {
+      sessionIds: ids,
+      until,
+      after: after === undefined ? undefined : seqOf(after),
+      timeoutMs: timeoutSeconds * 1000,
+    };
+    const waited = await waitTelling(request, context);
+    const open = ids.filter((id) => !isSettled(orchestrator.ledger.durable.session(id) ?? orchestrator.get(id)));
+    const asking = waited.sessions
+      .map((session) => orchestrator.view(session))
+      .find(({ requests, waitsFor }) => requests !== undefined || waitsFor === 'prompt')?.next;
+    const again = JSON.stringify({ sessionIds: open, after: String(waited.seq) });
+    return {
+      sessions: await Promise.all(
+        waited.sessions.map(async (session) => {
           const { next: _next, ...view } = orchestrator.view(session);
-          return withShare(view, waited.sessions.length);
+          const suggestions = waited.sessions.length > MOST_SUGGESTED ? {} : await suggested(orchestrator, session);
+          return withShare({ ...view, ...suggestions }, waited.sessions.length);
         }),
-        timedOut: waited.timedOut,
-        cursor: String(waited.seq),
-        next:
-          asking ?? (open.length > 0 ? `session_wait ${again}` : `session_logs { "sessionId": "${ids[0]}" } shows what it did.`),
-      };
-    } finally {
-      clearInterval(beat);
-    }
+      ),
+      timedOut: waited.timedOut,
+      cursor: String(waited.seq),
+      next:
+        asking ?? (open.length > 0 ? `session_wait ${again}` : `session_logs { "sessionId": "${ids[0]}" } shows what it did.`),
+    };
   },
   say: ({ sessions, timedOut }) =>
     timedOut ? 'Nothing has settled yet; wait again.' : sessions.map((session) => session.summary).join(' '),

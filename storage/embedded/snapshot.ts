@@ -9,6 +9,7 @@ import { Low } from 'lowdb';
 import { z } from 'zod';
 import { fail } from '../../core/errors.ts';
 import type { SavedState, Snapshot } from '../../core/ports.ts';
+import { RuleTally } from '../../core/rule-tally.ts';
 import { type Session, SessionStatus } from '../../core/session.ts';
 import { replaceWith, writeFully } from '../atomic-write.ts';
 import { errnoOf } from '../errno.ts';
@@ -28,6 +29,7 @@ const Document = z.object({
   isPaused: z.boolean().optional(),
   overrides: z.record(z.string(), z.unknown()).optional(),
   keys: z.array(z.object({ key: z.string(), sessionId: z.string(), digest: z.string(), at: z.number() })),
+  rules: z.array(RuleTally).optional(),
   // whole as they were written: the checksum vouches for the rest
   sessions: z.array(z.custom<Session>(isSession)),
 });
@@ -165,9 +167,9 @@ async function writeDocument(file: string, state: SavedState): Promise<number> {
 }
 
 /** The document without its end, in texts of bounded size. */
-function* piecesOf({ seq, at, isPaused = false, overrides = {}, keys, sessions }: SavedState): Generator<string> {
+function* piecesOf({ seq, at, isPaused = false, overrides = {}, keys, rules = [], sessions }: SavedState): Generator<string> {
   let text = `{"version":${VERSION},"seq":${seq},"at":${at},"isPaused":${isPaused},"overrides":${JSON.stringify(overrides)}`;
-  for (const [name, rows] of [['keys', keys] as const, ['sessions', sessions] as const]) {
+  for (const [name, rows] of [['keys', keys] as const, ['rules', rules] as const, ['sessions', sessions] as const]) {
     text += `,"${name}":[`;
     for (const [nth, row] of rows.entries()) {
       text += `${nth > 0 ? ',' : ''}\n${JSON.stringify(row)}`;

@@ -51,6 +51,7 @@ describe('a journal of an earlier version', () => {
     expect(get(engine, 'waiting').status).toBe('starting');
     for (const id of ['done', 'running', 'waiting'])
       expect(engine.orchestrator.view(get(engine, id))).not.toHaveProperty('prompts');
+    for (const id of ['done', 'running', 'waiting']) expect(engine.orchestrator.view(get(engine, id)).rule).toBeUndefined();
     expect(get(engine, 'waiting').customPrompts).toEqual(['an old one']);
     expect(engine.orchestrator.openRequests()).toEqual([]);
     await ended(engine, 'running', 143);

@@ -178,6 +178,19 @@ describe('a session', () => {
     expect(at('completed')?.history.at(-1)?.text).toBe('Session completed, $0.5000, 1 turn: fine indeed');
     expect(apply(at('lost'), event(draft('resumed'))).history.at(-1)?.text).toBe('Session goes on');
   });
+
+  it('remembers the rule that its first prompt came from, whatever happens to it later', () => {
+    const rule = { id: 'fix', version: 'a1', chances: { seed: 's', of: { fix: 0.7, mend: 0.3 } } };
+    const chosen = (move: string): EventDraft => {
+      const made = draft(move);
+      return made.name === 'session.queued' ? { ...made, data: { ...made.data, rule } } : made;
+    };
+    const told = ['queued', 'starting', 'started', 'completed', 'reopened', 'starting', 'failed'].reduce<Session | undefined>(
+      (session, move) => apply(session, parseEvent(JSON.parse(JSON.stringify(event(chosen(move)))))),
+      undefined,
+    );
+    expect(told?.rule).toEqual(rule);
+  });
 });
 
 describe('words about sessions', () => {

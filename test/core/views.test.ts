@@ -53,6 +53,15 @@ describe('the view of a session', () => {
     expect(JSON.stringify(view).length).toBeLessThan(5000);
   });
 
+  it('names the rule that its prompt came from, with the chances where it was drawn', async () => {
+    const rule = { id: 'fix', version: 'a1', chances: { seed: 's', of: { fix: 0.7, mend: 0.3 } } };
+    const engine = await makeEngine();
+    const { view } = engine.orchestrator;
+    const session = get(engine, await started(engine));
+    expect(view({ ...session, rule }).rule).toEqual(rule);
+    expect(view(session).rule).toBeUndefined();
+  });
+
   it('says what comes next: to answer, to prompt, to wait, or nothing', async () => {
     const engine = await makeEngine({ config: { resources: { maxConcurrentSessions: 1 } } });
     const id = await running(engine);

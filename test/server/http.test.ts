@@ -19,6 +19,7 @@ import { makeRoot } from '../support/project.ts';
 
 const SESSION_TOOLS = [
   'session_start',
+  'session_run',
   'session_wait',
   'session_get',
   'session_logs',

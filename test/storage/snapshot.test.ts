@@ -38,6 +38,7 @@ function stateOf(count: number, length = 20): SavedState {
       by: 'test',
       position: 1,
       requestKey: `k-${seq}`,
+      rule: { id: `rule-${seq % 3}`, version: 'v' },
     } as const;
     take(state, changeOf(state, { seq, at: 1000 + seq, node: 'n/1', name: 'session.queued', data }));
   }

@@ -3,7 +3,7 @@ import { Client } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { Client as FirstClient } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport as FirstTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
-import { ResourceUpdatedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
+import { PromptListChangedNotificationSchema, ResourceUpdatedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
 import { CLI, DOOR, type Environment } from './project.ts';
 import { type ProgramRun, runProgram } from './run-program.ts';
@@ -27,6 +27,19 @@ export interface CallOptions {
   readonly onProgress?: (progress: { readonly progress: number; readonly message?: string | undefined }) => void;
 }
 
+export interface ListedPrompt {
+  readonly name: string;
+  readonly arguments?: readonly { readonly name: string; readonly required?: boolean | undefined }[] | undefined;
+}
+
+export type CompletionTarget = { readonly prompt: string } | { readonly resource: string };
+
+export interface Completed {
+  readonly values: readonly string[];
+  readonly total?: number | undefined;
+  readonly hasMore?: boolean | undefined;
+}
+
 export interface Subscription {
   close(): Promise<void>;
 }
@@ -44,6 +57,13 @@ export interface TestClient {
   call(tool: string, args?: Readonly<Record<string, unknown>>, options?: CallOptions): Promise<Readonly<Record<string, unknown>>>;
   /** The first text of a resource. */
   read(uri: string): Promise<string>;
+  prompts(): Promise<readonly ListedPrompt[]>;
+  /** The first text of a prompt. */
+  prompt(name: string, args?: Readonly<Record<string, string>>): Promise<string>;
+  /** What the argument of a prompt, or the variable of a resource template, could become. */
+  complete(of: CompletionTarget, argument: string, typed: string): Promise<Completed>;
+  /** Calls back whenever it is said that the list of prompts changed, in the way of the era. */
+  onPromptsChanged(callback: () => void): Promise<Subscription>;
   /** Calls back at each update of these resources, in the way of the era. */
   subscribe(uris: readonly string[], onUpdate: (uri: string) => void): Promise<Subscription>;
   close(): Promise<void>;
@@ -80,6 +100,7 @@ async function connectSecond(kind: 'modern' | 'legacy', options: ConnectOptions)
   });
   const updates = new Listeners();
   client.setNotificationHandler('notifications/resources/updated', ({ params }) => updates.tell(params.uri));
+  client.setNotificationHandler('notifications/prompts/list_changed', () => updates.tell(PROMPTS));
   await client.connect(transport);
   return {
     kind,
@@ -90,6 +111,15 @@ async function connectSecond(kind: 'modern' | 'legacy', options: ConnectOptions)
     tools: async () => (await client.listTools(undefined, { cacheMode: 'refresh' })).tools,
     call: async (tool, args = {}, call = {}) => structured(await client.callTool(callOf(tool, args, call), optionsOf(call))),
     read: async (uri) => textOf((await client.readResource({ uri }, { cacheMode: 'bypass' })).contents),
+    prompts: async () => (await client.listPrompts(undefined, { cacheMode: 'refresh' })).prompts,
+    prompt: async (name, args = {}) => messageOf(await client.getPrompt({ name, arguments: { ...args } })),
+    complete: async (of, name, value) => (await client.complete({ ref: referenceOf(of), argument: { name, value } })).completion,
+    async onPromptsChanged(callback) {
+      const stop = updates.add([PROMPTS], callback);
+      if (kind !== 'modern') return { close: async () => stop() };
+      const listening = await client.listen({ promptsListChanged: true });
+      return { close: () => listening.close().finally(stop) };
+    },
     async subscribe(uris, onUpdate) {
       const stop = updates.add(uris, onUpdate);
       if (kind === 'modern') {
@@ -109,6 +139,7 @@ async function connectFirst(options: ConnectOptions): Promise<TestClient> {
   const client = new FirstClient(CLIENT_INFO);
   const updates = new Listeners();
   client.setNotificationHandler(ResourceUpdatedNotificationSchema, ({ params }) => updates.tell(params.uri));
+  client.setNotificationHandler(PromptListChangedNotificationSchema, () => updates.tell(PROMPTS));
   // this client keeps the agreed revision to itself, but tells it to its transport
   let revision: string | undefined;
   Object.assign(transport, {
@@ -127,6 +158,13 @@ async function connectFirst(options: ConnectOptions): Promise<TestClient> {
     call: async (tool, args = {}, call = {}) =>
       structured(await client.callTool(callOf(tool, args, call), undefined, optionsOf(call))),
     read: async (uri) => textOf((await client.readResource({ uri })).contents),
+    prompts: async () => (await client.listPrompts()).prompts,
+    prompt: async (name, args = {}) => messageOf(await client.getPrompt({ name, arguments: { ...args } })),
+    complete: async (of, name, value) => (await client.complete({ ref: referenceOf(of), argument: { name, value } })).completion,
+    async onPromptsChanged(callback) {
+      const stop = updates.add([PROMPTS], callback);
+      return { close: async () => stop() };
+    },
     async subscribe(uris, onUpdate) {
       const stop = updates.add(uris, onUpdate);
       for (const uri of uris) await client.subscribeResource({ uri });
@@ -146,6 +184,18 @@ export interface CliOptions {
 /** Runs the built command line, as a user types it after `sc`. */
 export function sc(args: readonly string[], options: CliOptions): Promise<ProgramRun> {
   return runProgram(process.execPath, [CLI, ...args], options);
+}
+
+/** Stands for the list of prompts among the URIs that are listened for. */
+const PROMPTS = 'the list of prompts';
+const Messages = z.looseObject({ messages: z.array(z.looseObject({ content: z.unknown() })) });
+
+function messageOf(answer: unknown): string {
+  return textOf(Messages.parse(answer).messages.map(({ content }) => content));
+}
+
+function referenceOf(of: CompletionTarget) {
+  return 'prompt' in of ? { type: 'ref/prompt' as const, name: of.prompt } : { type: 'ref/resource' as const, uri: of.resource };
 }
 
 const CLIENT_INFO = { name: 'scopecraft-test', version: '1.0.0' };

@@ -8,6 +8,7 @@ import { fail } from '../../core/errors.ts';
 import type { StoredEvent } from '../../core/events.ts';
 import type { Git, Worktrees } from '../../core/git-ports.ts';
 import { watchIdle } from '../../core/idle.ts';
+import { learningBy } from '../../core/learning.ts';
 import { type Ledger, openLedger } from '../../core/ledger.ts';
 import { watchLine } from '../../core/line-watch.ts';
 import { createOrchestrator, type Orchestrator } from '../../core/orchestrator.ts';
@@ -20,9 +21,11 @@ import { createSupervisor } from '../../core/supervisor.ts';
 import type { Task } from '../../core/task.ts';
 import { tuned } from '../../core/tuning.ts';
 import { createWatchdog } from '../../core/watchdog.ts';
+import { createRuleBook } from '../../prompts/library.ts';
 import { prompts } from '../../prompts/render.ts';
 import { createEmbeddedQueue } from '../../storage/embedded/queue.ts';
 import { type FakeClock, fakeClock } from './fake-clock.ts';
+import { memoryRuleFiles } from './memory-rules.ts';
 import { type PlayedRun, playedRunner } from './played-runner.ts';
 
 export interface Engine {
@@ -75,6 +78,8 @@ export interface EngineOptions {
   /** False: nobody can come from outside. */
   readonly isOpen?: boolean;
   readonly secrets?: Secrets;
+  /** Rule files: name -> text; may be changed while the engine runs. */
+  readonly rules?: Map<string, string>;
 }
 
 const TASKS = ['fix-login', 'other'].map(
@@ -113,6 +118,7 @@ export async function makeEngine({
   isOpen = true,
   secrets,
   said = new Map(),
+  rules = new Map(),
 }: EngineOptions = {}): Promise<Engine> {
   const errors: unknown[] = [];
   let isKilled = false;
@@ -165,6 +171,8 @@ export async function makeEngine({
     queue,
     runner,
     prompts,
+    rules: createRuleBook({ files: memoryRuleFiles(rules), clock, onError: (error) => errors.push(error) }),
+    learning: learningBy({ ledger, clock, settings: { current: () => settings.config } }),
     clock,
     tasks: { ...memoryTasks(), ...tasks },
     logs: {
@@ -316,6 +324,7 @@ function memoryTasks(): TaskStore {
   return {
     get: async (id) => tasks.get(id),
     list: async () => [...tasks.values()],
+    ids: async () => [...tasks.keys()].sort(),
     async create({ id, title, instruction }) {
       const task = { id, file: `/w/.tasks/current/${id}.task.md`, title, fields: {}, body: instruction };
       tasks.set(id, task);

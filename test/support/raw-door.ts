@@ -6,7 +6,11 @@ import { DOOR, type Environment } from './project.ts';
 
 export interface RawDoor {
   /** The `result` of a request. Rejects with the error's text. */
-  ask(method: string, params?: Readonly<Record<string, unknown>>): Promise<Readonly<Record<string, unknown>>>;
+  ask(
+    method: string,
+    params?: Readonly<Record<string, unknown>>,
+    meta?: Readonly<Record<string, unknown>>,
+  ): Promise<Readonly<Record<string, unknown>>>;
   close(): Promise<void>;
 }
 
@@ -22,7 +26,7 @@ const Answer = z.looseObject({
 /** A door of its own, greeted in the way of that protocol revision. */
 export async function openRawDoor(
   revision: string,
-  { env, cwd }: { readonly env: Environment; readonly cwd: string },
+  { env, cwd, capabilities = {} }: { readonly env: Environment; readonly cwd: string; readonly capabilities?: object },
 ): Promise<RawDoor> {
   const child = spawn(process.execPath, [DOOR], { env, cwd, stdio: ['pipe', 'pipe', 'inherit'] });
   const waiting = new Map<number, (answer: z.infer<typeof Answer>) => void>();
@@ -39,19 +43,19 @@ export async function openRawDoor(
   const meta = {
     'io.modelcontextprotocol/protocolVersion': MODERN,
     'io.modelcontextprotocol/clientInfo': CLIENT,
-    'io.modelcontextprotocol/clientCapabilities': {},
+    'io.modelcontextprotocol/clientCapabilities': capabilities,
   };
   let ids = 0;
-  const ask: RawDoor['ask'] = async (method, params = {}) => {
+  const ask: RawDoor['ask'] = async (method, params = {}, more = {}) => {
     const id = ++ids;
     const answer = new Promise<z.infer<typeof Answer>>((resolve) => waiting.set(id, resolve));
-    send({ id, method, params: revision === MODERN ? { ...params, _meta: meta } : params });
+    send({ id, method, params: revision === MODERN ? { ...params, _meta: { ...meta, ...more } } : params });
     const { result, error } = await answer;
     if (result === undefined) throw new Error(JSON.stringify(error));
     return result;
   };
   if (revision !== MODERN) {
-    await ask('initialize', { protocolVersion: revision, capabilities: {}, clientInfo: CLIENT });
+    await ask('initialize', { protocolVersion: revision, capabilities, clientInfo: CLIENT });
     send({ method: 'notifications/initialized' });
   }
   return {

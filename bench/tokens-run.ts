@@ -1,0 +1,4 @@
+// Prints the token report.
+import { tokenText } from './tokens.ts';
+
+process.stdout.write(`${tokenText()}\n`);

@@ -1,0 +1,42 @@
+// What could be meant by the beginning of an id: what begins with it first, then what holds it anywhere.
+import type { Orchestrator } from './orchestrator.ts';
+
+export const COMPLETES = ['task', 'session', 'rule'] as const;
+export type Completes = (typeof COMPLETES)[number];
+
+export interface Completion {
+  readonly values: readonly string[];
+  /** How many there are in all. */
+  readonly total: number;
+}
+
+/** The protocol allows no more. */
+const MOST = 100;
+
+/** Ids of that kind that a beginning could become. Sessions come newest first, all else by id. */
+export async function completionsOf(orchestrator: Orchestrator, kind: Completes, typed: string): Promise<Completion> {
+  const wanted = typed.toLowerCase();
+  const begin: string[] = [];
+  const hold: string[] = [];
+  for (const id of await idsOf(orchestrator, kind)) {
+    const at = id.toLowerCase().indexOf(wanted);
+    if (at === 0) begin.push(id);
+    else if (at > 0) hold.push(id);
+  }
+  return { values: [...begin, ...hold].slice(0, MOST), total: begin.length + hold.length };
+}
+
+async function idsOf(orchestrator: Orchestrator, kind: Completes): Promise<readonly string[]> {
+  switch (kind) {
+    case 'task':
+      return orchestrator.taskIds();
+    case 'session':
+      return orchestrator.list({}).map(({ id }) => id);
+    case 'rule':
+      await orchestrator.rules.refresh();
+      return orchestrator.rules
+        .list()
+        .filter((rule) => rule.enabled && rule.kind === 'prompt')
+        .map(({ id }) => id);
+  }
+}

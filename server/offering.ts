@@ -1,0 +1,77 @@
+// Lists, gives and completes prompts for MCP, with failures that say what to do.
+import { ProtocolError } from '@modelcontextprotocol/server';
+import { type Completes, type Completion, completionsOf } from '../core/completions.ts';
+import { errorView, fail, ScopecraftError } from '../core/errors.ts';
+import { type OfferArguments, offerNamed, offers, sayOffer } from '../core/offers.ts';
+import type { Orchestrator } from '../core/orchestrator.ts';
+import { variablesOf } from '../resources/define.ts';
+import { RESOURCES } from '../resources/index.ts';
+import { pageOf } from '../tools/page.ts';
+import { INVALID_PARAMS } from './reading.ts';
+
+const PROMPTS_PER_PAGE = 200;
+const NOTHING: Completion = { values: [], total: 0 };
+
+export function listPrompts(orchestrator: Orchestrator | undefined, cursor: string | undefined) {
+  return teaching(async () => {
+    const { rows, nextCursor } = pageOf(await offers(orchestrator), {
+      cursor,
+      limit: PROMPTS_PER_PAGE,
+      keyOf: ({ name }) => name,
+    });
+    const prompts = rows.map((offer) => ({
+      name: offer.name,
+      title: offer.title,
+      description: offer.description,
+      arguments: offer.arguments.map(({ name, description, required }) => ({ name, description, required })),
+    }));
+    return { prompts, ...(nextCursor !== undefined && { nextCursor }) };
+  });
+}
+
+export function getPrompt(orchestrator: Orchestrator | undefined, name: string, args: OfferArguments) {
+  return teaching(async () => {
+    const offer = offerNamed(await offers(orchestrator), name);
+    if (!orchestrator) fail('WORKSPACE_MISSING', 'This server was started where there is no project.');
+    const text = await sayOffer(offer, args, orchestrator);
+    return { description: offer.description, messages: [{ role: 'user' as const, content: { type: 'text' as const, text } }] };
+  });
+}
+
+/** What is being typed: an argument of a prompt, or a variable in the URI of a resource. */
+export type Typed = (
+  | { readonly type: 'ref/prompt'; readonly name: string }
+  | { readonly type: 'ref/resource'; readonly uri: string }
+) & { readonly argument: string; readonly value: string };
+
+export function complete(orchestrator: Orchestrator | undefined, typed: Typed) {
+  return teaching(async () => {
+    const kind = typed.type === 'ref/prompt' ? await kindOfArgument(orchestrator, typed) : kindOfVariable(typed);
+    const { values, total } = orchestrator && kind ? await completionsOf(orchestrator, kind, typed.value) : NOTHING;
+    return { completion: { values: [...values], total, hasMore: total > values.length } };
+  });
+}
+
+async function kindOfArgument(
+  orchestrator: Orchestrator | undefined,
+  { name, argument }: { readonly name: string; readonly argument: string },
+): Promise<Completes | undefined> {
+  return offerNamed(await offers(orchestrator), name).arguments.find((one) => one.name === argument)?.completes;
+}
+
+function kindOfVariable({ uri, argument }: { readonly uri: string; readonly argument: string }): Completes | undefined {
+  const resource = RESOURCES.find(({ uriTemplate }) => uriTemplate === uri || variablesOf(uriTemplate, uri) !== undefined);
+  if (!resource) return fail('RESOURCE_NOT_FOUND', `There is no resource "${uri}".`);
+  if (!resource.uriTemplate.includes(`{${argument}}`)) return undefined;
+  return resource.uriTemplate.startsWith('task:') ? 'task' : 'session';
+}
+
+async function teaching<Answer>(deed: () => Promise<Answer>): Promise<Answer> {
+  try {
+    return await deed();
+  } catch (error) {
+    if (!(error instanceof ScopecraftError)) throw error;
+    const { code, message, hint } = errorView(error);
+    throw new ProtocolError(INVALID_PARAMS, message, { code, hint });
+  }
+}
