@@ -214,10 +214,16 @@ function buildServer(
     return {};
   });
 
-  server.setRequestHandler('prompts/list', ({ params }) => listPrompts(orchestrator, params?.cursor));
-  server.setRequestHandler('prompts/get', ({ params }) => getPrompt(orchestrator, params.name, params.arguments ?? {}));
+  // prompts tell of tasks and rules, which were not shared with a guest
+  server.setRequestHandler('prompts/list', ({ params }) =>
+    peer.guest ? { prompts: [] } : listPrompts(orchestrator, params?.cursor),
+  );
+  server.setRequestHandler('prompts/get', ({ params }) => {
+    if (peer.guest) throw new ProtocolError(INVALID_PARAMS, 'A guest of a session has no prompts.');
+    return getPrompt(orchestrator, params.name, params.arguments ?? {});
+  });
   server.setRequestHandler('completion/complete', ({ params: { ref, argument } }) =>
-    complete(orchestrator, { ...ref, argument: argument.name, value: argument.value }),
+    complete(peer.guest ? undefined : orchestrator, { ...ref, argument: argument.name, value: argument.value }),
   );
   return server;
 }

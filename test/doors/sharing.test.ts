@@ -5,7 +5,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { z } from 'zod';
 import { connect, type TestClient } from '../support/clients.ts';
-import { type Access, connectHttp, type HttpClient } from '../support/http-clients.ts';
+import { type Access, connectHttp, type HttpClient, modernRequest, sendHttp } from '../support/http-clients.ts';
 import { type Serving, serve } from '../support/serving.ts';
 import { makeWorkspace, type Workspace } from '../support/workspace.ts';
 
@@ -75,7 +75,8 @@ it('three who look at once see the same live log', async () => {
 
 it('a guest who may watch sees that session and nothing else, and changes nothing', async () => {
   const other = Started.parse(await owner.call('session_start', { taskId: 'other' })).id;
-  const client = await guest(await share('watch'));
+  const shared = await share('watch');
+  const client = await guest(shared);
   expect(await client.tools()).toEqual(['session_wait', 'session_get', 'session_logs', 'request_list']);
   expect(await client.call('session_get', { sessionId })).toMatchObject({ id: sessionId });
   expect((await client.uris()).every((uri) => uri.startsWith(`session://${sessionId}`))).toBe(true);
@@ -85,6 +86,8 @@ it('a guest who may watch sees that session and nothing else, and changes nothin
   for (const uri of [`session://${other}`, `session://${other}/log`, 'events://recent', 'queue://status', 'task://other/history'])
     await expect(client.read(uri)).rejects.toThrow();
   await expect(client.subscribe([`session://${other}/log`], () => {})).rejects.toThrow();
+  const prompt = await sendHttp(shared, modernRequest('prompts/get', { name: 'delegate-task', arguments: { taskId: 'other' } }));
+  expect(prompt.text).toContain('A guest of a session has no prompts');
   for (const [tool, args] of [
     ['session_prompt', { sessionId, prompt: 'x' }],
     ['session_cancel', { sessionId }],
