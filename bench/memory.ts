@@ -69,7 +69,8 @@ async function used(client: TestClient, tool: string, args: Readonly<Record<stri
   for (let call = 0; call < CALLS; call += 1) await client.call(tool, args);
 }
 
-async function residentMb(pid: number | null | undefined): Promise<number> {
+/** What the system counts of a process, in megabytes. */
+export async function residentMb(pid: number | null | undefined): Promise<number> {
   const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8')) ?? [];
   return Number(kilobytes) / 1024;
 }

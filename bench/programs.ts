@@ -11,8 +11,12 @@ export type Command = readonly [string, ...string[]];
 export interface Programs {
   /** Starts the door. */
   readonly door: Command;
+  /** Starts the command line. */
+  readonly cli: Command;
   /** Starts an MCP server made of nothing but the SDK. */
   readonly echo: Command;
+  /** The same over HTTP; it prints its address. */
+  readonly httpEcho: Command;
   close(): Promise<void>;
 }
 
@@ -24,7 +28,7 @@ export async function copyPrograms(dist: string): Promise<Programs> {
   // the hub loads channelcoder from there
   await symlink(path.join(PROJECT, 'node_modules'), path.join(root, 'node_modules'));
   await build({
-    entryPoints: { echo: path.join(PROJECT, 'bench', 'echo.ts') },
+    entryPoints: { echo: path.join(PROJECT, 'bench', 'echo.ts'), 'http-echo': path.join(PROJECT, 'bench', 'http-echo.ts') },
     outdir: root,
     outExtension: { '.js': '.mjs' },
     bundle: true,
@@ -37,7 +41,9 @@ export async function copyPrograms(dist: string): Promise<Programs> {
   });
   return {
     door: [process.execPath, path.join(copy, 'door.mjs')],
+    cli: [process.execPath, path.join(copy, 'cli.mjs')],
     echo: [process.execPath, path.join(root, 'echo.mjs')],
+    httpEcho: [process.execPath, path.join(root, 'http-echo.mjs')],
     close: () => rm(root, { recursive: true, force: true }),
   };
 }

@@ -11,6 +11,7 @@ import { coldStart } from './cold-start.ts';
 import { complete } from './complete.ts';
 import { dispatch } from './dispatch.ts';
 import { guard } from './guard.ts';
+import { http } from './http.ts';
 import { journal } from './journal.ts';
 import { latency } from './latency.ts';
 import { line } from './line.ts';
@@ -36,6 +37,7 @@ async function main(): Promise<void> {
   const benches: readonly Bench[] = [
     latency,
     complete,
+    http,
     sessionStart,
     dispatch,
     claudeSession,

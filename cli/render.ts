@@ -23,7 +23,7 @@ export function tableOf(rows: readonly Row[], columns: Table['columns'], width: 
 
 /** One thing as `name  value` lines; nested things are left to `--format=json`. */
 export function linesOf(row: Row): string {
-  const shown = Object.entries(row).filter(([name, value]) => isPlain(value) && !['summary', 'next'].includes(name));
+  const shown = Object.entries(row).filter(([name, value]) => isPlain(value) && !['summary', 'next', 'untrusted'].includes(name));
   const longest = Math.max(0, ...shown.map(([name]) => name.length));
   return shown
     .map(([name, value]) => `${name.padEnd(longest)}  ${wordsOf(name, value).replaceAll('\n', `\n${' '.repeat(longest + 2)}`)}`)

@@ -197,6 +197,16 @@ export const Config = z.strictObject({
         .describe('Longest time that one of these commands may take, in milliseconds.'),
     })
     .prefault({}),
+  secrets: z
+    .strictObject({
+      variables: z
+        .array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/))
+        .default([])
+        .describe(
+          'Environment variables whose values are masked wherever they turn up, besides those whose names say that they hold a secret.',
+        ),
+    })
+    .prefault({}),
   prompts: z
     .strictObject({
       learning: z

@@ -86,6 +86,8 @@ export interface LedgerOptions {
   /** Told when the state could not be saved; facts are safe. */
   readonly onSnapshotError?: (error: unknown) => void;
   readonly room?: Room;
+  /** Takes secrets out of a fact before it is recorded. */
+  readonly mask?: <Value>(value: Value) => Value;
 }
 
 const NEW_WORK: readonly EventName[] = ['session.queued', 'session.starting', 'session.prompted', 'session.reopened'];
@@ -114,6 +116,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     historyLimit = () => 10_000,
     onSnapshotError = onListenerError,
     room,
+    mask = (value) => value,
   } = options;
   const listeners = new Set<Listener>();
   let recent: StoredEvent[] = [];
@@ -171,7 +174,8 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   };
 
   return {
-    async record(draft) {
+    async record(given) {
+      const draft = mask(given);
       const isNewWork = NEW_WORK.includes(draft.name);
       if (isNewWork) expectRoom();
       for (let tries = 1; ; tries++) {

@@ -144,6 +144,10 @@ export interface LogQuery {
   /** Only the last so many entries. */
   readonly tail?: number | undefined;
   readonly kinds?: readonly LogKind[] | undefined;
+  /** Only entries whose text this pattern matches somewhere; RE2 syntax, matched in time that grows with the text. */
+  readonly grep?: string | undefined;
+  /** Only entries up to this place, with `after`. */
+  readonly upTo?: string | undefined;
   /** At most so many entries. */
   readonly limit: number;
   /** At most so many characters of text in all; whole entries, the first one cut when it alone is longer. */
@@ -159,7 +163,7 @@ export interface LogPage {
 }
 
 export interface Logs {
-  /** A part of the session's log over all its runs, oldest first. */
+  /** A part of the session's log over all its runs, oldest first. Fails with CURSOR_INVALID, and with INVALID_INPUT on a pattern that is none. */
   page(sessionId: string, runs: number, query: LogQuery): Promise<LogPage>;
 }
 

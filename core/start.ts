@@ -29,6 +29,8 @@ export interface StartParts extends RuleStartParts {
   readonly folder: (path: string) => Promise<string>;
   /** Hash of a text, for telling two requests apart. */
   readonly digest: (text: string) => string;
+  /** The text with secrets masked; not there where nothing is masked. */
+  readonly mask?: ((text: string) => string) | undefined;
 }
 
 export interface StartRequest {
@@ -218,7 +220,11 @@ async function startNew(parts: StartParts, asked: StartRequest, caller: Caller, 
   const missing = agent.env.filter((name) => !(name in env));
   const unset =
     missing.length > 0 ? [`Not set where this call came from, so the agent does not get it: ${missing.join(', ')}.`] : [];
-  return { session: ledger.session(sessionId) ?? queued, notes: [...settings.notes(), ...unset] };
+  const isMasked = request.prompt !== undefined && parts.mask !== undefined && parts.mask(request.prompt) !== request.prompt;
+  const masked = isMasked
+    ? ["A secret in the prompt was masked, for the agent too: give it by a variable that the agent's entry names."]
+    : [];
+  return { session: ledger.session(sessionId) ?? queued, notes: [...settings.notes(), ...unset, ...masked] };
 }
 
 /** The task that the caller named. Fails with TASK_NOT_FOUND. */

@@ -16,7 +16,11 @@ export const eventsRecent: Resource = {
     const { events, total } = await eventPage(orchestrator.ledger, { limit: EVENTS });
     const shown = newestWithin(events.map(eventView), CHARACTERS);
     return {
-      text: JSON.stringify({ events: shown, total, next: `event_list { "after": "${events.at(-1)?.seq ?? 0}" }` }, null, 2),
+      text: JSON.stringify(
+        { untrusted: true, events: shown, total, next: `event_list { "after": "${events.at(-1)?.seq ?? 0}" }` },
+        null,
+        2,
+      ),
       mimeType: 'application/json',
       final: false,
     };

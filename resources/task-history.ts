@@ -1,5 +1,6 @@
 // task://{id}/history: what happened to a task, over all its sessions.
 import { sessionOf } from '../core/events.ts';
+import { seenText } from '../core/hidden-text.ts';
 import { iso } from '../core/time.ts';
 import type { Resource } from './define.ts';
 
@@ -17,7 +18,11 @@ export const taskHistory: Resource = {
       const lines = history.map(({ at, text }) => `- ${iso(at)} ${text}`);
       return `## ${id} (${type}, ${status})\n${lines.join('\n')}`;
     });
-    return { text: `# ${task.title}\n\n${blocks.join('\n\n') || 'No session yet.'}\n`, mimeType: 'text/markdown', final: false };
+    return {
+      text: seenText(`# ${task.title}\n\n${blocks.join('\n\n') || 'No session yet.'}\n`),
+      mimeType: 'text/markdown',
+      final: false,
+    };
   },
   stale(event, orchestrator) {
     const id = event.name === 'session.spoke' ? undefined : sessionOf(event);

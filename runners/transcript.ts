@@ -1,9 +1,9 @@
 // Understands what an agent prints: one line of its output becomes entries of the session's log, and facts about the run.
 import { z } from 'zod';
 import type { AgentResult } from '../core/ending.ts';
+import { seenText } from '../core/hidden-text.ts';
 import type { LogEntry } from '../core/ports.ts';
 import { agentResult, isoOfSeconds, ResultRecord } from './agent-result.ts';
-import { plainText } from './plain-text.ts';
 import { transcriptOnly } from './transcript-record.ts';
 
 export type Entry = Omit<LogEntry, 'seq'>;
@@ -84,12 +84,12 @@ const Known = z.union([Message, Init, Retry, Quota, ResultRecord, Withdraws, Con
  * Never throws: what is not understood is an `output` entry.
  */
 export function readLine(line: string, output: 'stream-json' | 'text', tools: Map<string, string> = new Map()): Reading {
-  if (output === 'text') return { entries: [{ kind: 'output', text: plainText(line) }] };
+  if (output === 'text') return { entries: [{ kind: 'output', text: seenText(line) }] };
   const said = parsed(line);
   const housekeeping = transcriptOnly(said);
   if (housekeeping) return { entries: housekeeping };
   const known = Known.safeParse(said);
-  if (!known.success) return { entries: line.trim() === '' ? [] : [{ kind: 'output', text: plainText(line) }] };
+  if (!known.success) return { entries: line.trim() === '' ? [] : [{ kind: 'output', text: seenText(line) }] };
   const record = known.data;
   switch (record.type) {
     case 'assistant':

@@ -2,11 +2,11 @@
 // `<state>/tokens/<scope>`. A client's configuration names the file or holds its content. A new token takes the place of the old one at
 // once; whoever still has the old one is turned away with the next request, and streams that are open with it are ended.
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { SCOPES, type Scope } from '../core/access.ts';
 import { createAtomic, writeAtomic } from '../storage/atomic-write.ts';
-import { privateFolder } from '../storage/embedded/private-folder.ts';
+import { prepareStateFolder, privateFolder } from '../storage/embedded/private-folder.ts';
 import { readPrivate } from './private-file.ts';
 
 export interface ClientTokens {
@@ -70,7 +70,7 @@ export async function rotateTokens(
 }
 
 async function prepareFolder(stateDir: string): Promise<void> {
-  await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  await prepareStateFolder(stateDir);
   await privateFolder(path.join(stateDir, 'tokens'), 'close');
 }
 

@@ -15,6 +15,7 @@ import { recover } from '../core/recovery.ts';
 import { createRequests } from '../core/requests.ts';
 import { startRetention } from '../core/retention.ts';
 import type { Runner } from '../core/run-ports.ts';
+import type { Secrets } from '../core/secrets.ts';
 import { bytesOf } from '../core/size.ts';
 import { createSupervisor } from '../core/supervisor.ts';
 import { createWatchdog } from '../core/watchdog.ts';
@@ -37,11 +38,11 @@ import { openSnapshot } from '../storage/embedded/snapshot.ts';
 import { createEnvironments } from '../storage/environments.ts';
 import { folderInside } from '../storage/folder-inside.ts';
 import { createRuleFiles } from '../storage/rule-files.ts';
-import { createSessionLogs } from '../storage/session-logs.ts';
 import { createTaskFiles } from '../storage/task-files.ts';
 import { createTaskProjector } from '../storage/task-projector.ts';
 import { randomIds, systemClock } from './clock.ts';
 import type { RunAccess } from './http.ts';
+import { learningSecrets, maskedLogs, withoutSecrets } from './masking.ts';
 import type { Programs } from './programs.ts';
 import { sweepOrphans } from './sweep.ts';
 import type { RunIdentity } from './token.ts';
@@ -67,6 +68,7 @@ export interface ComposeOptions {
   readonly grantShare: Passes['grantShare'];
   /** False for the address of an earlier hub that this one could not have. */
   readonly isReachable: (url: string) => boolean;
+  readonly secrets: Secrets;
   /** Told what a person should find in the hub's log. */
   readonly log: (line: string) => void;
   /** Ends the hub; its keeper starts another one that reads what is on disk. */
@@ -86,7 +88,7 @@ const CALL_SLACK_MS = 120_000;
 
 /** Reads what is on disk, takes up what lives, and goes on with the line. */
 export async function compose(options: ComposeOptions): Promise<Composed> {
-  const { workspace, stateDir, programs, settings, epoch, log, giveUp } = options;
+  const { workspace, stateDir, programs, settings, secrets, epoch, log, giveUp } = options;
   const config = settings.current();
   const complain = (what: string) => (error: unknown) => log(`${what}: ${error instanceof Error ? error.stack : String(error)}`);
   let isClosing = false;
@@ -110,15 +112,16 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     historyLimit: () => settings.current().events.maxEventHistory,
     onSnapshotError: (error) => log(`the state could not be saved: ${error instanceof Error ? error.message : String(error)}`),
     room,
+    mask: secrets.maskAll,
   });
   try {
     settings.override(ledger.overrides);
   } catch (error) {
     log(`changed settings do not fit any more and are left out: ${error instanceof Error ? error.message : String(error)}`);
   }
-  const tasks = await createTaskFiles({ workspace, folders: config.workspace.taskFolders });
+  const tasks = withoutSecrets(await createTaskFiles({ workspace, folders: config.workspace.taskFolders }), secrets);
+  const environments = learningSecrets(whileThereIsRoom(createEnvironments(stateDir), room), secrets);
   const rules = createRuleBook({ files: createRuleFiles(workspace), clock: systemClock, onError: complain('rules') });
-  const environments = whileThereIsRoom(createEnvironments(stateDir), room);
   const { node: nodePath, ...scripts } = programs;
   const running = { stateDir, workspace, nodePath, scripts, hubPidFile: path.join(stateDir, 'hub.pid'), clock: systemClock };
   const terminals = createInteractiveRunner({ ...running, runtimeDir: options.runtimeDir });
@@ -145,7 +148,9 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
       return Object.fromEntries(Object.entries((await environments.find(sessionId)) ?? {}).filter(([name]) => names.has(name)));
     },
   });
-  const logs = createSessionLogs({
+  const logs = maskedLogs({
+    environments,
+    secrets,
     stateDir,
     reader(sessionId) {
       const agent = agentNamed(settings.current(), ledger.session(sessionId)?.agent ?? '');
@@ -238,6 +243,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     settings,
     workspace,
     folder: (given) => folderInside(workspace, given),
+    mask: secrets.mask,
     digest: (text) => createHash('sha256').update(text).digest('hex').slice(0, 32),
   });
 

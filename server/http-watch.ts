@@ -1,29 +1,42 @@
-// Looks once a second at the answers that are under way: one whose token is good no more is ended, and one that its client does not read.
+// Looks once a second at what is open over HTTP: an answer whose token is good no more is ended, and a connection whose client does not read.
 import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 
 const PERIOD_MS = 1_000;
 
-export interface AnswerWatch {
+export interface HttpWatch {
   /** Watches an answer until it is done. `isGood` tells whether its caller may still have it. */
   add(response: ServerResponse, isGood: () => Promise<boolean>): void;
-  size(): number;
+  /** Watches a connection until it is closed. */
+  addConnection(socket: Socket): void;
+  /** How many answers are under way, and how many connections are open. */
+  answers(): number;
+  connections(): number;
   close(): void;
 }
 
-interface Watched {
-  readonly isGood: () => Promise<boolean>;
-  /** Since when its client has not taken what was sent; undefined while it does. */
-  stalledSince: number | undefined;
+/** What a client has taken so far, and since when it has taken nothing more of what waits for it. */
+interface Taken {
+  bytes: number;
+  since: number;
 }
 
-export function watchAnswers(stalledMs: number): AnswerWatch {
-  const watched = new Map<ServerResponse, Watched>();
+export function watchHttp(stalledMs: number): HttpWatch {
+  const answers = new Map<ServerResponse, () => Promise<boolean>>();
+  const connections = new Map<Socket, Taken>();
   let timer: NodeJS.Timeout | undefined;
 
-  const look = async (response: ServerResponse, answer: Watched): Promise<void> => {
-    answer.stalledSince = response.writableNeedDrain ? (answer.stalledSince ?? performance.now()) : undefined;
-    const isStalled = answer.stalledSince !== undefined && performance.now() - answer.stalledSince >= stalledMs;
-    if (isStalled || !(await answer.isGood().catch(() => false))) response.destroy();
+  const look = () => {
+    const now = performance.now();
+    for (const [socket, taken] of connections) {
+      const bytes = socket.bytesWritten - socket.writableLength;
+      if (socket.writableLength === 0 || bytes > taken.bytes) connections.set(socket, { bytes, since: now });
+      else if (now - taken.since >= stalledMs) socket.destroy();
+    }
+    for (const [response, isGood] of answers)
+      isGood()
+        .catch(() => false)
+        .then((good) => good || response.destroy());
   };
   const stop = () => {
     clearInterval(timer);
@@ -31,16 +44,19 @@ export function watchAnswers(stalledMs: number): AnswerWatch {
   };
   return {
     add(response, isGood) {
-      watched.set(response, { isGood, stalledSince: undefined });
-      response.once('close', () => {
-        watched.delete(response);
-        if (watched.size === 0) stop();
-      });
-      timer ??= setInterval(() => {
-        for (const [open, answer] of watched) void look(open, answer);
-      }, PERIOD_MS).unref();
+      answers.set(response, isGood);
+      response.once('close', () => answers.delete(response));
     },
-    size: () => watched.size,
+    addConnection(socket) {
+      connections.set(socket, { bytes: 0, since: performance.now() });
+      socket.once('close', () => {
+        connections.delete(socket);
+        if (connections.size === 0) stop();
+      });
+      timer ??= setInterval(look, PERIOD_MS).unref();
+    },
+    answers: () => answers.size,
+    connections: () => connections.size,
     close: stop,
   };
 }

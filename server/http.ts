@@ -29,7 +29,7 @@ import { createIdentity } from './http-identity.ts';
 import { type CallerLimits, createGate, OWN_LIMITS, weightOf } from './http-limits.ts';
 import { closedListener, HOST, listenAt, listenAtKeptPort } from './http-port.ts';
 import { createServing, type Serving } from './http-serving.ts';
-import { watchAnswers } from './http-watch.ts';
+import { watchHttp } from './http-watch.ts';
 import type { Peer } from './mcp.ts';
 import { openRunTokens, type RunIdentity, type ShareIdentity } from './token.ts';
 import type { Updates } from './updates.ts';
@@ -84,6 +84,7 @@ const KEEP_ALIVE_MS = 120_000;
 /** So long a client may take to send the head of a request, and all of it. */
 const HEAD_MS = 10_000;
 const REQUEST_MS = 60_000;
+const CHECK_MS = 2_000;
 const STALLED_MS = 30_000;
 const MAX_GUEST_REQUESTS = 16;
 
@@ -96,15 +97,19 @@ export async function openHttpDoor({ stateDir, log, stalledMs = STALLED_MS }: Ht
   });
   let behind: Behind | undefined;
   let isClosing = false;
-  let connections = 0;
   const gate = createGate(() => performance.now());
-  const watch = watchAnswers(stalledMs);
+  const watch = watchHttp(stalledMs);
   const served = new Set<ServedAddress>();
   const identity = createIdentity({ tokens, clientTokens: createClientTokens(stateDir), isServed: () => served.size > 0, log });
 
   const serverWith = (rules: AddressRules): Server => {
     const server = createServer(
-      { keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: HEAD_MS, requestTimeout: REQUEST_MS },
+      {
+        keepAliveTimeout: KEEP_ALIVE_MS,
+        headersTimeout: HEAD_MS,
+        requestTimeout: REQUEST_MS,
+        connectionsCheckingInterval: CHECK_MS,
+      },
       (request, response) => {
         answer(request, response, rules).catch((error: unknown) => {
           log(`http: ${error instanceof Error ? error.stack : String(error)}`);
@@ -113,12 +118,7 @@ export async function openHttpDoor({ stateDir, log, stalledMs = STALLED_MS }: Ht
         });
       },
     );
-    server.on('connection', (socket) => {
-      connections += 1;
-      socket.once('close', () => {
-        connections -= 1;
-      });
-    });
+    server.on('connection', watch.addConnection);
     return server;
   };
   const main = serverWith(LOCAL);
@@ -139,7 +139,7 @@ export async function openHttpDoor({ stateDir, log, stalledMs = STALLED_MS }: Ht
     const caller = identity.current(known, now.parts);
     if ('status' in caller) return refuse(response, caller);
     const most = now.parts.settings().maxConnections;
-    if (connections > most)
+    if (watch.connections() > most)
       return refuse(response, {
         status: 503,
         message: `At most ${most} connections are served at once.`,
@@ -224,7 +224,7 @@ export async function openHttpDoor({ stateDir, log, stalledMs = STALLED_MS }: Ht
         },
       };
     },
-    isBusy: () => watch.size() > 0,
+    isBusy: () => watch.answers() > 0,
     async close() {
       isClosing = true;
       const closed = closedListener(main, behind?.serving.close());

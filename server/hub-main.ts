@@ -3,12 +3,15 @@
 // `hub-start.ts` starts it, and reads `--keep-code`.
 import { stat } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
+import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import { BASE_ENVIRONMENT, environmentOf } from '../core/agent.ts';
 import type { Config } from '../core/config.ts';
+import type { Settings } from '../core/ports.ts';
+import { createSecrets } from '../core/secrets.ts';
 import { RESOURCES } from '../resources/index.ts';
 import { warm } from '../runners/claude-argv.ts';
 import { createEnvironments } from '../storage/environments.ts';
+import { boundedTransport } from './backlog.ts';
 import { ensureTokens } from './client-tokens.ts';
 import { type Composed, compose } from './compose.ts';
 import { readEnvironment } from './config.ts';
@@ -31,7 +34,9 @@ const WARM_AFTER_MS = 300;
 const { values } = parseArgs({
   options: { workspace: { type: 'string' }, 'no-workspace': { type: 'boolean' }, 'keep-code': { type: 'boolean' } },
 });
-const log = (line: string) => console.error(`${new Date().toISOString()} ${line}`);
+const secrets = createSecrets(() => settings?.current().secrets.variables ?? []);
+let settings: Settings | undefined;
+const log = (line: string) => console.error(`${new Date().toISOString()} ${secrets.mask(line)}`);
 
 if (values.workspace === undefined) serveNothing();
 else void serveWorkspace(values.workspace).then((code) => process.exit(code));
@@ -55,9 +60,10 @@ async function serveWorkspace(workspace: string): Promise<number> {
   }
   const environment = readEnvironment();
   const stateDir = stateDirOf(workspace);
-  const settings = await openSettings({ workspace, configFolder: environment.configFolder });
-  for (const problem of settings.problems()) log(`config: ${problem}`);
-  const httpSettings = () => settings.current().server.http;
+  const opened = await openSettings({ workspace, configFolder: environment.configFolder });
+  settings = opened;
+  for (const problem of opened.problems()) log(`config: ${problem}`);
+  const httpSettings = () => opened.current().server.http;
   let composed: Composed | undefined;
   let http: HttpDoor | undefined;
   let serve: ((peer: Peer) => ReturnType<ReturnType<typeof createMcpFactory>>) | undefined;
@@ -71,7 +77,7 @@ async function serveWorkspace(workspace: string): Promise<number> {
     stateDir,
     runtimeDir: runtimeDirOf(workspace, environment),
     version: __VERSION__,
-    wants: () => [...new Set([...BASE_ENVIRONMENT, ...Object.values(settings.current().agents).flatMap(environmentOf)])],
+    wants: () => [...new Set([...BASE_ENVIRONMENT, ...Object.values(opened.current().agents).flatMap(environmentOf)])],
     async onOwned({ epoch, stillOwner }) {
       const door = await openHttpDoor({ stateDir, log });
       http = door;
@@ -82,7 +88,8 @@ async function serveWorkspace(workspace: string): Promise<number> {
         programs: programsIn(),
         environment: environment.hub,
         version: __VERSION__,
-        settings,
+        settings: opened,
+        secrets,
         epoch,
         stillOwner,
         grant: door.grant,
@@ -96,7 +103,7 @@ async function serveWorkspace(workspace: string): Promise<number> {
         warm().catch((error: unknown) => log(`the Claude Code runner could not be prepared: ${String(error)}`));
         composed?.orchestrator.rules.refresh().catch((error: unknown) => log(`the rules could not be read: ${String(error)}`));
       }, WARM_AFTER_MS).unref();
-      const { toolsets, legacyTools } = settings.current().server;
+      const { toolsets, legacyTools } = opened.current().server;
       const updates = createUpdates(composed.orchestrator, RESOURCES);
       serve = createMcpFactory({
         orchestrator: composed.orchestrator,
@@ -105,6 +112,7 @@ async function serveWorkspace(workspace: string): Promise<number> {
         listed: { toolsets, legacy: legacyTools },
         stateKey: await openKey(stateDir, 'request state'),
         log,
+        mask: secrets.maskAll,
       });
       const { orchestrator } = composed;
       const { ledger } = orchestrator;
@@ -120,6 +128,7 @@ async function serveWorkspace(workspace: string): Promise<number> {
       if (httpSettings().enabled) await serveAlways(door, httpSettings(), environment.hub);
     },
     onConnection({ socket, hello, environment: given, onClose }) {
+      secrets.learn(given);
       if (hello.kind === 'serve' && http)
         return void serveWhileOpen({ socket, environment: given, http, settings: httpSettings });
       if (hello.kind === 'serve') throw new Error('A door was let in before the hub was composed.');
@@ -127,13 +136,13 @@ async function serveWorkspace(workspace: string): Promise<number> {
       if (!factory) throw new Error('A door was let in before the hub was composed.');
       const handle = serveStdio(factory, {
         legacy: 'serve',
-        transport: new StdioServerTransport(socket, socket),
+        transport: boundedTransport(socket),
         onerror: (error) => log(`connection: ${error.message}`),
       });
       onClose(() => void handle.close());
     },
     isBusy: () => (composed?.isBusy() ?? false) || (http?.isBusy() ?? false),
-    idleExitMs: () => settings.current().server.idleExitMs,
+    idleExitMs: () => opened.current().server.idleExitMs,
     onStop: async (reason) => {
       await http?.close();
       await composed?.close(reason);

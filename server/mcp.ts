@@ -31,6 +31,8 @@ export interface McpParts {
   readonly stateKey?: Uint8Array;
   /** Told of unexpected failures, with the id that the caller sees. */
   readonly log: (line: string) => void;
+  /** Takes secrets out of a failure before it is told. */
+  readonly mask?: <Value>(value: Value) => Value;
 }
 
 /** Who is at the other end, and the environment values that came with the connection. */
@@ -212,16 +214,22 @@ function buildServer(
     return {};
   });
 
-  server.setRequestHandler('prompts/list', ({ params }) => listPrompts(orchestrator, params?.cursor));
-  server.setRequestHandler('prompts/get', ({ params }) => getPrompt(orchestrator, params.name, params.arguments ?? {}));
+  // prompts tell of tasks and rules, which were not shared with a guest
+  server.setRequestHandler('prompts/list', ({ params }) =>
+    peer.guest ? { prompts: [] } : listPrompts(orchestrator, params?.cursor),
+  );
+  server.setRequestHandler('prompts/get', ({ params }) => {
+    if (peer.guest) throw new ProtocolError(INVALID_PARAMS, 'A guest of a session has no prompts.');
+    return getPrompt(orchestrator, params.name, params.arguments ?? {});
+  });
   server.setRequestHandler('completion/complete', ({ params: { ref, argument } }) =>
-    complete(orchestrator, { ...ref, argument: argument.name, value: argument.value }),
+    complete(peer.guest ? undefined : orchestrator, { ...ref, argument: argument.name, value: argument.value }),
   );
   return server;
 }
 
 async function callTool(
-  { orchestrator, log }: McpParts,
+  { orchestrator, log, mask = (value) => value }: McpParts,
   params: { name: string; arguments?: unknown },
   context: Omit<ToolContext, 'orchestrator'>,
 ) {
@@ -241,7 +249,7 @@ async function callTool(
     const content = [{ type: 'text' as const, text: JSON.stringify(output) }];
     return { structuredContent: { ...output }, content };
   } catch (error) {
-    const view = errorView(error instanceof ScopecraftError ? error : unexpected(error, log));
+    const view = mask(errorView(error instanceof ScopecraftError ? error : unexpected(error, log)));
     // no structuredContent: clients check that against the schema of a good answer
     return { isError: true, content: [{ type: 'text' as const, text: JSON.stringify(view) }] };
   }

@@ -6,8 +6,9 @@ import { lineSplitter } from './lines.ts';
 import { answered, type Failure } from './messages.ts';
 import { createMemory, type Memory } from './replay.ts';
 
-/** Longest line in either direction. */
+/** Longest line from a hub, and from a client: more than any call may have. */
 const MAX_LINE_BYTES = 16 * 1024 * 1024;
+const MAX_CALL_BYTES = 4 * 1024 * 1024;
 /** After the client closed its end, answers under way are still given for so long. */
 const FAREWELL_MS = 500;
 /** The same for a client that never read an answer: its requests were piped in, and a hub may have to be started for them. */
@@ -58,11 +59,11 @@ export async function runDoor({ input, output, connect, newKey, onTrouble, signa
 
   const tooLong = {
     code: 'INVALID_INPUT',
-    message: `A message is longer than ${MAX_LINE_BYTES} bytes.`,
+    message: `A message is longer than ${MAX_CALL_BYTES} bytes.`,
     hint: ERRORS.INVALID_INPUT.hint,
   };
   const fromClient = lineSplitter(
-    MAX_LINE_BYTES,
+    MAX_CALL_BYTES,
     (line) => {
       memory.fromClient(line);
       wake();

@@ -16,7 +16,11 @@ export interface SessionLogsOptions {
 
 const CHUNK_BYTES = 256 * 1024;
 const LINE_BYTES = 1024 * 1024;
+/** So many entries are looked at in one call; a caller that looks for what is rare goes on behind them. */
+const MOST_LOOKED_AT = 50_000;
 const NEWLINE = 0x0a;
+/** So much of an entry a pattern is matched against. */
+const MOST_MATCHED = 64 * 1024;
 const PLACE = /^(\d{1,6}):(\d{1,15})\.(\d{1,6})$/;
 
 interface Place {
@@ -30,8 +34,9 @@ export function createSessionLogs({ stateDir, reader }: SessionLogsOptions): Log
     async page(sessionId, runs, query) {
       const read = reader(sessionId);
       const after = query.after === undefined ? undefined : placeOf(query.after);
-      const source = { folder: path.join(stateDir, 'sessions', sessionId), runs, read };
-      return query.tail === undefined || after ? forwards(source, after, query) : fromEnd(source, query);
+      const source = { folder: path.join(stateDir, 'sessions', sessionId), runs, read, isWanted: await wanted(query) };
+      const upTo = query.upTo === undefined ? undefined : placeOf(query.upTo);
+      return query.tail === undefined || after ? forwards(source, { after, upTo }, query) : fromEnd(source, query);
     },
   };
 }
@@ -40,19 +45,27 @@ interface Source {
   readonly folder: string;
   readonly runs: number;
   readonly read: ReadLine;
+  readonly isWanted: (entry: LogEntry) => boolean;
 }
 
-async function forwards(source: Source, after: Place | undefined, query: LogQuery): Promise<LogPage> {
+async function forwards(
+  source: Source,
+  { after, upTo }: { readonly after: Place | undefined; readonly upTo: Place | undefined },
+  query: LogQuery,
+): Promise<LogPage> {
   const entries: LogEntry[] = [];
   let cursor = query.after;
   let room = query.characters;
+  let looked = 0;
   for (let run = after?.run ?? 1; run <= source.runs; run++) {
     const from = run === after?.run ? after.byte : 0;
     for await (const line of linesFrom(outOf(source, run), from, await hasEnded(source, run))) {
       for (const entry of entriesOf(source, run, line)) {
         const place = placeOf(entry.seq);
         if (after && run === after.run && place.byte === after.byte && place.nth <= after.nth) continue;
-        const wanted = !query.kinds || query.kinds.includes(entry.kind);
+        if (upTo && isBehind(place, upTo)) return { entries, cursor, more: false };
+        if (++looked > MOST_LOOKED_AT) return { entries, cursor, more: true };
+        const wanted = source.isWanted(entry);
         if (wanted && (entries.length >= query.limit || (entries.length > 0 && entry.text.length > room)))
           return { entries, cursor, more: true };
         cursor = entry.seq;
@@ -70,11 +83,15 @@ async function fromEnd(source: Source, query: LogQuery): Promise<LogPage> {
   const entries: LogEntry[] = [];
   let cursor: string | undefined;
   let room = query.characters;
+  let looked = 0;
   for (let run = source.runs; run >= 1; run--) {
     for await (const line of linesBackwards(outOf(source, run), await hasEnded(source, run))) {
       for (const entry of entriesOf(source, run, line).reverse()) {
         cursor ??= entry.seq;
-        if (query.kinds && !query.kinds.includes(entry.kind)) continue;
+        if (!source.isWanted(entry)) {
+          if (++looked > MOST_LOOKED_AT) return { entries: entries.reverse(), cursor, more: false };
+          continue;
+        }
         if (entries.length >= most || (entries.length > 0 && entry.text.length > room))
           return { entries: entries.reverse(), cursor, more: false };
         entries.push(cut(entry, room));
@@ -159,6 +176,32 @@ function cut(entry: LogEntry, length: number): LogEntry {
   return entry.text.length <= length
     ? entry
     : { ...entry, text: `${entry.text.slice(0, length)}… (${entry.text.length} characters)` };
+}
+
+function isBehind(place: Place, other: Place): boolean {
+  if (place.run !== other.run) return place.run > other.run;
+  return place.byte === other.byte ? place.nth > other.nth : place.byte > other.byte;
+}
+
+/** Whether an entry is asked for. Fails with INVALID_INPUT. */
+async function wanted({ kinds, grep }: LogQuery): Promise<(entry: LogEntry) => boolean> {
+  const matches = grep === undefined ? undefined : await patternOf(grep);
+  return ({ kind, text }) => (!kinds || kinds.includes(kind)) && (!matches || matches(text));
+}
+
+async function patternOf(grep: string): Promise<(text: string) => boolean> {
+  // only who looks for something waits for it
+  const { RE2JS, RE2JSException } = await import('re2js');
+  try {
+    const pattern = RE2JS.compile(grep);
+    return (text) => pattern.matcher(text.slice(0, MOST_MATCHED)).find();
+  } catch (error) {
+    if (!(error instanceof RE2JSException)) throw error;
+    return fail(
+      'INVALID_INPUT',
+      `"${grep}" is no pattern: ${error.message}. RE2 syntax is taken, without look-around and back references.`,
+    );
+  }
 }
 
 async function hasEnded({ folder, runs }: Source, run: number): Promise<boolean> {

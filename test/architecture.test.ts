@@ -10,7 +10,7 @@ const ROOMS = {
   tools: ['core', 'zod'],
   resources: ['core', 'zod'],
   prompts: ['core', 'zod', 'gray-matter', 'yaml', 're2js', 'node:*'],
-  storage: ['core', 'zod', 'gray-matter', 'yaml', 'lowdb', 'p-queue', 'channelcoder', 'node:*'],
+  storage: ['core', 'zod', 'gray-matter', 'yaml', 'lowdb', 'p-queue', 're2js', 'channelcoder', 'node:*'],
   runners: ['core', 'zod', 'channelcoder', 'pidusage', 'node:*'],
   server: [
     'core',

@@ -78,6 +78,16 @@ describe('every page', () => {
     expect(unknown).toEqual([]);
   });
 
+  it('names for each of the seventeen threats tests that are there', async () => {
+    const rows = (await read('docs/security.md')).split('\n').filter((line) => /^\| \d+ \|/.test(line));
+    expect(rows).toHaveLength(17);
+    for (const row of rows) {
+      const files = [...row.matchAll(/`(test\/[^`]+)`/g)].map(([, file = '']) => file);
+      expect(files.length, row).toBeGreaterThan(0);
+      for (const file of files) expect((await stat(path.join(PROJECT, file))).isFile()).toBe(true);
+    }
+  });
+
   it('shows only settings that exist', async () => {
     const shown: string[] = [];
     for (const page of await writtenPages()) {

@@ -6,7 +6,7 @@ import { timeOf } from '../core/time.ts';
 import { EventView, eventView } from '../core/views.ts';
 import { fitting } from './bounded.ts';
 import { defineTool } from './define.ts';
-import { since, summary, taskId } from './fields.ts';
+import { since, summary, taskId, untrusted } from './fields.ts';
 
 export const eventList = defineTool({
   name: 'event_list',
@@ -36,6 +36,7 @@ export const eventList = defineTool({
     events: z.array(EventView),
     total: z.number().int().describe('How many match, those after `after` where it is given.'),
     nextCursor: z.string().optional(),
+    untrusted,
   }),
   fails: ['CURSOR_INVALID', 'STORAGE_CORRUPT', 'WORKSPACE_MISSING'],
   examples: [{}, { types: ['session.*'], limit: 10 }],
@@ -46,7 +47,12 @@ export const eventList = defineTool({
     const views = page.map(eventView);
     // without a cursor the newest matter most, with one those that follow it
     const events = from === undefined ? fitting(views.toReversed()).toReversed() : fitting(views);
-    return { events: [...events], total, nextCursor: events.length > 0 ? String(events.at(-1)?.seq) : after };
+    return {
+      events: [...events],
+      total,
+      nextCursor: events.length > 0 ? String(events.at(-1)?.seq) : after,
+      untrusted: true as const,
+    };
   },
   say: ({ events, total }) => `${events.length} of ${total} events.`,
   tables: [{ rows: 'events', columns: { SEQ: 'seq', AT: 'at', EVENT: 'name', SESSION: 'sessionId' } }],

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { RequestView, requestView } from '../core/views.ts';
 import { defineTool } from './define.ts';
-import { next, sessionId, summary, total } from './fields.ts';
+import { next, sessionId, summary, total, untrusted } from './fields.ts';
 
 const SHOWN = 50;
 
@@ -14,7 +14,7 @@ export const requestList = defineTool({
   effect: 'reads',
   toolset: 'core',
   input: z.strictObject({ sessionId: sessionId.optional().describe('Only of this session.') }),
-  output: z.looseObject({ summary, requests: z.array(RequestView), total, next }),
+  output: z.looseObject({ summary, requests: z.array(RequestView), total, untrusted, next }),
   positional: ['sessionId'],
   fails: ['SESSION_NOT_FOUND', 'OUTSIDE_TREE', 'WORKSPACE_MISSING'],
   examples: [{}],
@@ -25,6 +25,7 @@ export const requestList = defineTool({
     return {
       requests: open.slice(0, SHOWN).map(requestView),
       total: open.length,
+      untrusted: true as const,
       ...(first && { next: `request_answer { "requestId": "${first.requestId}", … }` }),
     };
   },

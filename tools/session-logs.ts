@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { LOG_KINDS } from '../core/ports.ts';
 import { isSettled } from '../core/session.ts';
 import { defineTool } from './define.ts';
-import { next, sessionId, summary } from './fields.ts';
+import { next, sessionId, summary, untrusted } from './fields.ts';
 
 export const sessionLogs = defineTool({
   name: 'session_logs',
@@ -24,13 +24,19 @@ export const sessionLogs = defineTool({
       .describe('Only the last so many entries (50 when neither tail nor after is given).'),
     after: z.string().max(40).optional().describe('nextCursor of the answer before, or 0:0.0 to read from the beginning.'),
     kinds: z.array(z.enum(LOG_KINDS)).max(LOG_KINDS.length).optional().describe('Only entries of these kinds.'),
+    grep: z
+      .string()
+      .min(1)
+      .max(512)
+      .optional()
+      .describe('Only entries whose text this regular expression matches (RE2 syntax; (?i) ignores case).'),
     limit: z.number().int().min(1).max(500).default(100).describe('At most so many entries (100).'),
   }),
   output: z.looseObject({
     summary,
     sessionId: z.string(),
     status: z.string(),
-    untrusted: z.literal(true).describe('The entries are text from an agent.'),
+    untrusted,
     entries: z.array(
       z.looseObject({
         seq: z.string(),
@@ -46,12 +52,17 @@ export const sessionLogs = defineTool({
   }),
   positional: ['sessionId'],
   fails: ['SESSION_NOT_FOUND', 'CURSOR_INVALID', 'WORKSPACE_MISSING'],
-  examples: [{ sessionId: '{{session}}' }, { sessionId: '{{session}}', tail: 5, kinds: ['text'] }],
-  async handle({ sessionId, tail, after, kinds, limit }, { orchestrator }) {
+  examples: [
+    { sessionId: '{{session}}' },
+    { sessionId: '{{session}}', tail: 5, kinds: ['text'] },
+    { sessionId: '{{session}}', grep: '(?i)error' },
+  ],
+  async handle({ sessionId, tail, after, kinds, grep, limit }, { orchestrator }) {
     const session = orchestrator.get(sessionId);
     const newest = after === undefined ? (tail ?? 50) : tail;
-    const page = await orchestrator.log(sessionId, { after, tail: newest, kinds, limit, characters: 8000 });
-    const onward = page.cursor === undefined ? undefined : `session_logs ${JSON.stringify({ sessionId, after: page.cursor })}`;
+    const page = await orchestrator.log(sessionId, { after, tail: newest, kinds, grep, limit, characters: 8000 });
+    const onward =
+      page.cursor === undefined ? undefined : `session_logs ${JSON.stringify({ sessionId, after: page.cursor, kinds, grep })}`;
     return {
       sessionId,
       status: session.status,

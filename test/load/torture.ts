@@ -1,5 +1,5 @@
-// The long runs, for a night: many kills of the hub, thousands of random prompts pasted into a terminal, and random histories of the scheduler
-// and of what is said to sessions by the hundred thousand. `npm run torture`; `npm run torture -- crash paste` runs those two.
+// The long runs, for a night: many kills of the hub, thousands of random prompts pasted into a terminal, random histories of the scheduler
+// and of what is said to sessions by the hundred thousand, and as many random messages on every door. `npm run torture`; `npm run torture -- crash paste` runs those two.
 import { spawnSync } from 'node:child_process';
 
 /** What each makes longer, and where it is. */
@@ -7,6 +7,7 @@ const RUNS = {
   crash: { file: 'test/load/crash.test.ts', variable: 'SCOPECRAFT_KILLS', times: 1000 },
   paste: { file: 'test/runners/terminal-paste.test.ts', variable: 'SCOPECRAFT_PASTES', times: 5000 },
   scheduler: { file: 'test/core/scheduler.test.ts', variable: 'SCOPECRAFT_HISTORIES', times: 1_000_000 },
+  fuzz: { file: 'test/doors/fuzz.test.ts', variable: 'SCOPECRAFT_MESSAGES', times: 100_000 },
   talk: { file: 'test/core/talking.test.ts', variable: 'SCOPECRAFT_TALKS', times: 10_000 },
 } as const;
 

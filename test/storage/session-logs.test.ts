@@ -99,6 +99,44 @@ describe('the log of a session', () => {
     expect(second.entries[0]?.text.slice(40_000)).toMatch(/^… \(10\d{5} characters\)$/);
   });
 
+  it('can be searched by a pattern, from the end and from a place', async () => {
+    await writeFile(out(1), 'an Error\n!error 12\nfine\n!error 7\n');
+    expect(texts((await page({ tail: 5, grep: 'error \\d' })).entries)).toEqual(['!error 12', '!error 7']);
+    expect(texts((await page({ tail: 1, grep: '(?i)ERROR' })).entries)).toEqual(['!error 7']);
+    expect(texts((await page({ after: '0:0.0', grep: '(?i)error', kinds: ['text'] })).entries)).toEqual(['an Error']);
+    expect((await page({ tail: 5, grep: 'nowhere' })).entries).toEqual([]);
+  });
+
+  it('takes a pattern that would keep others busy for ever in its stride, and refuses one it cannot match so', async () => {
+    await writeFile(out(1), `${'a'.repeat(60_000)}!\n${'x '.repeat(30_000)}\n`);
+    for (const grep of ['^(a+)+$', '(a|aa)+$', '(.*a){20}b', '\\s*$y'])
+      expect((await page({ tail: 5, grep, characters: 10 })).entries).toEqual([]);
+    for (const grep of ['(?=a)', '(a)\\1', '(?<!a)b', '(', '[z-a]', 'a{5000}'])
+      await expect(page({ tail: 5, grep }), grep).rejects.toMatchObject({
+        code: 'INVALID_INPUT',
+        message: expect.stringContaining('is no pattern'),
+      });
+  });
+
+  it('is read between two places', async () => {
+    await writeFile(out(1), 'a|b\nc\n');
+    await writeFile(out(2), 'd\ne\n');
+    const all = (await page({ after: '0:0.0' }, 2)).entries;
+    const seqs = all.map(({ seq }) => seq);
+    for (let from = 0; from < all.length; from++)
+      for (let to = from; to < all.length; to++) {
+        const part = await page({ after: from === 0 ? '0:0.0' : seqs[from - 1], upTo: seqs[to] }, 2);
+        expect(texts(part.entries)).toEqual(texts(all.slice(from, to + 1)));
+        expect(part.more).toBe(false);
+      }
+    expect(await page({ after: '0:0.0', upTo: seqs[3], limit: 2 }, 2)).toMatchObject({
+      entries: [{}, {}],
+      more: true,
+      cursor: seqs[1],
+    });
+    await expect(page({ after: '0:0.0', upTo: 'x' })).rejects.toMatchObject({ code: 'CURSOR_INVALID' });
+  });
+
   it('refuses a place that is none', async () => {
     await expect(page({ after: 'x' })).rejects.toMatchObject({ code: 'CURSOR_INVALID' });
   });

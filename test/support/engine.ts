@@ -16,6 +16,7 @@ import type { JobQueue, Journal, LogEntry, Room, Settings, Snapshot, TaskStore }
 import { recover } from '../../core/recovery.ts';
 import { createRequests, type Requests } from '../../core/requests.ts';
 import type { Message, RunSpec, Terminals } from '../../core/run-ports.ts';
+import type { Secrets } from '../../core/secrets.ts';
 import { createSupervisor } from '../../core/supervisor.ts';
 import type { Task } from '../../core/task.ts';
 import { tuned } from '../../core/tuning.ts';
@@ -74,6 +75,9 @@ export interface EngineOptions {
   /** What was said to each run, `<session>/<run>`: of an earlier life too. */
   readonly said?: Map<string, Message[]>;
   readonly room?: Room;
+  /** False: nobody can come from outside. */
+  readonly isOpen?: boolean;
+  readonly secrets?: Secrets;
   /** Rule files: name -> text; may be changed while the engine runs. */
   readonly rules?: Map<string, string>;
 }
@@ -111,6 +115,8 @@ export async function makeEngine({
   terminals = { find: async () => undefined, detach: async () => 0 },
   snapshot,
   room,
+  isOpen = true,
+  secrets,
   said = new Map(),
   rules = new Map(),
 }: EngineOptions = {}): Promise<Engine> {
@@ -143,6 +149,7 @@ export async function makeEngine({
     onListenerError: (error) => errors.push(error),
     ...(snapshot && { snapshot }),
     ...(room && { room }),
+    ...(secrets && { mask: secrets.maskAll }),
   });
   const queue = createEmbeddedQueue({
     conditions: () => ({
@@ -183,6 +190,12 @@ export async function makeEngine({
     workspace: '/w',
     folder: async (path: string) =>
       path.startsWith('/w') ? path : fail('PATH_OUTSIDE', `"${path}" is not inside the workspace.`),
+    ...(secrets && { mask: secrets.mask }),
+    ...(isOpen && {
+      passes: {
+        grantShare: ({ shareId }: { readonly shareId: string }) => ({ url: 'http://127.0.0.1:1/mcp', token: `token-${shareId}` }),
+      },
+    }),
     digest: (text: string) => createHash('sha256').update(text).digest('hex'),
   };
   const requests = createRequests({ ledger, clock, settings: parts.settings, onError: (error) => errors.push(error) });

@@ -125,6 +125,62 @@ export function sendHttp(
   });
 }
 
+export interface OpenStream {
+  /** Everything that came so far. */
+  text(): string;
+  /** Resolves when the other side has ended it. */
+  readonly ended: Promise<void>;
+  close(): void;
+}
+
+/** A request whose answer is a stream. Resolves with it when its first bytes have come, else with the status. */
+export function openStream({ url, token }: Access, { headers = {}, body = '' }: Sent): Promise<OpenStream | number> {
+  const { port, hostname } = new URL(url);
+  const all = {
+    authorization: `Bearer ${token}`,
+    'content-type': 'application/json',
+    accept: 'application/json, text/event-stream',
+    'content-length': String(Buffer.byteLength(body)),
+    ...headers,
+  };
+  return new Promise((resolve, reject) => {
+    const request = httpRequest({ host: hostname, port, method: 'POST', path: '/mcp', headers: all }, (response) => {
+      let text = '';
+      const ended = new Promise<void>((end) => response.once('close', () => end()));
+      response.on('error', () => {});
+      if (response.statusCode !== 200) {
+        response.resume();
+        return void response.once('end', () => resolve(response.statusCode ?? 0));
+      }
+      response.on('data', (chunk: Buffer) => {
+        text += String(chunk);
+        resolve({ text: () => text, ended, close: () => request.destroy() });
+      });
+    });
+    request.once('error', reject);
+    request.end(body);
+  });
+}
+
+/** The body of a modern request, and the headers that go with it. */
+export function modernRequest(method: string, params: Readonly<Record<string, unknown>> = {}, id: number | string = 1): Sent {
+  const _meta = {
+    'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+    'io.modelcontextprotocol/clientInfo': { name: 'a test', version: '1' },
+    'io.modelcontextprotocol/clientCapabilities': {},
+  };
+  const named = params.name ?? params.uri;
+  return {
+    headers: {
+      'mcp-protocol-version': '2026-07-28',
+      'mcp-method': method,
+      // a name that cannot stand in a header is left out
+      ...(typeof named === 'string' && /^[!-~]+$/.test(named) && { 'mcp-name': named }),
+    },
+    body: JSON.stringify({ jsonrpc: '2.0', id, method, params: { ...params, _meta } }),
+  };
+}
+
 function structured(answer: unknown): Readonly<Record<string, unknown>> {
   const { isError, content, structuredContent } = Result.parse(answer);
   const text = content.find((block) => block.text !== undefined)?.text ?? '';

@@ -25,8 +25,9 @@ export interface Serving {
 export async function serve(
   place: { readonly env: Environment; readonly cwd: string },
   args: readonly string[] = [],
+  [program, ...first]: readonly [string, ...string[]] = [process.execPath, CLI],
 ): Promise<Serving> {
-  const child = spawn(process.execPath, [CLI, 'serve', '--http', ...args, '--format=json'], {
+  const child = spawn(program, [...first, 'serve', '--http', ...args, '--format=json'], {
     ...place,
     stdio: ['ignore', 'pipe', 'pipe'],
   });

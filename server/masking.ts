@@ -1,0 +1,54 @@
+// Where secrets are learned, and taken out of what is written and read: the environments of sessions, task files, and logs.
+import { mapped, seenText } from '../core/hidden-text.ts';
+import type { Environments, Logs, TaskStore } from '../core/ports.ts';
+import type { Secrets } from '../core/secrets.ts';
+import { createSessionLogs, type SessionLogsOptions } from '../storage/session-logs.ts';
+
+/** The environments, of which each is known to the secrets as soon as it is kept or found. */
+export function learningSecrets({ keep, find }: Environments, secrets: Secrets): Environments {
+  return {
+    keep(sessionId, env) {
+      secrets.learn(env);
+      return keep(sessionId, env);
+    },
+    async find(sessionId) {
+      const env = await find(sessionId);
+      if (env) secrets.learn(env);
+      return env;
+    },
+  };
+}
+
+/** The task files, of which none is made with a secret in it. */
+export function withoutSecrets<Tasks extends TaskStore>(tasks: Tasks, secrets: Secrets): Tasks {
+  return {
+    ...tasks,
+    create: (draft) => tasks.create({ ...draft, ...secrets.maskAll({ title: draft.title, instruction: draft.instruction }) }),
+  };
+}
+
+export interface MaskedLogsOptions extends SessionLogsOptions {
+  readonly environments: Environments;
+  readonly secrets: Secrets;
+}
+
+/** The logs as they may be read: without secrets, also those of sessions of an earlier hub, and without what nobody would see. */
+export function maskedLogs({ environments, secrets, ...options }: MaskedLogsOptions): Logs {
+  const known = new Set<string>();
+  const logs = createSessionLogs({
+    ...options,
+    reader(sessionId) {
+      const read = options.reader(sessionId);
+      return (line) => read(line).map((entry) => mapped(entry, (text) => secrets.mask(seenText(text))));
+    },
+  });
+  return {
+    async page(sessionId, runs, query) {
+      if (!known.has(sessionId)) {
+        await environments.find(sessionId).catch(() => undefined);
+        known.add(sessionId);
+      }
+      return logs.page(sessionId, runs, query);
+    },
+  };
+}
