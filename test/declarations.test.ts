@@ -14,7 +14,7 @@ import { EFFECTS } from '../tools/define.ts';
 import { TOOLS, toolNamed } from '../tools/index.ts';
 import { PROJECT } from './support/project.ts';
 
-const MOST_TOKENS_OF_ONE = 900;
+const MOST_TOKENS_OF_ONE = 800;
 const PLAIN = ['string', 'number', 'integer', 'boolean'];
 
 const Schema = z.looseObject({
