@@ -1,20 +1,16 @@
 // Puts the parts of one workspace together: the one place that knows which implementation stands behind which port.
 import { createHash } from 'node:crypto';
-import { hostname } from 'node:os';
-import path from 'node:path';
-import { agentNamed, environmentOf } from '../core/agent.ts';
+import { agentNamed } from '../core/agent.ts';
 import { budgetHolds } from '../core/budget.ts';
 import { createGuard } from '../core/guard.ts';
 import { watchIdle } from '../core/idle.ts';
 import { learningBy } from '../core/learning.ts';
-import { openLedger } from '../core/ledger.ts';
 import { watchLine } from '../core/line-watch.ts';
 import { createOrchestrator, type Orchestrator } from '../core/orchestrator.ts';
 import type { Passes, Settings } from '../core/ports.ts';
 import { recover } from '../core/recovery.ts';
 import { createRequests } from '../core/requests.ts';
 import { startRetention } from '../core/retention.ts';
-import type { Runner } from '../core/run-ports.ts';
 import type { Secrets } from '../core/secrets.ts';
 import { bytesOf } from '../core/size.ts';
 import { createSupervisor } from '../core/supervisor.ts';
@@ -22,28 +18,23 @@ import { createWatchdog } from '../core/watchdog.ts';
 import { removeWorktreesOf } from '../core/worktree-deeds.ts';
 import { createRuleBook } from '../prompts/library.ts';
 import { prompts } from '../prompts/render.ts';
-import { createAutonomousRunner } from '../runners/autonomous.ts';
-import { createRunnerByType } from '../runners/by-type.ts';
-import { createGit } from '../runners/git.ts';
-import { createGitChanges } from '../runners/git-changes.ts';
-import { createInteractiveRunner } from '../runners/interactive.ts';
 import { createMeter } from '../runners/meter.ts';
 import { readLine } from '../runners/transcript.ts';
-import { createWorktrees } from '../runners/worktrees.ts';
-import { openJournal } from '../storage/embedded/journal.ts';
 import { createEmbeddedQueue } from '../storage/embedded/queue.ts';
-import { openRoom, whileThereIsRoom } from '../storage/embedded/room.ts';
+import { whileThereIsRoom } from '../storage/embedded/room.ts';
 import { removeSessionFolders } from '../storage/embedded/session-folders.ts';
-import { openSnapshot } from '../storage/embedded/snapshot.ts';
 import { createEnvironments } from '../storage/environments.ts';
 import { folderInside } from '../storage/folder-inside.ts';
 import { createRuleFiles } from '../storage/rule-files.ts';
 import { createTaskFiles } from '../storage/task-files.ts';
 import { createTaskProjector } from '../storage/task-projector.ts';
 import { randomIds, systemClock } from './clock.ts';
+import { complainTo } from './complain.ts';
 import type { RunAccess } from './http.ts';
+import { openKept } from './kept.ts';
 import { learningSecrets, maskedLogs, withoutSecrets } from './masking.ts';
 import type { Programs } from './programs.ts';
+import { createRunning } from './running.ts';
 import { sweepOrphans } from './sweep.ts';
 import type { RunIdentity } from './token.ts';
 import { findUnreachable } from './unreachable.ts';
@@ -82,84 +73,37 @@ export interface Composed {
   close(reason: string): Promise<void>;
 }
 
-/** Where requests wait as long as their session lives. */
-const LONGEST_REQUEST_MS = 7 * 86_400_000;
-const CALL_SLACK_MS = 120_000;
-
 /** Reads what is on disk, takes up what lives, and goes on with the line. */
 export async function compose(options: ComposeOptions): Promise<Composed> {
   const { workspace, stateDir, programs, settings, secrets, epoch, log, giveUp } = options;
   const config = settings.current();
-  const complain = (what: string) => (error: unknown) => log(`${what}: ${error instanceof Error ? error.stack : String(error)}`);
+  const complain = complainTo(log);
   let isClosing = false;
-  const journal = await openJournal(path.join(stateDir, 'journal'));
   let roomChanged = () => {};
-  const room = await openRoom({
-    file: path.join(stateDir, 'ballast'),
-    minFreeBytes: () => bytesOf(settings.current().storage.minFreeDisk),
-    clock: systemClock,
-    onChange(problem) {
-      log(problem === undefined ? 'There is space on the disk again.' : `${problem} Nothing new is taken.`);
-      roomChanged();
-    },
-  });
-  const ledger = await openLedger({
-    journal,
-    clock: systemClock,
-    node: `${hostname()}/${epoch}`,
-    onListenerError: (error) => log(`a listener failed: ${error instanceof Error ? error.stack : String(error)}`),
-    snapshot: openSnapshot(path.join(stateDir, 'snapshot.json')),
-    historyLimit: () => settings.current().events.maxEventHistory,
-    onSnapshotError: (error) => log(`the state could not be saved: ${error instanceof Error ? error.message : String(error)}`),
-    room,
-    mask: secrets.maskAll,
-  });
-  try {
-    settings.override(ledger.overrides);
-  } catch (error) {
-    log(`changed settings do not fit any more and are left out: ${error instanceof Error ? error.message : String(error)}`);
-  }
+  const kept = await openKept({ stateDir, settings, secrets, epoch, log, onRoomChange: () => roomChanged() });
+  const { ledger, room } = kept;
+  const agentOf = (sessionId: string) => agentNamed(settings.current(), ledger.session(sessionId)?.agent ?? '');
+  const kindOf = (sessionId: string) => agentOf(sessionId)?.kind ?? 'command';
   const tasks = withoutSecrets(await createTaskFiles({ workspace, folders: config.workspace.taskFolders }), secrets);
   const environments = learningSecrets(whileThereIsRoom(createEnvironments(stateDir), room), secrets);
   const rules = createRuleBook({ files: createRuleFiles(workspace), clock: systemClock, onError: complain('rules') });
-  const { node: nodePath, ...scripts } = programs;
-  const running = { stateDir, workspace, nodePath, scripts, hubPidFile: path.join(stateDir, 'hub.pid'), clock: systemClock };
-  const terminals = createInteractiveRunner({ ...running, runtimeDir: options.runtimeDir });
-  const bareRunner = createRunnerByType(
-    { autonomous: createAutonomousRunner(running), interactive: terminals },
-    (sessionId) => ledger.session(sessionId)?.type ?? 'autonomous',
-  );
-  // longer than any answer takes, also when the call is sent again after a hub kill
-  const callTimeoutMs = () => (settings.current().requests.timeoutMs || LONGEST_REQUEST_MS) + CALL_SLACK_MS;
-  const runner: Runner = {
-    ...bareRunner,
-    start: (spec) => bareRunner.start({ ...spec, mcp: { ...options.grant(spec), callTimeoutMs: callTimeoutMs() } }),
-  };
-  const runGit = createGit(options.environment);
-  const git = createGitChanges(runGit);
-  const worktrees = createWorktrees({
-    workspace,
-    stateDir,
-    git: runGit,
-    settings: () => settings.current().worktrees,
-    async environmentOf(sessionId) {
-      const agent = agentNamed(settings.current(), ledger.session(sessionId)?.agent ?? '');
-      const names = new Set(agent ? environmentOf(agent) : []);
-      return Object.fromEntries(Object.entries((await environments.find(sessionId)) ?? {}).filter(([name]) => names.has(name)));
-    },
+  const { runner, terminals, git, worktrees } = createRunning({
+    ...options,
+    environments,
+    typeOf: (sessionId) => ledger.session(sessionId)?.type ?? 'autonomous',
+    agentOf,
   });
   const logs = maskedLogs({
     environments,
     secrets,
     stateDir,
     reader(sessionId) {
-      const agent = agentNamed(settings.current(), ledger.session(sessionId)?.agent ?? '');
+      const agent = agentOf(sessionId);
       const output = agent?.kind === 'command' ? agent.output : 'stream-json';
       const tools = new Map<string, string>();
       return (line) => readLine(line, output, tools).entries;
     },
   });
-  const kindOf = (sessionId: string) => agentNamed(settings.current(), ledger.session(sessionId)?.agent ?? '')?.kind ?? 'command';
   const queue = createEmbeddedQueue({
     conditions: () => ({
       cap: settings.current().resources.maxConcurrentSessions,
@@ -261,7 +205,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     settings,
     removeFolders: (ids) => removeSessionFolders(stateDir, ids),
     removeWorktrees: (ids) => removeWorktreesOf(worktrees, ids),
-    onError: (error) => log(`cleaning up: ${error instanceof Error ? error.message : String(error)}`),
+    onError: complain('cleaning up'),
   });
 
   return {
@@ -278,12 +222,9 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
       await guard.close();
       await swept;
       // on a full disk the next start finds out by itself that this hub is gone
-      await ledger
-        .record({ name: 'hub.stopped', data: { reason } })
-        .catch((error: unknown) => log(`leaving: ${error instanceof Error ? error.message : String(error)}`));
+      await ledger.record({ name: 'hub.stopped', data: { reason } }).catch(complain('leaving'));
       await projector.close();
-      await ledger.close();
-      await journal.close();
+      await kept.close();
     },
   };
 }
