@@ -1,4 +1,4 @@
-// The Inspector's command line against the product's door on stdio, and over HTTP for what only the suite's own server has: prompts.
+// The Inspector's command line against the product's door on stdio, and against the suite's own server over HTTP.
 import { DOOR } from '../support/project.ts';
 import { runProgram } from '../support/run-program.ts';
 import { makeWorkspace } from '../support/workspace.ts';
@@ -9,7 +9,7 @@ const TIMEOUT_MS = 120_000;
 
 export type Count = (what: string, problem: string | undefined) => void;
 
-/** tools/list --strict, a call and a resource, in both eras. */
+/** tools/list --strict, a call, a resource and a prompt, in both eras. */
 export async function inspectDoor(programs: Programs, count: Count): Promise<void> {
   const workspace = await makeWorkspace({
     tasks: { 'one.task.md': '# One\n\n---\ntype: test\nstatus: todo\narea: test\n---\n' },
@@ -33,13 +33,15 @@ export async function inspectDoor(programs: Programs, count: Count): Promise<voi
       count(`inspector ${era} tools/call`, await ask(...call).then(wants('1 of 1 task', 'one.task.md')));
       const read = ['--method', 'resources/read', '--uri', 'queue://status'];
       count(`inspector ${era} resources/read`, await ask(...read).then(wants('slots')));
+      const prompt = ['--method', 'prompts/get', '--prompt-name', 'start_task', '--prompt-args', 'taskId=one'];
+      count(`inspector ${era} prompts/get`, await ask(...prompt).then(wants('session_', 'one')));
     }
   } finally {
     await workspace.close();
   }
 }
 
-/** A prompt, in both eras. */
+/** A prompt over HTTP, in both eras. */
 export async function inspectPrompts(programs: Programs, url: string, count: Count): Promise<void> {
   for (const era of ERAS) {
     const get = ['--method', 'prompts/get', '--prompt-name', 'test_simple_prompt', '--protocol-era', era, '-q', url];

@@ -2,7 +2,7 @@
 //
 //   the product itself, as `sc serve --http` serves it     the scenarios that need nothing but a server
 //   the same HTTP stack with the suite's own tools         everything that both requirement sets contain, the Tasks extension included
-//   the product on stdio, through the Inspector            tools/list --strict, a call, a resource, in both eras
+//   the product on stdio, through the Inspector            tools/list --strict, a call, a resource, a prompt, in both eras
 //   the product on stdio, with Codex and Claude Code       a session started and waited for; a task, its form, and the model woken
 //
 // What may fail is in expected-failures.yml, with the reason. A check that fails and is not there ends this with exit code 1, and so does one
