@@ -139,15 +139,17 @@ export function followInteractive(parts: InteractiveParts): Run {
     }
 
     function* news(): Generator<RunEvent> {
+      // first, so that whoever has a receipt finds it at work
+      const event = standingNow();
+      if (event && JSON.stringify(event) !== standing) {
+        standing = JSON.stringify(event);
+        yield event;
+      }
       for (const { promptId, state: step, reason = '' } of told.all()) {
         if (reported.has(promptId) || (step !== 'received' && step !== 'undelivered')) continue;
         reported.add(promptId);
         yield step === 'received' ? { kind: 'received', promptId } : { kind: 'undelivered', promptId, reason };
       }
-      const event = standingNow();
-      if (!event || JSON.stringify(event) === standing) return;
-      standing = JSON.stringify(event);
-      yield event;
     }
 
     /** What it put aside while it worked it takes up as soon as it rests, unless a person takes it back. */

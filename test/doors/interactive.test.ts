@@ -116,8 +116,10 @@ describe('an interactive Claude Code', () => {
       await atPrompt(client, id);
       // escapes and bells are taken out, all else comes as it is
       const arrived = [long, nasty.replace(/[\u001b\u0007]/g, ''), lines].map(bare);
-      for (const words of arrived) expect(seenByModel(words), words.slice(0, 20)).toBe(1);
+      // it has a prompt before its model does
+      for (const words of arrived) await expect.poll(() => seenByModel(words), { message: words.slice(0, 20) }).toBe(1);
       await person.shows('done: the one of lines');
+      for (const words of arrived) expect(seenByModel(words), words.slice(0, 20)).toBe(1);
 
       const { promptId } = await say(client, id, '@@say said before the kill', 0);
       await killHub(workspace);
@@ -125,9 +127,10 @@ describe('an interactive Claude Code', () => {
         .poll(() => receiptOf(client, id, promptId), { timeout: 60_000, interval: 500 })
         .toMatchObject([{ state: 'delivered' }]);
       await atPrompt(client, id);
-      expect(seenByModel('@@say said before the kill')).toBe(1);
+      await expect.poll(() => seenByModel('@@say said before the kill')).toBe(1);
       expect(await receiptOf(client, id, promptId)).toHaveLength(1);
       await person.shows('said before the kill');
+      expect(seenByModel('@@say said before the kill')).toBe(1);
 
       await client.call('session_cancel', { sessionId: id });
       expect(await stands(client, id, ({ cause }) => cause !== undefined)).toMatchObject({

@@ -79,9 +79,12 @@ describe('the processor time of a run', () => {
     await start('busy', `echo ready; sh -c 'while :; do :; done'`);
     const meter = meterOf();
     expect((await use(meter, 'busy'))?.cpu).toBe(0);
-    await delay(1000);
-    const cpu = (await use(meter, 'busy'))?.cpu ?? 0;
-    // the machine may have other things to do
+    let cpu = 0;
+    // the machine may have other things to do, and a process counts from the sample after that in which it was first seen
+    for (let samples = 0; cpu <= 0.15 && samples < 10; samples += 1) {
+      await delay(1000);
+      cpu = (await use(meter, 'busy'))?.cpu ?? 0;
+    }
     expect(cpu).toBeGreaterThan(0.15);
     expect(cpu).toBeLessThan(1.2);
     process.kill((await eventually(() => readChild(rig.folder('busy')))).pid, 'SIGKILL');
