@@ -2,6 +2,7 @@
 import path from 'node:path';
 import type { Scope, ShareRole } from '../core/access.ts';
 import { runFolder } from '../runners/run-folder.ts';
+import type { Peer } from './mcp.ts';
 import type { RunIdentity } from './token.ts';
 
 export type HttpCaller =
@@ -26,4 +27,10 @@ export function memoryFolder(stateDir: string, caller: HttpCaller): string {
   if (caller.kind === 'run') return path.join(runFolder(stateDir, caller.sessionId, caller.run), 'mcp');
   if (caller.kind === 'client') return path.join(stateDir, 'mcp', caller.scope);
   return path.join(stateDir, 'sessions', caller.sessionId, 'mcp', caller.shareId);
+}
+
+/** Who calls, as the MCP server of its connection knows it. */
+export function peerOfCaller(caller: HttpCaller): Omit<Peer, 'environment'> {
+  if (caller.kind === 'run') return { kind: 'session', session: { sessionId: caller.sessionId, run: caller.run } };
+  return caller.kind === 'client' ? { kind: 'client', scope: caller.scope } : { kind: 'guest', guest: caller };
 }

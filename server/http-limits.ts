@@ -1,5 +1,6 @@
 // How much one caller may have open and ask for over HTTP, and the answer to whoever wants more.
-
+import type { Config } from '../core/config.ts';
+import type { HttpCaller } from './http-caller.ts';
 import type { HttpRefusal } from './http-guard.ts';
 import { tooMany } from './http-guard.ts';
 import { part } from './messages.ts';
@@ -95,4 +96,14 @@ export function createGate(now: () => number): Gate {
       };
     },
   };
+}
+
+const MAX_GUEST_REQUESTS = 16;
+
+/** How much this caller may ask for at once. */
+export function limitsOf(caller: HttpCaller, settings: Config['server']['http']): CallerLimits {
+  if (caller.kind === 'run') return OWN_LIMITS;
+  if (caller.kind === 'guest') return { ...OWN_LIMITS, requests: MAX_GUEST_REQUESTS };
+  const { maxSubscriptions: subscriptions, maxWaits: waits, callsPerSecond } = settings;
+  return { requests: subscriptions + 2 * waits, subscriptions, waits, callsPerSecond };
 }

@@ -10,7 +10,7 @@ import type { Config } from '../core/config.ts';
 import { fail } from '../core/errors.ts';
 import { createClientTokens } from './client-tokens.ts';
 import { addressProblem, type ServedAddress } from './http-address.ts';
-import { callerKey, type HttpCaller } from './http-caller.ts';
+import { callerKey, type HttpCaller, peerOfCaller } from './http-caller.ts';
 import {
   type AddressRules,
   HEALTH_PATH,
@@ -26,7 +26,7 @@ import {
   tokenOf,
 } from './http-guard.ts';
 import { createIdentity } from './http-identity.ts';
-import { type CallerLimits, createGate, OWN_LIMITS, weightOf } from './http-limits.ts';
+import { createGate, limitsOf, weightOf } from './http-limits.ts';
 import { closedListener, HOST, listenAt, listenAtKeptPort } from './http-port.ts';
 import { createServing, type Serving } from './http-serving.ts';
 import { watchHttp } from './http-watch.ts';
@@ -86,7 +86,6 @@ const HEAD_MS = 10_000;
 const REQUEST_MS = 60_000;
 const CHECK_MS = 2_000;
 const STALLED_MS = 30_000;
-const MAX_GUEST_REQUESTS = 16;
 
 /** Opens the door. Fails with STORAGE_FAILED. */
 export async function openHttpDoor({ stateDir, log, stalledMs = STALLED_MS }: HttpOptions): Promise<HttpDoor> {
@@ -189,7 +188,7 @@ export async function openHttpDoor({ stateDir, log, stalledMs = STALLED_MS }: Ht
     grantShare: (identity) => ({ url, token: tokens.issueShare(identity) }),
     serve(parts) {
       const peerOf = async (caller: HttpCaller): Promise<Peer> => ({
-        ...peer(caller),
+        ...peerOfCaller(caller),
         environment: await environmentFor(caller, parts),
       });
       const serving = createServing({
@@ -237,18 +236,6 @@ export async function openHttpDoor({ stateDir, log, stalledMs = STALLED_MS }: Ht
 interface Behind {
   readonly parts: HttpParts;
   readonly serving: Serving;
-}
-
-function peer(caller: HttpCaller): Omit<Peer, 'environment'> {
-  if (caller.kind === 'run') return { kind: 'session', session: { sessionId: caller.sessionId, run: caller.run } };
-  return caller.kind === 'client' ? { kind: 'client', scope: caller.scope } : { kind: 'guest', guest: caller };
-}
-
-function limitsOf(caller: HttpCaller, settings: Config['server']['http']): CallerLimits {
-  if (caller.kind === 'run') return OWN_LIMITS;
-  if (caller.kind === 'guest') return { ...OWN_LIMITS, requests: MAX_GUEST_REQUESTS };
-  const { maxSubscriptions: subscriptions, maxWaits: waits, callsPerSecond } = settings;
-  return { requests: subscriptions + 2 * waits, subscriptions, waits, callsPerSecond };
 }
 
 function refused({ status, message, headers = {} }: HttpRefusal, code?: number): Response {
