@@ -26,5 +26,5 @@ function newestSource() {
 
 if (changedAt(at('node_modules', '.package-lock.json')) < changedAt(at('package-lock.json')))
   run('npm', ['ci', '--no-audit', '--no-fund']);
-if (process.argv[2] === 'build' && changedAt(at('dist', 'door.mjs')) < newestSource())
+if (process.argv[2] === 'build' && changedAt(at('dist', 'door.cjs')) < newestSource())
   run(process.execPath, [at('node_modules', 'tsx', 'dist', 'cli.mjs'), at('build.ts')]);

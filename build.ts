@@ -1,13 +1,19 @@
 // Bundles each program into one file under dist/, because the first answer of a cold door must come fast.
 
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, rmSync } from 'node:fs';
-import { chmod, cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
 
 const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
+
+const refuse = (name: string) => `() => { throw new Error("${name} is not part of this program.") }`;
 
 /** What packages bring along and our programs never use; reading it took every start of a hub 35 ms. */
 const leaveOut: Plugin = {
@@ -18,9 +24,15 @@ const leaveOut: Plugin = {
     onLoad({ filter: /^locales$/, namespace: 'left-out' }, () => ({ contents: 'export {};' }));
     // the YAML reader of gray-matter, and esprima with it: ours is the package yaml
     onResolve({ filter: /^js-yaml$/ }, () => ({ path: 'js-yaml', namespace: 'left-out' }));
-    const refuse = '() => { throw new Error("js-yaml is not part of this program.") }';
     onLoad({ filter: /^js-yaml$/, namespace: 'left-out' }, () => ({
-      contents: `exports.safeLoad = exports.safeDump = ${refuse};`,
+      contents: `exports.safeLoad = exports.safeDump = ${refuse('js-yaml')};`,
+    }));
+    // the SDK's checker of JSON schemas, an eighth of the hub: only forms of which the SDK itself checks the answer would need it
+    onResolve({ filter: /^\.\/ajvProvider-\w+\.mjs$/ }, ({ importer }) =>
+      /[\\/]@modelcontextprotocol[\\/]server[\\/]/.test(importer) ? { path: 'ajv', namespace: 'left-out' } : undefined,
+    );
+    onLoad({ filter: /^ajv$/, namespace: 'left-out' }, () => ({
+      contents: `export class n { getValidator = ${refuse('ajv')} }`,
     }));
   },
 };
@@ -71,45 +83,79 @@ const hubText = `(function (require, exports, module, __dirname, __import) {${pa
 // V8 takes code for another text of the same length, so neither may ever be found beside the other of another build
 const hubName = `hub-${createHash('sha256').update(hubText).digest('hex').slice(0, 12)}`;
 await writeFile(`${fresh}/${hubName}.js`, hubText);
+// what a cold door waits for: Node.js starts a script of this kind sooner than a module
+await build({
+  ...options,
+  entryPoints: { door: 'server/main.ts', hub: 'server/hub-start.ts' },
+  outExtension: { '.js': '.cjs' },
+  format: 'cjs',
+  define: { ...options.define, __HUB__: JSON.stringify(hubName), 'import.meta.dirname': '__dirname' },
+  banner: { js: '#!/usr/bin/env node' },
+});
 await build({
   ...options,
   entryPoints: {
-    door: 'server/main.ts',
-    hub: 'server/hub-start.ts',
     cli: 'cli/main.ts',
     'demo-agent': 'runners/demo-agent.ts',
     index: 'client/index.ts',
   },
   outExtension: { '.js': '.mjs' },
   format: 'esm',
-  define: { ...options.define, __HUB__: JSON.stringify(hubName) },
   banner: {
     js: "#!/usr/bin/env node\nimport { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);",
   },
 });
-keepCode();
+await keepCode();
 // the compiler writes a declaration for every file; `exports` in package.json leads to that of client/index.ts
 await promisify(execFile)(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'client', '--outDir', `${fresh}/types`]);
 for (const script of ['runners/supervise.sh', 'runners/hook.sh', 'server/keeper.sh'])
   await cp(script, `${fresh}/${script.split('/').at(-1)}`);
-for (const program of ['door', 'cli']) await chmod(`${fresh}/${program}.mjs`, 0o755);
+for (const program of ['door.cjs', 'cli.mjs']) await chmod(`${fresh}/${program}`, 0o755);
 await writeFile(`${fresh}/version`, `${version}\n`);
 if (existsSync('dist')) await rename('dist', `${fresh}.old`);
 await rename(fresh, 'dist');
 await rm(`${fresh}.old`, { recursive: true, force: true });
 
-/** Lets the hub answer once, so that V8 compiles what a start needs, and keep that code beside it. */
-function keepCode(): void {
+/** Lets a hub serve a workspace for a moment, so that V8 compiles what a start needs, and keep that code beside it. */
+async function keepCode(): Promise<void> {
+  const workspace = await mkdtemp(path.join(tmpdir(), 'sc-build-'));
+  const home = path.join(workspace, 'home');
+  await mkdir(home);
+  const run = { cwd: workspace, env: { PATH: process.env.PATH, HOME: home, TMPDIR: workspace } };
+  const where = ['--workspace', workspace];
+  const hub = spawn(process.execPath, [path.resolve(fresh, 'hub.cjs'), ...where, '--keep-code'], { ...run, stdio: 'ignore' });
+  try {
+    const claim = path.join(workspace, '.scopecraft', 'state', 'hub.1.json');
+    for (const until = Date.now() + 30_000; !existsSync(claim); await sleep(20))
+      if (Date.now() > until) throw new Error('The hub did not start.');
+    const answers = execFileSync(process.execPath, [path.resolve(fresh, 'door.cjs'), ...where], {
+      ...run,
+      input: asked().join(''),
+      encoding: 'utf8',
+    });
+    if (answers.match(/^\{"result":/gm)?.length !== asked().length) throw new Error(`The hub did not answer: ${answers}`);
+  } finally {
+    if (hub.exitCode === null) {
+      hub.kill();
+      await once(hub, 'exit');
+    }
+    await rm(workspace, { recursive: true, force: true });
+  }
+}
+
+/** What a client begins with, a line each. */
+function asked(): string[] {
   const _meta = {
     'io.modelcontextprotocol/protocolVersion': '2026-07-28',
     'io.modelcontextprotocol/clientInfo': { name: 'build', version },
     'io.modelcontextprotocol/clientCapabilities': {},
   };
-  const asked = ['server/discover', 'tools/list'].map((method, id) => ({ jsonrpc: '2.0', id, method, params: { _meta } }));
-  const input = asked.map((request) => `${JSON.stringify(request)}\n`).join('');
-  const answers = execFileSync(process.execPath, [`${fresh}/hub.mjs`, '--no-workspace', '--keep-code'], {
-    input,
-    encoding: 'utf8',
-  });
-  if (answers.match(/^\{"result":/gm)?.length !== asked.length) throw new Error(`The hub did not answer: ${answers}`);
+  const calls = [
+    { method: 'server/discover', params: {} },
+    { method: 'tools/list', params: {} },
+    { method: 'tools/call', params: { name: 'queue_status', arguments: {} } },
+  ];
+  return calls.map(
+    ({ method, params }, id) => `${JSON.stringify({ jsonrpc: '2.0', id, method, params: { ...params, _meta } })}\n`,
+  );
 }

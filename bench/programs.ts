@@ -40,7 +40,7 @@ export async function copyPrograms(dist: string): Promise<Programs> {
     logLevel: 'error',
   });
   return {
-    door: [process.execPath, path.join(copy, 'door.mjs')],
+    door: [process.execPath, path.join(copy, 'door.cjs')],
     cli: [process.execPath, path.join(copy, 'cli.mjs')],
     echo: [process.execPath, path.join(root, 'echo.mjs')],
     httpEcho: [process.execPath, path.join(root, 'http-echo.mjs')],

@@ -3,8 +3,9 @@ import path from 'node:path';
 import { fail } from '../core/errors.ts';
 import { systemClock } from '../server/clock.ts';
 import { readEnvironment } from '../server/config.ts';
+import { runtimeDirOf } from '../server/runtime-dir.ts';
 import { PROTOCOL } from '../server/version.ts';
-import { runtimeDirOf, stateDirOf } from '../server/workspace.ts';
+import { stateDirOf } from '../server/workspace.ts';
 import { planRepair, type RepairPlan, repair } from '../storage/embedded/journal-repair.ts';
 import { claimWorkspace } from '../storage/embedded/lock.ts';
 

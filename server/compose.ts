@@ -1,5 +1,6 @@
 // Puts the parts of one workspace together: the one place that knows which implementation stands behind which port.
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { agentNamed } from '../core/agent.ts';
 import { budgetHolds } from '../core/budget.ts';
 import { createGuard } from '../core/guard.ts';
@@ -38,6 +39,8 @@ import { createRunning } from './running.ts';
 import { sweepOrphans } from './sweep.ts';
 import type { RunIdentity } from './token.ts';
 import { findUnreachable } from './unreachable.ts';
+
+const SWEEP_AFTER_MS = 300;
 
 export interface ComposeOptions {
   readonly workspace: string;
@@ -198,7 +201,10 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   const endWatch = watchLine({ queue, ledger, clock: systemClock, settings, onError: complain('line') });
   await ledger.record({ name: 'hub.started', data: { epoch, pid: process.pid, version: options.version, adopted, queued } });
   void projector.catchUp(ledger.sessions());
-  const swept = sweepOrphans({ ledger, workspace, programs, log }).catch(complain('sweeping'));
+  // looking at every process of the machine takes a while, and a door waits
+  const swept = sleep(SWEEP_AFTER_MS)
+    .then(() => sweepOrphans({ ledger, workspace, programs, log }))
+    .catch(complain('sweeping'));
   const retention = startRetention({
     ledger,
     clock: systemClock,

@@ -1,6 +1,5 @@
 // How a door or the CLI comes to a hub: it connects to the one whose claim is highest, and starts one, with its keeper, where there is none.
 // The only file in server/ that starts processes.
-import { spawn } from 'node:child_process';
 import { type FSWatcher, watch } from 'node:fs';
 import { open, stat, utimes, writeFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
@@ -82,7 +81,8 @@ export async function connectHub(options: ConnectOptions): Promise<HubLink> {
 }
 
 /** A server without a workspace, on the pipes of a child: it lists what there is and answers every call with WORKSPACE_MISSING. */
-export function startWithoutWorkspace(programs: Programs, environment: Readonly<Record<string, string>>): Duplex {
+export async function startWithoutWorkspace(programs: Programs, environment: Readonly<Record<string, string>>): Promise<Duplex> {
+  const { spawn } = await import('node:child_process');
   const child = spawn(programs.node, [programs.hub, '--no-workspace'], { env: environment, stdio: ['pipe', 'pipe', 'inherit'] });
   const stream = Duplex.from({ writable: child.stdin, readable: child.stdout });
   child.once('error', (error) => stream.destroy(error));
@@ -132,6 +132,7 @@ async function isOurTurn(stateDir: string, epoch: number): Promise<boolean> {
 
 /** Starts keeper and hub, detached. */
 async function startKeeper({ programs, workspace, stateDir, hubEnvironment }: ConnectOptions): Promise<void> {
+  const { spawn } = await import('node:child_process');
   const log = await open(path.join(stateDir, 'hub.log'), 'a', 0o600);
   try {
     const keeper = spawn('/bin/sh', [programs.keeper, programs.node, programs.hub, workspace], {

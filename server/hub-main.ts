@@ -21,11 +21,12 @@ import { startHub } from './hub.ts';
 import { createMcpFactory, type Peer } from './mcp.ts';
 import { expectReadable } from './peer.ts';
 import { programsIn } from './programs.ts';
+import { runtimeDirOf } from './runtime-dir.ts';
 import { addressOf, serveWhileOpen } from './serving-door.ts';
 import { openSettings } from './settings.ts';
 import { isActiveRun, openKey } from './token.ts';
 import { createUpdates } from './updates.ts';
-import { runtimeDirOf, stateDirOf } from './workspace.ts';
+import { stateDirOf } from './workspace.ts';
 
 declare const __VERSION__: string;
 

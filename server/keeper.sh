@@ -10,8 +10,8 @@ child=
 nap=
 stopping=
 
-if [ -f "$log" ] && [ "$(wc -c <"$log")" -gt 5242880 ]; then mv -f "$log" "$log.1"; fi
-(umask 077 && : >>"$log") && exec >>"$log" 2>&1
+write_to_log() { (umask 077 && : >>"$log") && exec >>"$log" 2>&1; }
+write_to_log
 
 say() { echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) keeper $$: $*"; }
 
@@ -50,6 +50,8 @@ while :; do
     code=$?
   done
   child=
+  # not before the hub starts: a door waits for that
+  if [ -f "$log" ] && [ "$(wc -c <"$log")" -gt 5242880 ]; then mv -f "$log" "$log.1" && write_to_log; fi
 
   if [ "$code" -eq 0 ] || [ -n "$stopping" ]; then exit 0; fi
   if [ "$code" -eq 78 ]; then give_up "The hub of this workspace cannot start."; fi

@@ -1,5 +1,4 @@
 // The program `scopecraft-orchestrator`: the MCP server a client's configuration names. It is a door; the hub does the work.
-import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { parseArgs } from 'node:util';
 import { type Environment, readEnvironment } from './config.ts';
@@ -22,7 +21,7 @@ A client starts it and speaks MCP on its standard input and output. For people t
 /** How often the door looks whether its parent still lives. */
 const PARENT_MS = 5_000;
 
-await main();
+void main();
 
 async function main(): Promise<void> {
   const environment = readEnvironment();
@@ -46,7 +45,7 @@ async function main(): Promise<void> {
     input: process.stdin,
     output: process.stdout,
     connect,
-    newKey: randomUUID,
+    newKey: keyMaker(),
     onTrouble: (sentence) => console.error(sentence),
     signal: end.signal,
   });
@@ -58,9 +57,19 @@ async function main(): Promise<void> {
   });
 }
 
+/** Keys no other door makes: they tell calls apart and protect nothing, so they need no cryptography, which takes long to load. */
+function keyMaker(): () => string {
+  const door = `${process.pid.toString(36)}.${performance.timeOrigin.toString(36)}.${Math.random().toString(36).slice(2)}`;
+  let calls = 0;
+  return () => {
+    calls += 1;
+    return `${door}.${calls}`;
+  };
+}
+
 function connector(workspace: string | undefined, environment: Environment): (returning: boolean) => Promise<Duplex> {
   const programs = programsIn();
-  if (workspace === undefined) return async () => startWithoutWorkspace(programs, environment.hub);
+  if (workspace === undefined) return () => startWithoutWorkspace(programs, environment.hub);
   return async (returning) => {
     const { socket } = await connectHub({
       workspace,

@@ -16,7 +16,7 @@ export function programsIn(folder: string = import.meta.dirname): Programs {
   const at = (name: string) => path.join(folder, name);
   return {
     node: process.execPath,
-    hub: at('hub.mjs'),
+    hub: at('hub.cjs'),
     keeper: at('keeper.sh'),
     supervise: at('supervise.sh'),
     hook: at('hook.sh'),

@@ -1,16 +1,12 @@
-// Which workspace this process is about, and where that workspace keeps its state and its socket.
+// Which workspace this process is about, and where that workspace keeps its state.
 //
 // In this order: what was said (`--workspace`, SCOPECRAFT_WORKSPACE); the nearest folder from here up with `.tasks` or
 // `.scopecraft/config.json`; the root of the git repository; this folder. A linked git worktree always means its main worktree.
 // Folders at or above $HOME never count: programs such as Claude Desktop start servers there, or in `/`.
-import { createHash } from 'node:crypto';
 import { accessSync, constants, existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fail } from '../core/errors.ts';
 import type { Environment } from './config.ts';
-
-/** Longest folder that leaves room for the name of a socket: see the limit in storage/embedded/lock.ts. */
-const RUNTIME_DIR_BYTES = 103 - '/0123456789ab.sock'.length;
 
 export interface WorkspaceQuestion {
   /** What `--workspace` said. */
@@ -38,19 +34,6 @@ export function findWorkspace({ flag, environment, cwd }: WorkspaceQuestion): st
 /** Where the workspace keeps what is ours. */
 export function stateDirOf(workspace: string): string {
   return path.join(workspace, '.scopecraft', 'state');
-}
-
-/** Where the sockets of a workspace are: a folder of this user, short enough for a socket path. */
-export function runtimeDirOf(workspace: string, environment: Pick<Environment, 'runtimeFolder' | 'temporaryFolder'>): string {
-  const name = createHash('sha256').update(workspace).digest('hex').slice(0, 16);
-  const own = `scopecraft-${process.getuid?.() ?? 'user'}`;
-  const { runtimeFolder, temporaryFolder } = environment;
-  const temporary = path.join(temporaryFolder, own, name);
-  if (runtimeFolder !== undefined && isOwnFolder(runtimeFolder)) {
-    const runtime = path.join(runtimeFolder, 'scopecraft', name);
-    if (Buffer.byteLength(runtime) <= RUNTIME_DIR_BYTES) return runtime;
-  }
-  return Buffer.byteLength(temporary) <= RUNTIME_DIR_BYTES ? temporary : path.join('/tmp', own, name);
 }
 
 function named(given: string, by: string, cwd: string): string {
@@ -97,18 +80,13 @@ function mainOf(root: string, gitEntry: string): string | undefined {
   }
 }
 
-function realFolder(folder: string): string | undefined {
+export function realFolder(folder: string): string | undefined {
   try {
     const real = realpathSync(folder);
     return statSync(real).isDirectory() ? real : undefined;
   } catch {
     return undefined;
   }
-}
-
-function isOwnFolder(folder: string): boolean {
-  const real = realFolder(folder);
-  return real !== undefined && (process.getuid === undefined || statSync(real).uid === process.getuid());
 }
 
 function isWritable(folder: string): boolean {

@@ -47,6 +47,7 @@ const ROOMS = {
     'server/connect.ts',
     'server/lines.ts',
     'server/programs.ts',
+    'server/runtime-dir.ts',
     'server/settings.ts',
     'server/version.ts',
     'server/wire.ts',

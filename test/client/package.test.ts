@@ -109,7 +109,7 @@ describe('the installed package', { timeout: 120_000 }, () => {
   });
 
   it('exports nothing but its front', async () => {
-    const inside = `import('${NAME}/dist/hub.mjs').then(() => 'open', (error) => error.code).then(console.log)`;
+    const inside = `import('${NAME}/dist/hub.cjs').then(() => 'open', (error) => error.code).then(console.log)`;
     const { stdout } = await runProgram(process.execPath, ['--input-type=module', '--eval', inside], at);
     expect(stdout).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED\n');
     const names = `import('${NAME}').then((all) => console.log(Object.keys(all).join(' ')))`;

@@ -68,7 +68,7 @@ it('a keeper that a supervisor starts when its workspace is gone ends, and bring
   open.workspace = workspace;
   await rm(workspace.path, { recursive: true });
   const dist = (name: string) => path.join(PROJECT, 'dist', name);
-  const keeper = spawn('/bin/sh', [dist('keeper.sh'), process.execPath, dist('hub.mjs'), workspace.path], {
+  const keeper = spawn('/bin/sh', [dist('keeper.sh'), process.execPath, dist('hub.cjs'), workspace.path], {
     env: workspace.env,
     cwd: '/',
     stdio: 'ignore',

@@ -50,7 +50,7 @@ export async function openRig(overrides: Partial<AutonomousRunnerOptions> = {}) 
     workspace: root,
     nodePath: process.execPath,
     hubPidFile: path.join(stateDir, 'hub.pid'),
-    scripts: { supervise: SUPERVISE, keeper: '', demoAgent, hub: '/nowhere/hub.mjs' },
+    scripts: { supervise: SUPERVISE, keeper: '', demoAgent, hub: '/nowhere/hub.cjs' },
     clock: realClock,
     ...overrides,
   };

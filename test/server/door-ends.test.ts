@@ -75,11 +75,11 @@ test('a door whose parent died ends although its input stays open', async () => 
   execFileSync('mkfifo', [fifo]);
   const input = openSync(fifo, 'r+');
   const script = 'exec 3<&0; "$1" "$2" --workspace "$3" <&3 & sleep 1';
-  const shell = spawn('/bin/sh', ['-c', script, 'sh', process.execPath, path.join(programs, 'door.mjs'), workspace], {
+  const shell = spawn('/bin/sh', ['-c', script, 'sh', process.execPath, path.join(programs, 'door.cjs'), workspace], {
     stdio: [input, 'ignore', 'ignore'],
   });
   const isThere = () =>
-    processesOf(workspace).some(({ command }) => command.includes('door.mjs') && !command.startsWith('/bin/sh'));
+    processesOf(workspace).some(({ command }) => command.includes('door.cjs') && !command.startsWith('/bin/sh'));
   await until(isThere);
   await new Promise((resolve) => shell.once('exit', resolve));
   expect(isThere()).toBe(true);

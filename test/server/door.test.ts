@@ -41,8 +41,8 @@ const memoryOf = (door: Door) => Number(/VmRSS:\s+(\d+)/.exec(readOr(`/proc/${do
 const named = (door: Door, method: string) => door.said.filter((message) => message.method === method);
 
 test('the door is small: it bundles neither zod nor the MCP SDK', () => {
-  expect(statSync(path.join(programs, 'door.mjs')).size).toBeLessThan(60_000);
-  const text = readFileSync(path.join(programs, 'door.mjs'), 'utf8');
+  expect(statSync(path.join(programs, 'door.cjs')).size).toBeLessThan(60_000);
+  const text = readFileSync(path.join(programs, 'door.cjs'), 'utf8');
   expect(text).not.toMatch(/node_modules\/(zod|@modelcontextprotocol)/);
 });
 

@@ -35,7 +35,7 @@ test.runIf(process.getuid?.() === 0)('a forbidden socket and a foreign state fol
   };
   const ask = () =>
     new Promise<string>((resolve) => {
-      const door = spawn(process.execPath, [path.join(programs, 'door.mjs'), '--workspace', workspace], {
+      const door = spawn(process.execPath, [path.join(programs, 'door.cjs'), '--workspace', workspace], {
         uid: NOBODY,
         gid: NOBODY,
         cwd: '/',

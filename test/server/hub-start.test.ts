@@ -22,7 +22,7 @@ const named = (ending: string) =>
 function answer(): string {
   const params = { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'test', version: '1' } };
   const input = `${JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params })}\n`;
-  return execFileSync(process.execPath, [path.join(dist, 'hub.mjs'), '--no-workspace'], { input, encoding: 'utf8' });
+  return execFileSync(process.execPath, [path.join(dist, 'hub.cjs'), '--no-workspace'], { input, encoding: 'utf8' });
 }
 
 test('V8 takes the code that the build kept', () => {

@@ -49,7 +49,7 @@ function open(workspace: string, from = programs): Door {
 
 const keepersOf = (workspace: string) => processesOf(workspace).filter(({ command }) => command.includes('keeper.sh'));
 const hubsOf = (workspace: string) =>
-  processesOf(workspace).filter(({ command }) => command.includes('hub.mjs') && !command.includes('keeper.sh'));
+  processesOf(workspace).filter(({ command }) => command.includes('hub.cjs') && !command.includes('keeper.sh'));
 const epochsOf = (workspace: string) =>
   ownersOf(workspace).flatMap((line) => (line.startsWith('own') ? [Number(line.split(' ')[1])] : []));
 

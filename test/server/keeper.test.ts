@@ -54,9 +54,10 @@ test('it does not restart a hub that can never work, and keeps the reason the hu
   expect(starts()).toBe(2);
 });
 
-test('a log that has grown is put aside at its start', async () => {
+test('a log that has grown is put aside when a hub ends', async () => {
   writeFileSync(state('hub.log'), 'x'.repeat(5 * 1024 * 1024 + 1));
-  await keep('echo hello; exit 0');
+  await keep(`echo hello; [ -e '${workspace}/again' ] || { : >'${workspace}/again'; exit 3; }`);
   expect(statSync(state('hub.log.1')).size).toBeGreaterThan(5 * 1024 * 1024);
-  expect(readOr(state('hub.log'))).toBe('hello\n');
+  expect(readOr(state('hub.log.1'))).toMatch(/xhello\n$/);
+  expect(readOr(state('hub.log'))).toMatch(/^\S+ keeper \d+: the hub ended with code 3; next start in 100 ms\nhello\n$/);
 });

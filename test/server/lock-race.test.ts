@@ -73,7 +73,7 @@ test(`${CONTENDERS} contenders make exactly one owner in each of ${ROUNDS} round
 }, 120_000);
 
 function startContender(): ChildProcess {
-  return fork(path.join(programs, 'contender.mjs'), { execArgv: [] });
+  return fork(path.join(programs, 'contender.cjs'), { execArgv: [] });
 }
 
 function reportOf(contender: ChildProcess, round: number): Promise<z.infer<typeof Report>> {

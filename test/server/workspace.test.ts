@@ -4,8 +4,9 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { runtimeDirOf } from '../../server/runtime-dir.ts';
 import { compareVersions } from '../../server/version.ts';
-import { findWorkspace, runtimeDirOf } from '../../server/workspace.ts';
+import { findWorkspace } from '../../server/workspace.ts';
 
 let root = '';
 const at = (place: string) => path.join(root, place);

@@ -10,7 +10,8 @@ import { ScopecraftError } from '../../core/errors.ts';
 import { readEnvironment } from '../../server/config.ts';
 import { startHub } from '../../server/hub.ts';
 import { lineSplitter } from '../../server/lines.ts';
-import { runtimeDirOf, stateDirOf } from '../../server/workspace.ts';
+import { runtimeDirOf } from '../../server/runtime-dir.ts';
+import { stateDirOf } from '../../server/workspace.ts';
 
 declare const __VERSION__: string;
 
@@ -40,7 +41,7 @@ let stillOwner = async () => true;
 let epoch = 0;
 
 if (values['no-workspace']) serve(process.stdin, process.stdout, {}, process.cwd());
-else process.exit(await run());
+else void run().then((code) => process.exit(code));
 
 async function run(): Promise<number> {
   const knobs = Knobs.parse(JSON.parse(readFileSync(path.join(workspace, 'echo.json'), 'utf8')));

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { build } from 'esbuild';
 import { lineSplitter } from '../../server/lines.ts';
-import { runtimeDirOf } from '../../server/workspace.ts';
+import { runtimeDirOf } from '../../server/runtime-dir.ts';
 
 export type Json = { readonly [key: string]: unknown };
 
@@ -16,13 +16,13 @@ export async function buildPrograms(version: string): Promise<string> {
   await build({
     entryPoints: { door: 'server/main.ts', hub: 'test/support/echo-hub.ts', contender: 'test/support/contender.ts' },
     outdir: folder,
-    outExtension: { '.js': '.mjs' },
+    outExtension: { '.js': '.cjs' },
     bundle: true,
     platform: 'node',
     target: 'node20',
-    format: 'esm',
+    format: 'cjs',
     minifySyntax: true,
-    define: { __VERSION__: JSON.stringify(version) },
+    define: { __VERSION__: JSON.stringify(version), 'import.meta.dirname': '__dirname' },
     logLevel: 'error',
   });
   cpSync('server/keeper.sh', path.join(folder, 'keeper.sh'));
@@ -114,7 +114,7 @@ export function openDoor(
   const args =
     options.workspace === undefined ? (options.args ?? []) : ['--workspace', options.workspace, ...(options.args ?? [])];
   const env = { PATH: process.env.PATH ?? '', HOME: '/nonexistent', TMPDIR: tmpdir(), ...options.env };
-  const child = spawn(process.execPath, [path.join(programs, 'door.mjs'), ...args], {
+  const child = spawn(process.execPath, [path.join(programs, 'door.cjs'), ...args], {
     cwd: options.cwd ?? options.workspace,
     env,
   });

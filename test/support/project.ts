@@ -5,7 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
-export const DOOR = path.join(PROJECT, 'dist', 'door.mjs');
+export const DOOR = path.join(PROJECT, 'dist', 'door.cjs');
 export const CLI = path.join(PROJECT, 'dist', 'cli.mjs');
 
 /** Command of the small MCP server in echo-server.ts. */

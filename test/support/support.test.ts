@@ -66,7 +66,7 @@ describe('a workspace', () => {
     const keep = `mkdir -p .scopecraft/state; echo "{\\"pid\\":$$}" > .scopecraft/state/hub.json; exec sleep 300`;
     const keeper = path.join(workspace.home, 'keeper.sh');
     await writeFile(keeper, `while :; do sh -c '${keep}' & wait $!; done`);
-    spawn('sh', [keeper, 'node', 'hub.mjs'], {
+    spawn('sh', [keeper, 'node', 'hub.cjs'], {
       cwd: workspace.path,
       env: workspace.env,
       stdio: 'ignore',
