@@ -71,8 +71,8 @@ function startClient(program: string, words: readonly string[], onEnd: () => voi
     for (const { answer } of waiting.splice(0)) answer('lost');
   };
   const gone = new Promise<void>((resolve) => {
-    child.on('error', end).on('error', () => resolve());
-    child.on('close', end).on('close', () => resolve());
+    // its output is closed later: the server has it too
+    for (const event of ['error', 'exit']) child.on(event, end).on(event, () => resolve());
   });
   child.stdin.on('error', () => {});
   readBlocks(child, (block) => {
