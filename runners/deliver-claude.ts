@@ -36,13 +36,17 @@ export function createClaudeDelivery(clock: Clock): Deliver {
     if (sanitized(message.text).trim() === '') return give('Nothing is left of it without control characters.');
     if (LEAVING.test(sanitized(message.text))) return give('Claude Code takes this word for the wish to leave.');
 
+    const isAsking = agent.state === 'permission';
+    // its record will tell, and the screen nothing before that
+    const isSubmitted = state === 'entering' && clock.now() - pressedAt <= PRESS_MS && sinceMs <= limits.evidenceMs;
+    if (isSubmitted && !isAsking) return;
+
     const view = await pane.look();
     if (!view || view.isDead) {
       if (sinceMs > limits.boxMs) give('Its terminal is gone.');
       return;
     }
     const box = inputBox(view.screen);
-    const isAsking = agent.state === 'permission';
     if (isAsking && message.mode === 'interrupt' && !message.interrupted && box.kind === 'none') {
       told.step(promptId, { interrupted: true });
       await pane.press('Escape', view.cursor);

@@ -43,6 +43,8 @@ export type Deliver = (scene: Scene, current: Current) => Promise<void>;
 export interface Delivery {
   /** True while a message waits to be brought in. */
   readonly isBusy: boolean;
+  /** True while one is pasted and not seen yet. */
+  readonly isPasting: boolean;
   /** Does the next thing, if there is one. */
   step(): Promise<void>;
   /** Takes a fact of the agent's record as evidence; `at` is where its record stands in that file. */
@@ -69,6 +71,9 @@ export function createDelivery(scene: Scene, deliver: Deliver): Delivery {
   return {
     get isBusy() {
       return next() !== undefined;
+    },
+    get isPasting() {
+      return next()?.state === 'pasting';
     },
 
     async step() {

@@ -43,8 +43,8 @@ export interface InteractiveParts {
 
 const POLL_MS = 250;
 const BUSY_MS = 100;
-/** While something is being brought in, for so many turns. */
-const [SOON_MS, SOON_TURNS] = [25, 40];
+/** While something is being brought in, for so many turns; the first while only the screen can tell that it is in the box. */
+const [LOOK_MS, SOON_MS, SOON_TURNS] = [5, 25, 100];
 const SPOKE_MS = 100;
 /** How long a started supervisor may need for its claim. */
 const CLAIM_MS = 60_000;
@@ -167,6 +167,8 @@ export function followInteractive(parts: InteractiveParts): Run {
       return { kind: 'idle', for: now, ...(text !== undefined && { text }) };
     }
 
+    const soonMs = () => (copier && delivery.isPasting ? LOOK_MS : SOON_MS);
+
     try {
       for (let exit = await processes.look(); ; exit = await processes.look()) {
         if (processes.agent && !isAnnounced) yield { kind: 'started', process: processes.agent };
@@ -186,7 +188,7 @@ export function followInteractive(parts: InteractiveParts): Run {
         await delivery.step();
         yield* news();
         busyTurns = delivery.isBusy ? busyTurns + 1 : 0;
-        if (!heard) await wake.next(!delivery.isBusy ? POLL_MS : busyTurns < SOON_TURNS ? SOON_MS : BUSY_MS);
+        if (!heard) await wake.next(!delivery.isBusy ? POLL_MS : busyTurns > SOON_TURNS ? BUSY_MS : soonMs());
       }
     } finally {
       wake.close();

@@ -48,7 +48,8 @@ export async function interactiveArgv(
 
 /** The settings of one run of Claude Code, as text. */
 export function hookSettings(hookScript: string, folder: string): string {
-  const command = ['/bin/sh', hookScript, hooksFile(folder)].map(shellWord).join(' ');
+  // read by the shell that Claude Code starts for it anyway
+  const command = `to=${shellWord(hooksFile(folder))}; . ${shellWord(hookScript)}`;
   const entry = [{ hooks: [{ type: 'command', command }] }];
   return JSON.stringify({ hooks: Object.fromEntries(HOOKS.map((name) => [name, entry])) });
 }

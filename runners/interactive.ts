@@ -14,7 +14,7 @@ import { placeOf, RUN_MARK } from './process.ts';
 import { fence, readClaim, readSpec, runFolder } from './run-folder.ts';
 import { accessOf, makeRunFolder, programFor } from './run-start.ts';
 import { shellWord } from './shell-word.ts';
-import { tmuxAt, tmuxOn } from './tmux.ts';
+import { type Tmux, tmuxAt, tmuxProgramOn } from './tmux.ts';
 import { prepareTold } from './told.ts';
 
 export interface InteractiveRunnerOptions extends Omit<AutonomousRunnerOptions, 'scripts' | 'resultGraceMs'> {
@@ -36,12 +36,18 @@ export function createInteractiveRunner(options: InteractiveRunnerOptions): Runn
   const place = placeOf(workspace);
   const markFor = (sessionId: string, run: number) => `${place}/${sessionId}/${run}`;
   let opening: Promise<unknown> = Promise.resolve();
+  const servers = new Map<string, Tmux>();
+  const tmuxOf = (program: string) => {
+    const known = servers.get(program) ?? tmuxAt(program, socket);
+    servers.set(program, known);
+    return known;
+  };
 
   /** The pane as a later hub finds it; `spec` is unreadable only after damage. */
   async function found(sessionId: string, run: number) {
     const spec = await readSpec(runFolder(stateDir, sessionId, run));
     const { resume, startedAt, tmux } = TerminalSpec.safeParse(spec).data ?? { resume: true, startedAt: 0, tmux: 'tmux' };
-    return { spec, resume, startedAt, tmux, pane: paneOf(tmuxAt(tmux, socket), sessionId, run) };
+    return { spec, resume, startedAt, tmux, pane: paneOf(tmuxOf(tmux), sessionId, run) };
   }
 
   async function adopt(sessionId: string, run: number): Promise<Run | undefined> {
@@ -62,13 +68,13 @@ export function createInteractiveRunner(options: InteractiveRunnerOptions): Runn
 
   return {
     async locate(agent, env) {
-      await tmuxOn(env.PATH ?? '', socket);
+      await tmuxProgramOn(env.PATH ?? '');
       return locateAgent(agent, env, programs);
     },
 
     async start(spec) {
       const { sessionId, run, agent, cwd, resume } = spec;
-      const tmux = await tmuxOn(spec.env.PATH ?? '', socket);
+      const tmux = tmuxOf(await tmuxProgramOn(spec.env.PATH ?? ''));
       const program = programFor(spec, programs);
       const folder = runFolder(stateDir, sessionId, run);
       const argv = await interactiveArgv(spec, program, programs, folder);

@@ -86,7 +86,7 @@ export function paneOf(tmux: Tmux, sessionId: string, run: number): Pane {
 
   async function find(): Promise<string | undefined> {
     if (pane !== undefined) return pane;
-    const { isDone, stdout } = await tmux.call([['display-message', '-p', '-t', target, VIEW]]);
+    const { isDone, stdout } = await tmux.ask([['display-message', '-p', '-t', target, VIEW]], { isIdle: true });
     const [found, ofRun] = stdout.split('\t');
     if (isDone && found?.startsWith('%') && ofRun === String(run)) pane = found;
     return pane;
@@ -116,10 +116,13 @@ export function paneOf(tmux: Tmux, sessionId: string, run: number): Pane {
 
     async look(linesAbove = 0) {
       if ((await find()) === undefined) return undefined;
-      const { isDone, stdout } = await tmux.call([
-        ['display-message', '-p', '-t', here(), VIEW],
-        ['capture-pane', '-p', '-e', '-S', String(-linesAbove), '-t', here()],
-      ]);
+      const { isDone, stdout } = await tmux.ask(
+        [
+          ['display-message', '-p', '-t', here(), VIEW],
+          ['capture-pane', '-p', '-e', '-S', String(-linesAbove), '-t', here()],
+        ],
+        { isIdle: true },
+      );
       if (!isDone) return undefined;
       const end = stdout.indexOf('\n');
       const [found = '', , dead, cursor = '', attached, title = ''] = stdout.slice(0, end).split('\t');
@@ -137,7 +140,7 @@ export function paneOf(tmux: Tmux, sessionId: string, run: number): Pane {
       // tmux makes no buffer of nothing, and would paste an older one
       if (text === '' || (await find()) === undefined) return true;
       const press = (key: string): Command => ['send-keys', '-t', here(), key];
-      const { stdout } = await tmux.call(
+      const { stdout } = await tmux.ask(
         [
           leaveCopyMode(),
           ...before.map(press),
@@ -152,7 +155,7 @@ export function paneOf(tmux: Tmux, sessionId: string, run: number): Pane {
 
     async press(key, cursor) {
       if ((await find()) === undefined) return true;
-      const { stdout } = await tmux.call([leaveCopyMode(), whenAt(cursor, `send-keys -t '${here()}' ${key}`)]);
+      const { stdout } = await tmux.ask([leaveCopyMode(), whenAt(cursor, `send-keys -t '${here()}' ${key}`)]);
       return !stdout.includes(MOVED);
     },
 
@@ -165,8 +168,8 @@ export function paneOf(tmux: Tmux, sessionId: string, run: number): Pane {
     },
 
     async close() {
-      if ((await find()) === undefined) return;
-      await tmux.call([['kill-session', '-t', target]]);
+      if ((await find()) !== undefined) await tmux.call([['kill-session', '-t', target]]);
+      await tmux.release();
     },
   };
 }

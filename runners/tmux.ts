@@ -1,4 +1,5 @@
-// A private tmux server, reached by its socket. Each call is one short-lived client that carries several commands.
+// A private tmux server, reached by its socket. Each call is one short-lived client that carries several commands; what is asked often goes
+// through a client that stays.
 //
 // Names match by prefix and patterns, so targets are always `=name:` or a pane's id. Formats are ours alone: no word of anybody else is
 // put into one. The server is started with next to nothing in its environment, because every pane inherits that; what an agent gets
@@ -9,12 +10,17 @@ import { lstat, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fail } from '../core/errors.ts';
 import { isProgram } from './agent-argv.ts';
+import { openControl } from './tmux-control.ts';
 
 export interface Tmux {
   readonly program: string;
   readonly socket: string;
   /** Runs commands in order, the next only when the one before went well. Never starts a server. */
   call(commands: readonly Command[], options?: CallOptions): Promise<Answer>;
+  /** The same by the client that stays, which is quicker. */
+  ask(commands: readonly Command[], options?: AskOptions): Promise<Answer>;
+  /** Lets the client that stays go, so that the server can end; the next `ask` has another. */
+  release(): Promise<void>;
   /** Makes sure that there is a server. */
   ensureServer(searchPath: string): Promise<void>;
 }
@@ -26,6 +32,12 @@ export interface CallOptions {
   readonly input?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+}
+
+export interface AskOptions {
+  readonly input?: string;
+  /** It changes nothing, and is asked again where no answer came. */
+  readonly isIdle?: boolean;
 }
 
 export interface Answer {
@@ -54,9 +66,12 @@ const SERVER_OPTIONS: readonly Command[] = [
 
 /** The server behind this socket, whether it runs or not. */
 export function tmuxAt(program: string, socket: string): Tmux {
+  const place = ['-u', '-S', socket, '-f', '/dev/null'];
+  const control = openControl(program, [...place, '-N']);
+
   async function call(commands: readonly Command[], options: CallOptions = {}, flags = ['-N']): Promise<Answer> {
     const words = commands.flatMap((command, at) => [...(at === 0 ? [] : [';']), ...command.map(escaped)]);
-    const client = spawn(program, ['-u', '-S', socket, '-f', '/dev/null', ...flags, ...words], {
+    const client = spawn(program, [...place, ...flags, ...words], {
       cwd: options.cwd ?? '/',
       env: { ...options.env },
       stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
@@ -72,6 +87,12 @@ export function tmuxAt(program: string, socket: string): Tmux {
     program,
     socket,
     call,
+    async ask(commands, { input, isIdle } = {}) {
+      const answer = await control.call(input === undefined ? commands : commands.map((command) => withInput(command, input)));
+      if (answer === 'none' || (answer === 'lost' && isIdle)) return call(commands, input === undefined ? {} : { input });
+      return answer === 'lost' ? { isDone: false, stdout: '', stderr: 'The client of tmux went away.' } : answer;
+    },
+    release: control.close,
     async ensureServer(searchPath) {
       await ensureFolder(path.dirname(socket));
       if (Buffer.byteLength(socket) > SOCKET_PATH_BYTES)
@@ -83,8 +104,8 @@ export function tmuxAt(program: string, socket: string): Tmux {
   };
 }
 
-/** The server with the tmux that is on this path. Fails with AGENT_MISSING where there is none, or one too old. */
-export async function tmuxOn(searchPath: string, socket: string): Promise<Tmux> {
+/** The tmux that is on this path. Fails with AGENT_MISSING where there is none, or one too old. */
+export async function tmuxProgramOn(searchPath: string): Promise<string> {
   const folders = searchPath.split(path.delimiter).filter((folder) => path.isAbsolute(folder));
   const program = folders.map((folder) => path.join(folder, 'tmux')).find(isProgram);
   if (program === undefined)
@@ -95,7 +116,7 @@ export async function tmuxOn(searchPath: string, socket: string): Promise<Tmux> 
   const version = await versionOf(program);
   if (version !== undefined && version < OLDEST)
     fail('AGENT_MISSING', `Interactive sessions need tmux ${OLDEST} or newer; "${program}" is ${version}.`);
-  return tmuxAt(program, socket);
+  return program;
 }
 
 /** As a number, such as 3.3; undefined for versions between releases. */
@@ -110,6 +131,12 @@ async function versionOf(program: string): Promise<number | undefined> {
 /** Text that tmux expands as a format and as a time, so that it comes out as it is. */
 export function literal(text: string): string {
   return text.replaceAll('#', '##').replaceAll('%', '%%');
+}
+
+/** The client that stays has no input of its own. */
+function withInput(command: Command, input: string): Command {
+  const [name, ...words] = command;
+  return name === 'load-buffer' && words.at(-1) === '-' ? ['set-buffer', ...words.slice(0, -1), '--', input] : command;
 }
 
 /** A semicolon at the end of a word would end the command. */

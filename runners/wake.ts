@@ -24,11 +24,12 @@ export function openWake(folder: string, clock: Clock): Wake {
 
   return {
     async next(ms) {
-      const spacing = LEAST_MS - (clock.now() - lastAt);
-      if (spacing > 0) await pause(clock, Math.min(spacing, LEAST_MS));
-      if (!changed) {
+      const least = Math.min(LEAST_MS, ms);
+      const spacing = Math.min(Math.max(0, least - (clock.now() - lastAt)), least);
+      if (spacing > 0) await pause(clock, spacing);
+      if (!changed && ms > spacing) {
         await new Promise<void>((resolve) => {
-          const cancel = clock.after(ms, resolve);
+          const cancel = clock.after(ms - spacing, resolve);
           resume = () => {
             cancel();
             resolve();

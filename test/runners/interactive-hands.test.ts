@@ -1,5 +1,5 @@
 // Claude Code with dialogs open, people at the keyboard, and hubs that die in the middle of a delivery.
-import { access, appendFile } from 'node:fs/promises';
+import { access, appendFile, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -73,6 +73,26 @@ describe('a prompt for Claude Code', { timeout: 60_000 }, () => {
     expect(seen.events.filter((event) => 'promptId' in event)).toHaveLength(7);
     await seen.rests();
   });
+
+  it.each([
+    [30, 'pasting'],
+    [31, 'entering'],
+  ])(
+    'is said once when the client of tmux is killed in the middle of it (%i, at %s)',
+    async (number, state) => {
+      const text = `held at ${state}`;
+      const at = async () =>
+        (await readFile(path.join(rig.folder('hands'), 'told'), 'utf8')).includes(`"${idOf(number)}","state":"${state}"`);
+      const pid = Number(rig.tmux('list-clients', '-F', '#{client_pid}').trim());
+      await run.tell(message(number, text));
+      await eventually(async () => ((await at()) ? true : undefined));
+      process.kill(pid, 'SIGKILL');
+      expect(await seen.outcome(number)).toBe('received');
+      await seen.rests();
+      expect((await hookedPrompts(rig.folder('hands'))).filter((prompt) => prompt === text)).toHaveLength(1);
+    },
+    60_000,
+  );
 
   it('that would end the program is not said, and why is told', async () => {
     await run.tell(message(8, ' exit\n'));

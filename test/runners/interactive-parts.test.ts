@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -23,32 +23,50 @@ beforeAll(async () => {
 afterAll(() => rm(root, { recursive: true }));
 
 describe('the hook of Claude Code', () => {
-  it('adds whole lines, however long and however many at once, whatever its path looks like', async () => {
+  const lines = Array.from({ length: 24 }, (_, at) => JSON.stringify({ at, text: 'x'.repeat(at % 3 === 0 ? 300_000 : 100) }));
+
+  /** The command in the settings of a run, with this to read. Answers with what it printed, once it has ended well. */
+  async function hooked(folder: string, line: string, searchPath = process.env.PATH): Promise<string> {
     const script = path.join(root, 'hook.sh');
-    await writeFile(script, await readFile(path.resolve(import.meta.dirname, '../../runners/hook.sh')));
-    const settings = JSON.parse(hookSettings(script, root));
+    const settings = JSON.parse(hookSettings(script, folder));
     const { command } = settings.hooks.Stop[0].hooks[0];
-    const lines = Array.from({ length: 24 }, (_, at) => JSON.stringify({ at, text: 'x'.repeat(at % 3 === 0 ? 300_000 : 100) }));
-    await Promise.all(
-      lines.map(async (line) => {
-        const hook = spawn('/bin/sh', ['-c', command], { stdio: ['pipe', 'pipe', 'inherit'] });
-        let printed = '';
-        hook.stdout.on('data', (chunk) => {
-          printed += chunk;
-        });
-        hook.stdin.end(line);
-        expect(await once(hook, 'close')).toEqual([0, null]);
-        expect(printed).toBe('');
-      }),
-    );
-    const written = (await readFile(path.join(root, 'hooks'), 'utf8')).split('\n').filter(Boolean);
+    const hook = spawn('/bin/sh', ['-c', command], { env: { PATH: searchPath } });
+    let printed = '';
+    for (const stream of [hook.stdout, hook.stderr]) {
+      stream.on('data', (chunk) => {
+        printed += chunk;
+      });
+    }
+    hook.stdin.on('error', () => {});
+    hook.stdin.end(line);
+    expect(await once(hook, 'close')).toEqual([0, null]);
+    return printed;
+  }
+
+  beforeAll(async () => {
+    await writeFile(path.join(root, 'hook.sh'), await readFile(path.resolve(import.meta.dirname, '../../runners/hook.sh')));
+    // as small systems have it
+    await mkdir(path.join(root, 'bin'));
+    const refuses = `#!/bin/sh\ncase "$*" in *unblock*) exit 1 ;; esac\nexec /bin/dd "$@"\n`;
+    await writeFile(path.join(root, 'bin', 'dd'), refuses, { mode: 0o755 });
+  });
+
+  it.each([
+    ['', undefined],
+    [', also with a dd that cannot end a line', 'bin'],
+  ])('adds whole lines, however long and however many at once, whatever its path looks like%s', async (_, bin) => {
+    const folder = path.join(root, `hooks of ${bin}`);
+    await mkdir(folder);
+    const searchPath = bin === undefined ? process.env.PATH : `${path.join(root, bin)}:${process.env.PATH}`;
+    const printed = await Promise.all(lines.map((line) => hooked(folder, line, searchPath)));
+    expect(printed.join('')).toBe('');
+    const written = (await readFile(path.join(folder, 'hooks'), 'utf8')).split('\n').filter(Boolean);
     expect(written.sort()).toEqual([...lines].sort());
+    expect(await readdir(folder)).toEqual(['hooks']);
   });
 
   it('harms nobody when the folder of its run is gone', async () => {
-    const hook = spawn('/bin/sh', [path.resolve(import.meta.dirname, '../../runners/hook.sh'), path.join(root, 'gone', 'hooks')]);
-    hook.stdin.end('{}');
-    expect(await once(hook, 'close')).toEqual([0, null]);
+    expect(await hooked(path.join(root, 'gone'), 'x'.repeat(1_000_000))).toBe('');
   });
 });
 

@@ -52,8 +52,12 @@ export async function openInteractiveRig(limits: InteractiveRunnerOptions['limit
       return { ...rig.spec(sessionId, '', command), type: 'interactive', messages, env, ...more };
     },
     tmux: (...words: string[]) => tmuxCall(socket, words),
-    /** Names of the sessions on the server; none when it is gone. */
-    sessions: () => tmuxCall(socket, ['list-sessions', '-F', '#{session_name}']).split('\n').filter(Boolean),
+    /** Names of the sessions of agents on the server; when there are none, of all that are left; none when it is gone. */
+    sessions: () => {
+      const names = tmuxCall(socket, ['list-sessions', '-F', '#{session_name}']).split('\n').filter(Boolean);
+      const ofAgents = names.filter((name) => name.startsWith('s-'));
+      return ofAgents.length > 0 ? ofAgents : names;
+    },
     async close() {
       tmuxCall(socket, ['kill-server']);
       await rig.close();

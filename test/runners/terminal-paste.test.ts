@@ -7,7 +7,7 @@ import { plainText } from '../../runners/plain-text.ts';
 import { sanitized } from '../../runners/sanitized.ts';
 import { shellWord } from '../../runners/shell-word.ts';
 import { createTerminalInput } from '../../runners/terminal-input.ts';
-import { tmuxOn } from '../../runners/tmux.ts';
+import { tmuxAt, tmuxProgramOn } from '../../runners/tmux.ts';
 import { randomFrom } from '../support/random.ts';
 import { type InteractiveRig, openInteractiveRig } from './interactive-rig.ts';
 import { eventually } from './rig.ts';
@@ -39,7 +39,7 @@ beforeAll(async () => {
   await writeFile(record, '');
   const script = path.join(rig.root, 'recorder');
   await writeFile(script, [process.execPath, '-e', RECORDER, record].map(shellWord).join(' '));
-  const tmux = await tmuxOn(rig.env.PATH, rig.socket);
+  const tmux = tmuxAt(await tmuxProgramOn(rig.env.PATH), rig.socket);
   await tmux.ensureServer(rig.env.PATH);
   pane = paneOf(tmux, 'recorder', 1);
   expect(await pane.open({ cwd: rig.work, env: rig.env, script, shell: undefined, output: undefined })).toBeUndefined();

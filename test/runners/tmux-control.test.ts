@@ -1,0 +1,116 @@
+// The client of tmux that stays: it answers like a client for each call, is nobody's company, and may die at any moment.
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Pane, paneOf } from '../../runners/pane.ts';
+import { shellWord } from '../../runners/shell-word.ts';
+import { type Tmux, tmuxAt, tmuxProgramOn } from '../../runners/tmux.ts';
+import { type InteractiveRig, openInteractiveRig } from './interactive-rig.ts';
+import { eventually } from './rig.ts';
+
+/** Shows what could be taken for words of the control mode, and adds each line it reads to a file. */
+const READER = `printf '%%begin 1 1 1\\n%%end 1 1 1\\n%%error 1 1 1\\n%%exit\\nit'\\''s \\303\\251 ;\\n'
+while IFS= read -r line; do printf '%s\\n' "$line" >>"$0"; done`;
+
+let rig: InteractiveRig;
+let tmux: Tmux;
+let pane: Pane;
+let record: string;
+beforeAll(async () => {
+  rig = await openInteractiveRig();
+  record = path.join(rig.root, 'record');
+  await writeFile(record, '');
+  const script = path.join(rig.root, 'reader');
+  await writeFile(script, ['/bin/sh', '-c', READER, record].map(shellWord).join(' '));
+  tmux = tmuxAt(await tmuxProgramOn(rig.env.PATH), rig.socket);
+  await tmux.ensureServer(rig.env.PATH);
+  pane = paneOf(tmux, 'reader', 1);
+  expect(await pane.open({ cwd: rig.work, env: rig.env, script, shell: undefined, output: undefined })).toBeUndefined();
+  await eventually(async () => ((await pane.look())?.screen.includes(' ;') ? true : undefined));
+});
+afterAll(() => rig.close());
+
+const lines = async () => (await readFile(record, 'utf8')).split('\n').filter(Boolean);
+/** Pid of the client that stays; undefined while there is none. */
+const clientPid = () => Number(rig.tmux('list-clients', '-F', '#{client_pid}').trim()) || undefined;
+
+describe('the client of tmux that stays', () => {
+  it.each([
+    [['capture-pane', '-p', '-e', '-t', '=s-reader:']],
+    [['display-message', '-p', `it's "a" \\ ~ $HOME ; {x} #[fg=red] é \u{1F600}`]],
+    [['display-message', '-p', '-t', '=s-reader:', '#{session_name}\t#{pane_id}']],
+    [['kill-session', '-t', '=s-nobody:']],
+    [['no-such-command']],
+  ])('answers like a client for each call: %j', async (command) => {
+    const once = await tmux.call([command, ['display-message', '-p', 'behind']]);
+    const staying = await tmux.ask([command, ['display-message', '-p', 'behind']]);
+    expect([staying.isDone, staying.stdout]).toEqual([once.isDone, once.stdout]);
+    expect(staying.stderr === '').toBe(once.stderr === '');
+  });
+
+  it('is one for all calls, and not counted as somebody who looks on', async () => {
+    await pane.look();
+    const pid = clientPid();
+    expect(pid).toBeDefined();
+    await Promise.all(Array.from({ length: 20 }, () => pane.look()));
+    expect([clientPid(), (await pane.look())?.attached, await pane.detach()]).toEqual([pid, 0, 0]);
+  });
+
+  it('may be killed before, while and after it brings something in: that is there once or not at all, and never later', async () => {
+    const said: string[] = [];
+    for (let round = 0; round < 40; round++) {
+      await pane.look();
+      const pid = clientPid();
+      const text = `round ${round}`;
+      said.push(text);
+      const pasted = pane.paste(text, { after: ['Enter'] });
+      if (round % 4 > 0) await delay(round % 4 === 3 ? 2 : 0);
+      if (pid !== undefined) process.kill(pid, 'SIGKILL');
+      await pasted;
+    }
+    await pane.paste('the last', { after: ['Enter'] });
+    await eventually(async () => ((await lines()).includes('the last') ? true : undefined));
+    const got = await lines();
+    expect(got).toEqual([...said, 'the last'].filter((text) => got.includes(text)));
+    expect(got.length).toBeLessThanOrEqual(said.length + 1);
+  }, 60_000);
+
+  it('that dies with no answer leaves it open whether what it was told was done, and a look is had from another', async () => {
+    await writeFile(record, '');
+    await pane.look();
+    const [client, server] = [clientPid(), Number(rig.tmux('display-message', '-p', '#{pid}'))];
+    process.kill(server, 'SIGSTOP');
+    const pasted = tmux.ask([['send-keys', '-t', '=s-reader:', '-l', 'held']]);
+    const looked = pane.look();
+    if (client !== undefined) process.kill(client, 'SIGKILL');
+    expect(await pasted).toMatchObject({ isDone: false });
+    process.kill(server, 'SIGCONT');
+    expect((await looked)?.screen).toContain(' ;');
+    await pane.press('Enter');
+    await pane.paste('behind', { after: ['Enter'] });
+    await eventually(async () => ((await lines()).includes('behind') ? true : undefined));
+    expect(['behind', 'held,behind']).toContain(String(await lines()));
+  });
+
+  it('is done without where there can be none', async () => {
+    const program = path.join(rig.root, 'tmux-without');
+    const words = 'for word; do [ "$word" = -C ] && exit 1; done';
+    await writeFile(program, `#!/bin/sh\n${words}\nexec ${tmux.program} "$@"\n`, { mode: 0o755 });
+    const other = paneOf(tmuxAt(program, rig.socket), 'reader', 1);
+    await tmux.release();
+    await writeFile(record, '');
+    expect((await other.look())?.screen).toContain(' ;');
+    await other.paste('x'.repeat(1000).concat('\n').repeat(30), { after: ['Enter'] });
+    await eventually(async () => ((await lines()).length === 30 ? true : undefined));
+    expect(clientPid()).toBeUndefined();
+  });
+
+  it('goes with the last session, and the server with both', async () => {
+    await pane.look();
+    expect(clientPid()).toBeDefined();
+    await pane.close();
+    expect(rig.sessions()).toEqual([]);
+    expect(await tmux.call([['list-sessions']])).toMatchObject({ isDone: false });
+  });
+});
