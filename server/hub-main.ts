@@ -23,6 +23,7 @@ import { expectReadable } from './peer.ts';
 import { programsIn } from './programs.ts';
 import { addressOf, serveWhileOpen } from './serving-door.ts';
 import { openSettings } from './settings.ts';
+import { taskListeningProblem } from './task-listening.ts';
 import { isActiveRun, openKey } from './token.ts';
 import { createUpdates } from './updates.ts';
 import { runtimeDirOf, stateDirOf } from './workspace.ts';
@@ -136,7 +137,7 @@ async function serveWorkspace(workspace: string): Promise<number> {
       if (!factory) throw new Error('A door was let in before the hub was composed.');
       const handle = serveStdio(factory, {
         legacy: 'serve',
-        transport: boundedTransport(socket),
+        transport: boundedTransport(socket, taskListeningProblem),
         onerror: (error) => log(`connection: ${error.message}`),
       });
       onClose(() => void handle.close());

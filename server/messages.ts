@@ -1,5 +1,9 @@
 // JSON-RPC messages as a door handles them: taken apart without a schema, and the few it makes itself.
 
+/** Messages in one batch, as clients of 2025-03-26 may send. */
+export const MAX_BATCH = 16;
+/** How deep JSON may be nested. */
+const MAX_DEPTH = 64;
 const SUBSCRIPTION_ID = 'io.modelcontextprotocol/subscriptionId';
 
 /** What a call is answered with that cannot be done. */
@@ -17,6 +21,35 @@ export function parseMessage(line: string): object | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** True when the text is JSON that is nested no deeper than anything a tool takes. Looks at the text, since deep values overflow the stack of those who walk them. */
+export function isShallow(json: string): boolean {
+  let depth = 0;
+  let isInString = false;
+  for (let at = 0; at < json.length; at++) {
+    const character = json[at];
+    if (isInString) {
+      if (character === '\\') at++;
+      else if (character === '"') isInString = false;
+    } else if (character === '"') isInString = true;
+    else if (character === '{' || character === '[') {
+      if (++depth > MAX_DEPTH) return false;
+    } else if (character === '}' || character === ']') depth--;
+  }
+  return true;
+}
+
+/** The messages in a line as lines of their own: those of a batch, where it is no longer than a batch may be, else the line as it is. */
+export function messagesIn(line: string): readonly string[] {
+  if (!/^\s*\[/.test(line) || !isShallow(line)) return [line];
+  try {
+    const batch: unknown = JSON.parse(line);
+    if (Array.isArray(batch) && batch.length > 0 && batch.length <= MAX_BATCH) return batch.map((one) => JSON.stringify(one));
+  } catch {
+    // the hub says what is wrong with it
+  }
+  return [line];
 }
 
 /** One field of what came as JSON, or undefined. */
