@@ -168,7 +168,7 @@ export function createMemory({ toHub, toClient, newKey }: MemoryOptions): Memory
     const message = isShallow(line) ? parseMessage(line) : undefined;
     const [id, method] = [part(message, 'id'), part(message, 'method')];
     // what is no JSON-RPC message, the hub complains about
-    if (message === undefined) send(line);
+    if (message === undefined || !['method', 'result', 'error'].some((name) => name in message)) send(line);
     else if (typeof method !== 'string') answerFromClient(message, id);
     else if (id === undefined) notificationFromClient(message, method, line);
     else requestFromClient(message, id, method, line);
