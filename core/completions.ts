@@ -26,6 +26,13 @@ export async function completionsOf(orchestrator: Orchestrator, kind: Completes,
   return { values: [...begin, ...hold].slice(0, MOST), total: begin.length + hold.length };
 }
 
+/** Places in the log of a session that a beginning could become: before its first entry, and its newest. */
+export async function placesOf(orchestrator: Orchestrator, sessionId: string, typed: string): Promise<Completion> {
+  const { cursor } = await orchestrator.log(sessionId, { tail: 1, limit: 1, characters: 1 });
+  const values = ['0:0.0', ...(cursor === undefined ? [] : [cursor])].filter((place) => place.startsWith(typed));
+  return { values, total: values.length };
+}
+
 async function idsOf(orchestrator: Orchestrator, kind: Completes): Promise<readonly string[]> {
   switch (kind) {
     case 'task':

@@ -7,6 +7,8 @@ export interface EventQuery {
   readonly types?: readonly string[] | undefined;
   readonly sessionId?: string | undefined;
   readonly taskId?: string | undefined;
+  /** Only facts about these sessions; those about none are left out. */
+  readonly within?: ReadonlySet<string> | undefined;
   /** Milliseconds since the epoch: recorded at or after it. */
   readonly since?: number | undefined;
   /** The first ones with a number above it; without it the newest ones. */
@@ -24,7 +26,7 @@ export interface EventPage {
 /** The facts that match, as far back as they are kept. Fails with STORAGE_CORRUPT when the journal is damaged there. */
 export async function eventPage(ledger: Ledger, query: EventQuery): Promise<EventPage> {
   const { types, since, after, limit } = query;
-  const isPlain = types === undefined && since === undefined && query.sessionId === undefined && query.taskId === undefined;
+  const isPlain = [types, since, query.sessionId, query.taskId, query.within].every((filter) => filter === undefined);
   // without a filter the numbers themselves say how many there are
   if (isPlain) {
     const newest = ledger.recent().at(-1)?.seq ?? ledger.seq;
@@ -49,10 +51,12 @@ export async function eventPage(ledger: Ledger, query: EventQuery): Promise<Even
 }
 
 /** Ids the events must be about; undefined when any will do. */
-function sessionsOf(ledger: Ledger, { sessionId, taskId }: EventQuery): ReadonlySet<string> | undefined {
-  if (taskId === undefined) return sessionId === undefined ? undefined : new Set([sessionId]);
-  const onTask = [...ledger.sessions()].filter((session) => session.taskId === taskId).map(({ id }) => id);
-  return new Set(onTask.filter((id) => sessionId === undefined || id === sessionId));
+function sessionsOf(ledger: Ledger, { sessionId, taskId, within }: EventQuery): ReadonlySet<string> | undefined {
+  const onTask = () => [...ledger.sessions()].filter((session) => session.taskId === taskId).map(({ id }) => id);
+  const named = sessionId === undefined ? within : [sessionId];
+  const ids = taskId === undefined ? named : onTask();
+  if (ids === undefined) return undefined;
+  return new Set([...ids].filter((id) => (within?.has(id) ?? true) && (sessionId === undefined || id === sessionId)));
 }
 
 /** Between which numbers the events can be: those of known sessions lie between their first and their last one. */

@@ -2,6 +2,7 @@
 import type { ShareRole } from './access.ts';
 import { fail } from './errors.ts';
 import type { Orchestrator } from './orchestrator.ts';
+import { keyOf } from './scope.ts';
 
 export interface Guest {
   readonly sessionId: string;
@@ -12,7 +13,7 @@ export interface Guest {
 }
 
 /** Every call about another session, and every deed that the role does not have, fails with NOT_SHARED; lists leave other sessions out. */
-export function guestOf(whole: Orchestrator, { sessionId: shared, role }: Guest): Orchestrator {
+export function guestOf(whole: Orchestrator, { sessionId: shared, shareId, role }: Guest): Orchestrator {
   const sees = (sessionId: string) => {
     if (sessionId !== shared) fail('NOT_SHARED', `Only session ${shared} was shared with you, not "${sessionId}".`);
   };
@@ -23,7 +24,9 @@ export function guestOf(whole: Orchestrator, { sessionId: shared, role }: Guest)
       sees(sessionId);
       return whole.get(sessionId);
     },
+    sees: (sessionId) => sessionId === shared && whole.sees(sessionId),
     list: (filter) => whole.list(filter).filter(({ id }) => id === shared),
+    events: (query) => whole.events({ ...query, within: new Set([shared]) }),
     async wait(request, by) {
       for (const id of request.sessionIds) sees(id);
       return whole.wait(request, by);
@@ -35,7 +38,8 @@ export function guestOf(whole: Orchestrator, { sessionId: shared, role }: Guest)
     async prompt(request, by) {
       sees(request.sessionId);
       if (role !== 'prompt') fail('NOT_SHARED', `Session ${shared} was shared to be watched, not to be prompted.`);
-      return whole.prompt(request, by);
+      // a key of its own: what others said by the same one is not told
+      return whole.prompt({ ...request, requestKey: keyOf(shareId, request.requestKey) }, by);
     },
     openRequests: (sessionId) => whole.openRequests(sessionId).filter((request) => request.sessionId === shared),
     start: async () => refuse(),

@@ -17,9 +17,9 @@ const ESCAPES = new RegExp(
 );
 const RETURN = /\r+(?!\n)/g;
 const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
-/** Direction marks, invisible operators, the byte order mark, fillers, interlinear marks, tags, more variation selectors. */
+/** Direction marks, invisible operators, the byte order mark, fillers, marks between lines, of layout, shorthand and music, tags, more variation selectors. */
 const HIDDEN =
-  '\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b\\u200e\\u200f\\u202a-\\u202e\\u2060-\\u206f\\u3164\\ufeff\\uffa0\\ufff0-\\ufffb\\u{e0000}-\\u{e0fff}';
+  '\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b\\u200e\\u200f\\u202a-\\u202e\\u2060-\\u206f\\u3164\\ufeff\\uffa0\\ufff0-\\ufffb\\u{13430}-\\u{1343f}\\u{1bca0}-\\u{1bca3}\\u{1d173}-\\u{1d17a}\\u{e0000}-\\u{e0fff}';
 const JOINING = '\\u200c\\u200d\\ufe00-\\ufe0f';
 const UNSEEN = new RegExp(`[${HIDDEN}]`, 'gu');
 const JOINERS = new RegExp(`[${JOINING}]{2,}`, 'gu');

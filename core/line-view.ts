@@ -44,35 +44,39 @@ export const LineView = z.looseObject({
       }),
     )
     .describe(`The first ${MOST_ROWS} that wait, next one first.`),
-  waiting: z.number().int().describe('How many wait in all.'),
+  waiting: z.number().int().describe('How many wait in all, those that the caller may not see too.'),
 });
 export type LineView = z.infer<typeof LineView>;
 
-/** How the line stands, for all sessions or those of a type. */
+/** How the line stands, for all sessions or those of a type; each row is of a session that the caller may see. */
 export function lineView(orchestrator: Orchestrator, type?: SessionType | undefined): LineView {
   const line = orchestrator.line();
   const of = (sessionId: string) => orchestrator.get(sessionId);
-  const isWanted = ({ sessionId }: { readonly sessionId: string }) => type === undefined || of(sessionId).type === type;
-  const placed = line.waiting.map((job, at) => ({ job, at, sessionId: job.sessionId })).filter(isWanted);
-  const shown = placed.slice(0, MOST_ROWS);
+  const isOfType = ({ sessionId }: { readonly sessionId: string }) =>
+    type === undefined || orchestrator.ledger.session(sessionId)?.type === type;
+  const isSeen = ({ sessionId }: { readonly sessionId: string }) => orchestrator.sees(sessionId);
+  const placed = line.waiting.map((job, at) => ({ job, at, sessionId: job.sessionId })).filter(isOfType);
+  const shown = placed.filter(isSeen).slice(0, MOST_ROWS);
   const starts = orchestrator.estimatedStarts((shown.at(-1)?.at ?? -1) + 1);
   return {
     slots: { total: line.cap, taken: activeCount(line), lent: line.active.length - activeCount(line) },
     isPaused: line.isPaused,
     heldBack: line.isShort ? line.guard : undefined,
     machine: orchestrator.machine().map((reading) => ({ ...reading })),
-    active: line.active.filter(isWanted).map(({ sessionId, isLent }) => {
-      const { id, status, taskId, agent, runStartedAt } = of(sessionId);
-      return {
-        id,
-        status,
-        taskId,
-        agent,
-        startedAt: runStartedAt === undefined ? undefined : iso(runStartedAt),
-        lent: isLent || undefined,
-        ...measured(orchestrator.usage(sessionId)),
-      };
-    }),
+    active: line.active
+      .filter((run) => isOfType(run) && isSeen(run))
+      .map(({ sessionId, isLent }) => {
+        const { id, status, taskId, agent, runStartedAt } = of(sessionId);
+        return {
+          id,
+          status,
+          taskId,
+          agent,
+          startedAt: runStartedAt === undefined ? undefined : iso(runStartedAt),
+          lent: isLent || undefined,
+          ...measured(orchestrator.usage(sessionId)),
+        };
+      }),
     line: shown.map(({ job, at }) => {
       const { id, priority, taskId, queuedAt } = of(job.sessionId);
       const estimated = starts[at];

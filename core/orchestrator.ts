@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { ancestorsOf, descendantsOf } from './delegation.ts';
 import { fail } from './errors.ts';
 import { estimatedStart, estimatedStarts } from './estimate.ts';
+import { type EventPage, type EventQuery, eventPage } from './event-page.ts';
 import type { Worktrees } from './git-ports.ts';
 import type { Guard } from './guard.ts';
 import type { Reading } from './headroom.ts';
@@ -59,11 +60,15 @@ export interface Orchestrator extends LineDeeds, TalkDeeds, SharingDeeds {
   start(request: StartRequest, caller: Caller): Promise<Started>;
   /** The session with this id. Fails with SESSION_NOT_FOUND. */
   get(sessionId: string): Session;
+  /** False for a session that is not there, or not for this caller to see. */
+  sees(sessionId: string): boolean;
   /** Sessions that match, newest first. */
   list(filter: SessionFilter): readonly Session[];
   /** Blocks until the sessions change. While `by`, a session itself, waits for its own descendants, its slot is lent. */
   wait(request: WaitRequest, by?: string | undefined): Promise<Waited>;
   log(sessionId: string, query: LogQuery): Promise<LogPage>;
+  /** Facts that match. Fails with STORAGE_CORRUPT when the journal is damaged there. */
+  events(query: EventQuery): Promise<EventPage>;
   /** Takes a queued session out of the line, or stops an active one. Resolves when the stop is recorded, not when it is done. A settled one stays as it is. Descendants first, unless `children` is false. */
   cancel(sessionId: string, why: Why & { readonly children?: boolean | undefined }): Promise<Session>;
   /** Keeps a session from being cleaned up, or no longer. Fails with SESSION_NOT_FOUND. */
@@ -112,6 +117,7 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
   return {
     start: createStart(parts),
     get,
+    sees: (sessionId) => ledger.session(sessionId) !== undefined,
     list: (filter) =>
       all()
         .filter((session) => matches(session, filter))
@@ -125,6 +131,7 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
       }
     },
     log: (sessionId, query) => logs.page(sessionId, get(sessionId).run, query),
+    events: (query) => eventPage(ledger, query),
     async cancel(sessionId, { by, reason, children = true }) {
       const session = get(sessionId);
       if (children) for (const { id } of descendantsOf(ledger, sessionId).toReversed()) await cancelOne(id, { by, reason });

@@ -160,6 +160,8 @@ export interface LogPage {
   readonly cursor: string | undefined;
   /** True when there are more entries behind the cursor now. */
   readonly more: boolean;
+  /** True when a search from the end stopped before it had seen everything: what is older may match too. */
+  readonly isCutShort?: boolean;
 }
 
 export interface Logs {

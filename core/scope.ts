@@ -1,8 +1,9 @@
 // The orchestrator as a session sees it: it reads itself and what came of it, and acts on what came of it alone.
-import { isInTree } from './delegation.ts';
+import { descendantsOf, isInTree } from './delegation.ts';
 import { fail } from './errors.ts';
 import type { Orchestrator } from './orchestrator.ts';
 import type { OpenRequest } from './requests.ts';
+import type { Session } from './session.ts';
 
 /** Every call about a session outside the tree fails with OUTSIDE_TREE; lists leave such sessions out. */
 export function scopedTo(whole: Orchestrator, root: string): Orchestrator {
@@ -15,14 +16,28 @@ export function scopedTo(whole: Orchestrator, root: string): Orchestrator {
     if (sessionId === root) fail('OUTSIDE_TREE', `Session ${root} cannot do this to itself.`);
   };
   const isSeen = ({ sessionId }: OpenRequest) => isInTree(whole.ledger, whole.get(sessionId), root);
+  const list: Orchestrator['list'] = (filter) => whole.list(filter).filter((session) => isInTree(whole.ledger, session, root));
+  const refuse = () => fail('OUTSIDE_TREE', `Session ${root} cannot do what concerns others too.`);
 
   return {
     ...whole,
+    start: (request, caller) => whole.start({ ...request, requestKey: keyOf(root, request.requestKey) }, caller),
+    sees(sessionId) {
+      const session = whole.ledger.session(sessionId);
+      return session !== undefined && isInTree(whole.ledger, session, root);
+    },
+    events: (query) =>
+      whole.events({ ...query, within: new Set([root, ...descendantsOf(whole.ledger, root).map(({ id }) => id)]) }),
     get(sessionId) {
       sees(sessionId);
       return whole.get(sessionId);
     },
-    list: (filter) => whole.list(filter).filter((session) => isInTree(whole.ledger, session, root)),
+    list,
+    async tasks(filter) {
+      const last = new Map<string, Session>();
+      for (const session of list({}).toReversed()) last.set(session.taskId, session);
+      return (await whole.tasks(filter)).map(({ task }) => ({ task, last: last.get(task.id) }));
+    },
     async wait(request, by) {
       for (const id of request.sessionIds) sees(id);
       return whole.wait(request, by);
@@ -37,7 +52,7 @@ export function scopedTo(whole: Orchestrator, root: string): Orchestrator {
     },
     async prompt(request, by) {
       owns(request.sessionId);
-      return whole.prompt(request, by);
+      return whole.prompt({ ...request, requestKey: keyOf(root, request.requestKey) }, by);
     },
     async ask(sessionId, ask, signal) {
       if (sessionId !== root) fail('OUTSIDE_TREE', `Session ${root} can ask for itself alone.`);
@@ -64,5 +79,16 @@ export function scopedTo(whole: Orchestrator, root: string): Orchestrator {
       owns(sessionId);
       return whole.detach(sessionId);
     },
+    pin: async () => refuse(),
+    tune: async () => refuse(),
+    move: async () => refuse(),
+    clear: async () => refuse(),
+    pause: async () => refuse(),
+    resume: async () => refuse(),
   };
+}
+
+/** The key as one of this caller alone: another one's same key is another key. */
+export function keyOf(caller: string, requestKey: string | undefined): string | undefined {
+  return requestKey === undefined ? undefined : `${caller}/${requestKey}`;
 }

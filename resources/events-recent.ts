@@ -1,5 +1,4 @@
 // events://recent: the newest facts of the ledger, live.
-import { eventPage } from '../core/event-page.ts';
 import { type EventView, eventView } from '../core/views.ts';
 import type { Resource } from './define.ts';
 
@@ -13,7 +12,7 @@ export const eventsRecent: Resource = {
   uriTemplate: 'events://recent',
   mimeType: 'application/json',
   async read(_variables, orchestrator) {
-    const { events, total } = await eventPage(orchestrator.ledger, { limit: EVENTS });
+    const { events, total } = await orchestrator.events({ limit: EVENTS });
     const shown = newestWithin(events.map(eventView), CHARACTERS);
     return {
       text: JSON.stringify(

@@ -13,8 +13,6 @@ export const MCP_PATH = '/mcp';
 export const MODERN_REVISION = '2026-07-28';
 /** Most bytes of one request. */
 export const MAX_BODY_BYTES = 1024 * 1024;
-/** How deep JSON may be nested. */
-const MAX_DEPTH = 64;
 export const HEALTH_PATH = '/healthz';
 
 /** Why a request is turned away. */
@@ -82,23 +80,6 @@ export const tooLarge: HttpRefusal = {
 
 export function tooMany(message: string): HttpRefusal {
   return { status: 429, message, headers: { 'retry-after': '1' } };
-}
-
-/** True when the text is JSON that is nested no deeper than anything a tool takes. Looks at the text, since deep values overflow the stack of those who walk them. */
-export function isShallow(json: string): boolean {
-  let depth = 0;
-  let isInString = false;
-  for (let at = 0; at < json.length; at++) {
-    const character = json[at];
-    if (isInString) {
-      if (character === '\\') at++;
-      else if (character === '"') isInString = false;
-    } else if (character === '"') isInString = true;
-    else if (character === '{' || character === '[') {
-      if (++depth > MAX_DEPTH) return false;
-    } else if (character === '}' || character === ']') depth--;
-  }
-  return true;
 }
 
 /** The refusal as a JSON-RPC error without an id. */

@@ -3,7 +3,7 @@ import type { Config } from '../core/config.ts';
 import type { HttpCaller } from './http-caller.ts';
 import type { HttpRefusal } from './http-guard.ts';
 import { tooMany } from './http-guard.ts';
-import { part } from './messages.ts';
+import { MAX_BATCH, part } from './messages.ts';
 
 /** What one token may have open at once, and how quickly it may call. */
 export interface CallerLimits {
@@ -20,8 +20,6 @@ export const OWN_LIMITS: CallerLimits = { requests: 64, subscriptions: 64, waits
 
 /** A caller that was quiet may make so many seconds' calls at once. */
 const BURST_SECONDS = 4;
-/** Messages in one batch, as clients of 2025-03-26 may send. */
-const MAX_BATCH = 16;
 /** Resources in one subscription. */
 export const MAX_URIS = 100;
 

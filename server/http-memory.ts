@@ -4,7 +4,7 @@
 //   mcp/<session>.json           { initialize, uris }
 //   mcp/<session>.<call>.json    the request; kept for a while after its answer was sent, because that may have got lost with the hub
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 
@@ -25,11 +25,24 @@ export const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 export interface CallMemory {
   session(sessionId: string): Promise<KeptSession | undefined>;
   keepSession(sessionId: string, session: KeptSession): Promise<void>;
+  /** Says that the session is in use. */
+  touchSession(sessionId: string): Promise<void>;
   /** Forgets the session and its requests. */
   dropSession(sessionId: string): Promise<void>;
+  /** Forgets what is too old, and the oldest sessions where there are too many. */
+  tidy(limits: Tidying): Promise<void>;
   request(sessionId: string, callId: string): Promise<KeptRequest | undefined>;
   keepRequest(sessionId: string, callId: string, request: KeptRequest): Promise<void>;
   dropRequest(sessionId: string, callId: string): Promise<void>;
+}
+
+export interface Tidying {
+  /** Milliseconds since the epoch: what was not used since then is forgotten. */
+  readonly before: number;
+  /** Most sessions, those in use included. */
+  readonly most: number;
+  /** Sessions that are in use here, which stay. */
+  readonly inUse: ReadonlySet<string>;
 }
 
 /** The memory of one caller in this folder. Its files are not forced to disk: they outlive the hub, and no connection outlives the machine. */
@@ -44,10 +57,33 @@ export function createCallMemory(folder: string): CallMemory {
       await writeFile(temporary, JSON.stringify(session), { mode: 0o600 });
       await rename(temporary, sessionFile(sessionId));
     },
+    async touchSession(sessionId) {
+      const now = new Date();
+      await utimes(sessionFile(sessionId), now, now).catch(() => undefined);
+    },
     async dropSession(sessionId) {
       const names = await readdir(folder).catch(() => []);
-      await Promise.all(
-        names.filter((name) => name.startsWith(`${sessionId}.`)).map((name) => rm(path.join(folder, name), { force: true })),
+      await removeAll(
+        folder,
+        names.filter((name) => name.startsWith(`${sessionId}.`)),
+      );
+    },
+    async tidy({ before, most, inUse }) {
+      const names = await readdir(folder).catch(() => []);
+      const files = await Promise.all(
+        names
+          .filter((name) => !inUse.has(idIn(name)))
+          .map(async (name) => ({ name, usedAt: await changedAt(path.join(folder, name)) })),
+      );
+      const sessions = files.filter(({ name }) => name === `${idIn(name)}.json`).toSorted((a, b) => b.usedAt - a.usedAt);
+      const room = Math.max(0, most - inUse.size);
+      const kept = new Set(sessions.filter(({ usedAt }, at) => at < room && usedAt >= before).map(({ name }) => idIn(name)));
+      // a session that is just being written is not there yet
+      const isOver = ({ name, usedAt }: { name: string; usedAt: number }) =>
+        usedAt < before || (!name.startsWith('.') && !kept.has(idIn(name)));
+      await removeAll(
+        folder,
+        files.filter(isOver).map(({ name }) => name),
       );
     },
     request: async (sessionId, callId) => KeptRequest.safeParse(await jsonOf(requestFile(sessionId, callId))).data,
@@ -55,6 +91,19 @@ export function createCallMemory(folder: string): CallMemory {
       writeFile(requestFile(sessionId, callId), JSON.stringify(request), { mode: 0o600 }),
     dropRequest: (sessionId, callId) => rm(requestFile(sessionId, callId), { force: true }),
   };
+}
+
+/** The session that a file is about. */
+function idIn(name: string): string {
+  return name.replace(/^\./, '').split('.')[0] ?? '';
+}
+
+async function changedAt(file: string): Promise<number> {
+  return (await stat(file).catch(() => undefined))?.mtimeMs ?? Number.POSITIVE_INFINITY;
+}
+
+async function removeAll(folder: string, names: readonly string[]): Promise<void> {
+  await Promise.all(names.map((name) => rm(path.join(folder, name), { force: true })));
 }
 
 /** What a file holds; undefined when it is not there, or when its writing was cut short. */

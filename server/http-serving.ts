@@ -12,6 +12,7 @@ import { MAX_URIS } from './http-limits.ts';
 import { createRememberedSessions } from './http-sessions.ts';
 import { part, urisOf } from './messages.ts';
 import { INVALID_PARAMS } from './reading.ts';
+import { taskListeningProblem } from './task-listening.ts';
 import type { Updates } from './updates.ts';
 
 export interface ServingOptions {
@@ -22,7 +23,6 @@ export interface ServingOptions {
   readonly expectReadable: (caller: HttpCaller, uri: string) => Promise<void>;
   readonly isActive: (caller: HttpCaller) => boolean;
   readonly updates: Updates;
-  readonly maxSubscriptions: number;
   readonly onerror: (error: Error) => void;
 }
 
@@ -32,7 +32,7 @@ export interface Serving {
 }
 
 export function createServing(options: ServingOptions): Serving {
-  const { stateDir, factoryOf, expectReadable, isActive, updates, maxSubscriptions, onerror } = options;
+  const { stateDir, factoryOf, expectReadable, isActive, updates, onerror } = options;
   const callers = new WeakMap<Request, HttpCaller>();
   const modern = createMcpHandler(
     async (context) => {
@@ -44,7 +44,8 @@ export function createServing(options: ServingOptions): Serving {
       legacy: 'reject',
       onerror,
       maxRequestBodySize: MAX_BODY_BYTES,
-      maxSubscriptions,
+      // each token is held to its own
+      maxSubscriptions: Number.POSITIVE_INFINITY,
       bus: {
         publish: () => {},
         subscribe(listener) {
@@ -62,12 +63,13 @@ export function createServing(options: ServingOptions): Serving {
     async handle(request, body, caller) {
       if (await isLegacyRequest(request, body)) return sessions.handle(request, body, caller);
       if (isBetterServedByOlderEra(body)) return unsupportedEra(body);
-      if (part(body, 'method') === 'subscriptions/listen') {
-        const problem = await unheard(body, (uri) => expectReadable(caller, uri));
+      const wished = wishOf(body, caller);
+      if (part(wished, 'method') === 'subscriptions/listen') {
+        const problem = await unheard(wished, (uri) => expectReadable(caller, uri));
         if (problem) return problem;
       }
       callers.set(request, caller);
-      return modern.fetch(request, { parsedBody: body });
+      return modern.fetch(request, { parsedBody: wished });
     },
     async close() {
       await modern.close();
@@ -76,8 +78,25 @@ export function createServing(options: ServingOptions): Serving {
   };
 }
 
+/** What a request asks for. A run or a guest is not told when the list of all sessions grows: it sees its own alone. */
+function wishOf(body: unknown, { kind }: HttpCaller): unknown {
+  const params = part(body, 'params');
+  const notifications = part(params, 'notifications');
+  if (kind === 'client' || part(notifications, 'resourcesListChanged') !== true) return body;
+  return {
+    ...copyOf(body),
+    params: { ...copyOf(params), notifications: { ...copyOf(notifications), resourcesListChanged: false } },
+  };
+}
+
+function copyOf(value: unknown): object {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}
+
 /** Why somebody may not listen to what a request names: every listener hears of every change of what it named. */
 async function unheard(body: unknown, expectReadable: (uri: string) => Promise<void>): Promise<Response | undefined> {
+  const taskProblem = taskListeningProblem(body);
+  if (taskProblem) return Response.json({ jsonrpc: '2.0', id: part(body, 'id') ?? null, error: taskProblem }, { status: 400 });
   const uris = typeof body === 'object' && body !== null ? urisOf(body) : [];
   const refusal = (message: string, data?: unknown) =>
     Response.json(

@@ -9,6 +9,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import { type EventStore, type McpServerFactory, WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server';
 import { z } from 'zod';
+import { SCOPES } from '../core/access.ts';
 import { callerKey, type HttpCaller, memoryFolder } from './http-caller.ts';
 import { refusalBody } from './http-guard.ts';
 import { type CallMemory, createCallMemory, ID, KeptRequest, type KeptSession } from './http-memory.ts';
@@ -30,14 +31,21 @@ export interface RememberedSessionsOptions {
 const RETRY_MS = 3000;
 /** How long an answered request is kept, in case its answer was lost with the connection. */
 const KEEP_ANSWERED_MS = 30_000;
+/** A session that no client came back to for so long is forgotten, and how often that is looked for. */
+const KEEP_UNUSED_MS = 7 * 86_400_000;
+const TIDY_MS = 3_600_000;
 /** Most sessions of one run or guest, and of one client's token, which many clients may share; the oldest one goes. */
 const MAX_SESSIONS = 8;
 const MAX_CLIENT_SESSIONS = 512;
 const STREAM = 'text/event-stream';
 const Fields = z.record(z.string(), z.unknown()).catch({});
 
+const mostOf = ({ kind }: HttpCaller) => (kind === 'client' ? MAX_CLIENT_SESSIONS : MAX_SESSIONS);
+
 interface Session {
   readonly caller: HttpCaller;
+  /** When it was last said on disk that it is in use. */
+  touchedAt: number;
   readonly memory: CallMemory;
   readonly kept: KeptSession;
   /** Works on a message; with a call id its answer is a stream that names it. */
@@ -61,6 +69,26 @@ export function createRememberedSessions(options: RememberedSessionsOptions): Re
     return found;
   }
 
+  /** Forgets what earlier hubs kept for this caller and nobody came back for; one at a time. */
+  const tidying = new Set<string>();
+  async function tidy(caller: HttpCaller): Promise<void> {
+    const key = keyOf(caller, '');
+    if (tidying.has(key)) return;
+    tidying.add(key);
+    try {
+      const inUse = new Set([...sessions.keys()].filter((one) => one.startsWith(key)).map((one) => one.slice(key.length)));
+      const before = Date.now() - KEEP_UNUSED_MS;
+      await createCallMemory(memoryFolder(options.stateDir, caller)).tidy({ before, most: mostOf(caller), inUse });
+    } catch (error) {
+      options.onerror(error instanceof Error ? error : new Error(String(error)));
+    } finally {
+      tidying.delete(key);
+    }
+  }
+  const timer = setInterval(() => {
+    for (const scope of SCOPES) void tidy({ kind: 'client', scope });
+  }, TIDY_MS).unref();
+
   async function begin(caller: HttpCaller, request: Request, body: unknown): Promise<Response> {
     await makeRoom(caller);
     const id = randomUUID();
@@ -70,8 +98,9 @@ export function createRememberedSessions(options: RememberedSessionsOptions): Re
       await session.close();
       return response;
     }
-    await session.memory.keepSession(id, session.kept);
     sessions.set(keyOf(caller, id), Promise.resolve(session));
+    await session.memory.keepSession(id, session.kept);
+    void tidy(caller);
     return response;
   }
 
@@ -80,17 +109,20 @@ export function createRememberedSessions(options: RememberedSessionsOptions): Re
     const own: string[] = [];
     for (const [key, found] of sessions) {
       const session = await found;
-      if (session && !isActive(session.caller)) await end(key);
+      // a client may be served again, a run or a share that is over does not come back
+      if (session && !isActive(session.caller)) await end(key, session.caller.kind !== 'client');
       else if (key.startsWith(keyOf(caller, ''))) own.push(key);
     }
     const [oldest] = own;
-    if (oldest !== undefined && own.length >= (caller.kind === 'client' ? MAX_CLIENT_SESSIONS : MAX_SESSIONS)) await end(oldest);
+    if (oldest !== undefined && own.length >= mostOf(caller)) await end(oldest, true);
   }
 
-  async function end(key: string): Promise<void> {
+  async function end(key: string, isForGood: boolean): Promise<void> {
     const found = sessions.get(key);
     sessions.delete(key);
-    await (await found)?.close();
+    const session = await found;
+    await session?.close();
+    if (isForGood) await session?.memory.dropSession(key.split('/').at(-1) ?? '');
   }
 
   return {
@@ -116,7 +148,8 @@ export function createRememberedSessions(options: RememberedSessionsOptions): Re
       return unanswered ? session.post(unanswered, request.headers, callId) : session.pass(request);
     },
     async close() {
-      for (const key of [...sessions.keys()]) await end(key);
+      clearInterval(timer);
+      for (const key of [...sessions.keys()]) await end(key, false);
     },
   };
 }
@@ -124,6 +157,10 @@ export function createRememberedSessions(options: RememberedSessionsOptions): Re
 /** Works on a message a client sent; a request is kept until it is answered, and a subscription for good. */
 async function take(session: Session, id: string, request: Request, body: unknown): Promise<Response> {
   const message = KeptRequest.safeParse(body).data;
+  if (Date.now() - session.touchedAt > TIDY_MS) {
+    session.touchedAt = Date.now();
+    await session.memory.touchSession(id);
+  }
   if (!message) return session.post(body, request.headers);
   const callId = randomUUID();
   const keyed = message.method === 'tools/call' ? withKey(message, callId) : message;
@@ -178,6 +215,7 @@ async function openSession(
   transport.onerror = onerror;
   return {
     caller,
+    touchedAt: Date.now(),
     memory,
     kept,
     post(message, given, callId) {
@@ -203,6 +241,7 @@ async function restore(options: RememberedSessionsOptions, caller: HttpCaller, i
   const kept = await createCallMemory(memoryFolder(options.stateDir, caller)).session(id);
   if (!kept) return undefined;
   const session = await openSession(options, caller, id, kept);
+  await session.memory.touchSession(id);
   const headers = new Headers({ 'mcp-session-id': id });
   const replay = async (method: string, params: object, at?: number) => {
     const response = await session.post(

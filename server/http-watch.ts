@@ -1,4 +1,5 @@
-// Looks once a second at what is open over HTTP: an answer whose token is good no more is ended, and a connection whose client does not read.
+// Looks once a second at what is open over HTTP: an answer whose token is good no more is ended, and a connection whose client does not read. Of
+// connections there are only so many, since each takes a file of the hub's.
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
@@ -7,7 +8,7 @@ const PERIOD_MS = 1_000;
 export interface HttpWatch {
   /** Watches an answer until it is done. `isGood` tells whether its caller may still have it. */
   add(response: ServerResponse, isGood: () => Promise<boolean>): void;
-  /** Watches a connection until it is closed. */
+  /** Watches a connection until it is closed; one too many is closed at once, whoever it is from. */
   addConnection(socket: Socket): void;
   /** How many answers are under way, and how many connections are open. */
   answers(): number;
@@ -21,7 +22,7 @@ interface Taken {
   since: number;
 }
 
-export function watchHttp(stalledMs: number): HttpWatch {
+export function watchHttp(stalledMs: number, mostConnections: () => number): HttpWatch {
   const answers = new Map<ServerResponse, () => Promise<boolean>>();
   const connections = new Map<Socket, Taken>();
   let timer: NodeJS.Timeout | undefined;
@@ -48,6 +49,7 @@ export function watchHttp(stalledMs: number): HttpWatch {
       response.once('close', () => answers.delete(response));
     },
     addConnection(socket) {
+      if (connections.size >= mostConnections()) return void socket.destroy();
       connections.set(socket, { bytes: 0, since: performance.now() });
       socket.once('close', () => {
         connections.delete(socket);

@@ -16,7 +16,6 @@ import {
   HEALTH_PATH,
   type HttpRefusal,
   healthy,
-  isShallow,
   LOCAL,
   MAX_BODY_BYTES,
   MCP_PATH,
@@ -31,6 +30,7 @@ import { closedListener, HOST, listenAt, listenAtKeptPort } from './http-port.ts
 import { createServing, type Serving } from './http-serving.ts';
 import { watchHttp } from './http-watch.ts';
 import type { Peer } from './mcp.ts';
+import { isShallow } from './messages.ts';
 import { openRunTokens, type RunIdentity, type ShareIdentity } from './token.ts';
 import type { Updates } from './updates.ts';
 
@@ -86,6 +86,8 @@ const HEAD_MS = 10_000;
 const REQUEST_MS = 60_000;
 const CHECK_MS = 2_000;
 const STALLED_MS = 30_000;
+/** So many connections more than are served are taken, and told so; those beyond are closed without a word. */
+const MORE_CONNECTIONS = 64;
 
 /** Opens the door. Fails with STORAGE_FAILED. */
 export async function openHttpDoor({ stateDir, log, stalledMs = STALLED_MS }: HttpOptions): Promise<HttpDoor> {
@@ -97,7 +99,7 @@ export async function openHttpDoor({ stateDir, log, stalledMs = STALLED_MS }: Ht
   let behind: Behind | undefined;
   let isClosing = false;
   const gate = createGate(() => performance.now());
-  const watch = watchHttp(stalledMs);
+  const watch = watchHttp(stalledMs, () => (behind?.parts.settings().maxConnections ?? 0) + MORE_CONNECTIONS);
   const served = new Set<ServedAddress>();
   const identity = createIdentity({ tokens, clientTokens: createClientTokens(stateDir), isServed: () => served.size > 0, log });
 
@@ -197,7 +199,6 @@ export async function openHttpDoor({ stateDir, log, stalledMs = STALLED_MS }: Ht
         expectReadable: async (caller, uri) => parts.expectReadable(await peerOf(caller), uri),
         isActive: (caller) => !('status' in identity.current(caller, parts)),
         updates: parts.updates,
-        maxSubscriptions: parts.settings().maxSubscriptions,
         onerror: (error: Error) => log(`http: ${error.message}`),
       });
       behind = { parts, serving };

@@ -24,6 +24,7 @@ import { programsIn } from './programs.ts';
 import { runtimeDirOf } from './runtime-dir.ts';
 import { addressOf, serveWhileOpen } from './serving-door.ts';
 import { openSettings } from './settings.ts';
+import { taskListeningProblem } from './task-listening.ts';
 import { isActiveRun, openKey } from './token.ts';
 import { createUpdates } from './updates.ts';
 import { stateDirOf } from './workspace.ts';
@@ -137,7 +138,7 @@ async function serveWorkspace(workspace: string): Promise<number> {
       if (!factory) throw new Error('A door was let in before the hub was composed.');
       const handle = serveStdio(factory, {
         legacy: 'serve',
-        transport: boundedTransport(socket),
+        transport: boundedTransport(socket, taskListeningProblem),
         onerror: (error) => log(`connection: ${error.message}`),
       });
       onClose(() => void handle.close());

@@ -15,7 +15,7 @@ import { callWithForms, canShowForms, createStateCodec } from './elicit.ts';
 import { INSTRUCTIONS } from './instructions.ts';
 import { type Listed, type Listing, listing, refusalOf } from './listing.ts';
 import { complete, getPrompt, listPrompts } from './offering.ts';
-import { nameOf, resourcesOf, seenBy } from './peer.ts';
+import { keyOfPeer, nameOf, resourcesOf, seenBy } from './peer.ts';
 import { INVALID_PARAMS, isTemplate, listResources, readResource } from './reading.ts';
 import { callOrTask, declaresTasks, serveTasks, TASK_CAPABILITIES } from './tasks.ts';
 import type { RunIdentity } from './token.ts';
@@ -85,7 +85,7 @@ function buildServer(
   const { updates, version } = parts;
   const orchestrator = parts.orchestrator && seenBy(parts.orchestrator, peer);
   const resources = resourcesOf(peer);
-  const codec = createStateCodec(parts.stateKey, [peer.kind, peer.session?.sessionId ?? peer.guest?.shareId ?? ''].join(' '));
+  const codec = createStateCodec(parts.stateKey, keyOfPeer(peer));
   const server = new Server(
     { name: 'scopecraft', title: 'Scopecraft Orchestrator', version },
     {
@@ -134,7 +134,8 @@ function buildServer(
     const refusal = refusalOf(peer, tool);
     if (refusal !== undefined) throw new ProtocolError(INVALID_PARAMS, refusal);
   };
-  const canAnswer = !['session', 'cli'].includes(peer.kind) && refusalOf(peer, 'request_answer') === undefined;
+  // nobody sits before a run's own client, and who may not answer is asked nothing
+  const showsForms = !['session', 'cli'].includes(peer.kind) && refusalOf(peer, 'request_answer') === undefined;
   /** Who calls, and what a call may use. */
   const contextOf = ({ mcpReq }: ServerContext): Omit<ToolContext, 'orchestrator'> => {
     const meta = Meta.parse(mcpReq._meta ?? {});
@@ -173,9 +174,8 @@ function buildServer(
     try {
       if (!orchestrator || !(name === 'session_run' || name === 'session_wait')) return await call(args);
       const whole = { ...context, orchestrator };
-      if (era === 'modern' && declaresTasks(capabilities)) return await callOrTask(name, args, whole, call);
-      // nobody sits before a run's own client, or before who may not answer
-      if (!canAnswer || !canShowForms(capabilities)) return await call(args);
+      if (era === 'modern' && declaresTasks(capabilities)) return await callOrTask(name, args, whole, call, { showsForms });
+      if (!showsForms || !canShowForms(capabilities)) return await call(args);
       return await callWithForms({ name, args, context: whole, server: serverContext, codec, call: () => call(args) });
     } finally {
       isAnswered = true;
@@ -184,6 +184,7 @@ function buildServer(
   if (era === 'modern')
     serveTasks(server, {
       expectAllowed,
+      showsForms,
       contextOf: orchestrator && ((serverContext) => ({ ...contextOf(serverContext), orchestrator })),
     });
 
@@ -222,8 +223,13 @@ function buildServer(
     if (peer.guest) throw new ProtocolError(INVALID_PARAMS, 'A guest of a session has no prompts.');
     return getPrompt(orchestrator, params.name, params.arguments ?? {});
   });
-  server.setRequestHandler('completion/complete', ({ params: { ref, argument } }) =>
-    complete(peer.guest ? undefined : orchestrator, { ...ref, argument: argument.name, value: argument.value }),
+  server.setRequestHandler('completion/complete', ({ params: { ref, argument, context } }) =>
+    complete(peer.guest ? undefined : orchestrator, {
+      ...ref,
+      argument: argument.name,
+      value: argument.value,
+      known: context?.arguments,
+    }),
   );
   return server;
 }

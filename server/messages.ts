@@ -1,5 +1,11 @@
 // JSON-RPC messages as a door handles them: taken apart without a schema, and the few it makes itself.
 
+/** Messages in one batch, as clients of 2025-03-26 may send. */
+export const MAX_BATCH = 16;
+/** How deep JSON may be nested. */
+const MAX_DEPTH = 64;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
 const SUBSCRIPTION_ID = 'io.modelcontextprotocol/subscriptionId';
 
 /** What a call is answered with that cannot be done. */
@@ -17,6 +23,43 @@ export function parseMessage(line: string): object | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** True when the text is JSON that is nested no deeper than anything a tool takes. Looks at the text, since deep values overflow the stack of those who walk them. */
+export function isShallow(json: string): boolean {
+  let depth = 0;
+  for (let at = 0; at < json.length; at++) {
+    const code = json.charCodeAt(at);
+    if (code === QUOTE) at = endOfString(json, at);
+    else if (code === 0x7b || code === 0x5b) {
+      if (++depth > MAX_DEPTH) return false;
+    } else if (code === 0x7d || code === 0x5d) depth--;
+  }
+  return true;
+}
+
+/** Where the string ends that begins at this quote; the end of the text where it does not. */
+function endOfString(json: string, from: number): number {
+  for (let end = json.indexOf('"', from + 1); end !== -1; end = json.indexOf('"', end + 1)) {
+    let escapes = 0;
+    while (json.charCodeAt(end - 1 - escapes) === BACKSLASH) escapes++;
+    if (escapes % 2 === 0) return end;
+  }
+  return json.length;
+}
+
+/** The messages in a line as lines of their own: those of a batch, where it is no longer than a batch may be, else the line as it is. */
+export function messagesIn(line: string): readonly string[] {
+  if (!/^\s*\[/.test(line) || !isShallow(line)) return [line];
+  try {
+    const batch: unknown = JSON.parse(line);
+    const isBatch = Array.isArray(batch) && batch.length > 0 && batch.length <= MAX_BATCH;
+    if (isBatch && batch.every((one) => typeof one === 'object' && one !== null && !Array.isArray(one)))
+      return batch.map((one) => JSON.stringify(one));
+  } catch {
+    // the hub says what is wrong with it
+  }
+  return [line];
 }
 
 /** One field of what came as JSON, or undefined. */

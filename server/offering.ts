@@ -1,6 +1,6 @@
 // Lists, gives and completes prompts for MCP, with failures that say what to do.
 import { ProtocolError } from '@modelcontextprotocol/server';
-import { type Completes, type Completion, completionsOf } from '../core/completions.ts';
+import { type Completes, type Completion, completionsOf, placesOf } from '../core/completions.ts';
 import { errorView, fail, ScopecraftError } from '../core/errors.ts';
 import { type OfferArguments, offerNamed, offers, sayOffer } from '../core/offers.ts';
 import type { Orchestrator } from '../core/orchestrator.ts';
@@ -42,14 +42,29 @@ export function getPrompt(orchestrator: Orchestrator | undefined, name: string, 
 export type Typed = (
   | { readonly type: 'ref/prompt'; readonly name: string }
   | { readonly type: 'ref/resource'; readonly uri: string }
-) & { readonly argument: string; readonly value: string };
+) & {
+  readonly argument: string;
+  readonly value: string;
+  /** What the other variables were filled in with. */
+  readonly known?: Readonly<Record<string, string>> | undefined;
+};
 
 export function complete(orchestrator: Orchestrator | undefined, typed: Typed) {
   return teaching(async () => {
     const kind = typed.type === 'ref/prompt' ? await kindOfArgument(orchestrator, typed) : kindOfVariable(typed);
-    const { values, total } = orchestrator && kind ? await completionsOf(orchestrator, kind, typed.value) : NOTHING;
+    const { values, total } = await completed(orchestrator, kind, typed);
     return { completion: { values: [...values], total, hasMore: total > values.length } };
   });
+}
+
+async function completed(
+  orchestrator: Orchestrator | undefined,
+  kind: Completes | 'place' | undefined,
+  { value, known }: Typed,
+): Promise<Completion> {
+  if (!orchestrator || kind === undefined) return NOTHING;
+  if (kind !== 'place') return completionsOf(orchestrator, kind, value);
+  return known?.id === undefined ? NOTHING : placesOf(orchestrator, known.id, value);
 }
 
 async function kindOfArgument(
@@ -59,10 +74,11 @@ async function kindOfArgument(
   return offerNamed(await offers(orchestrator), name).arguments.find((one) => one.name === argument)?.completes;
 }
 
-function kindOfVariable({ uri, argument }: { readonly uri: string; readonly argument: string }): Completes | undefined {
+function kindOfVariable({ uri, argument }: { readonly uri: string; readonly argument: string }): Completes | 'place' | undefined {
   const resource = RESOURCES.find(({ uriTemplate }) => uriTemplate === uri || variablesOf(uriTemplate, uri) !== undefined);
   if (!resource) return fail('RESOURCE_NOT_FOUND', `There is no resource "${uri}".`);
   if (!resource.uriTemplate.includes(`{${argument}}`)) return undefined;
+  if (argument !== 'id') return 'place';
   return resource.uriTemplate.startsWith('task:') ? 'task' : 'session';
 }
 

@@ -9,6 +9,12 @@ import { readResource } from './reading.ts';
 
 const NAME_LENGTH = 80;
 
+/** One word for everybody who may do the same as this peer, and for nobody else. */
+export function keyOfPeer({ kind, session, guest, scope }: Peer): string {
+  if (session) return `${kind} ${session.sessionId}/${session.run}`;
+  return guest ? `${kind} ${guest.sessionId}/${guest.shareId}` : [kind, scope].filter(Boolean).join(' ');
+}
+
 /** A session sees and touches what came of it, a guest the one session that was shared, everybody else all. */
 export function seenBy(whole: Orchestrator, { session, guest }: Peer): Orchestrator {
   if (session) return scopedTo(whole, session.sessionId);

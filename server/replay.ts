@@ -6,7 +6,19 @@
 // `subscriptions/listen`, whose id its notifications quote, has one acknowledgement swallowed. Since an update may have been missed in
 // between, every subscribed resource is then said to be updated once.
 import { ERRORS } from '../core/errors.ts';
-import { answered, cancelled, type Failure, keyOf, parseMessage, part, subscriptionOf, updated, urisOf } from './messages.ts';
+import {
+  answered,
+  cancelled,
+  type Failure,
+  isShallow,
+  keyOf,
+  messagesIn,
+  parseMessage,
+  part,
+  subscriptionOf,
+  updated,
+  urisOf,
+} from './messages.ts';
 
 /** A request that was sent this often to a hub that died at once is not sent again: it may be what kills it. */
 const MOST_QUICK_DEATHS = 5;
@@ -22,7 +34,7 @@ export interface MemoryOptions {
 }
 
 export interface Memory {
-  /** A line the client said. */
+  /** A line the client said; a short batch is taken apart, since every call is kept and answered by itself. */
   fromClient(line: string): void;
   /** A line the hub said. */
   fromHub(line: string): void;
@@ -151,15 +163,20 @@ export function createMemory({ toHub, toClient, newKey }: MemoryOptions): Memory
     if (generation > 1) for (const uri of subscriptions.keys()) toClient(updated(uri, undefined));
   }
 
+  function messageFromClient(line: string): void {
+    // what is nested too deeply could not be written down again
+    const message = isShallow(line) ? parseMessage(line) : undefined;
+    const [id, method] = [part(message, 'id'), part(message, 'method')];
+    // what is no JSON-RPC message, the hub complains about
+    if (message === undefined || !['method', 'result', 'error'].some((name) => name in message)) send(line);
+    else if (typeof method !== 'string') answerFromClient(message, id);
+    else if (id === undefined) notificationFromClient(message, method, line);
+    else requestFromClient(message, id, method, line);
+  }
+
   return {
     fromClient(line) {
-      const message = parseMessage(line);
-      const [id, method] = [part(message, 'id'), part(message, 'method')];
-      // what is no JSON-RPC message, the hub complains about
-      if (message === undefined) send(line);
-      else if (typeof method !== 'string') answerFromClient(message, id);
-      else if (id === undefined) notificationFromClient(message, method, line);
-      else requestFromClient(message, id, method, line);
+      for (const one of messagesIn(line)) messageFromClient(one);
     },
     fromHub(line) {
       const message = parseMessage(line);

@@ -63,10 +63,15 @@ export interface TaskServing {
   readonly contextOf: ((serverContext: ServerContext) => ToolContext) | undefined;
   /** Fails where this peer may not call the tool that does the same. */
   readonly expectAllowed: (tool: string) => void;
+  /** False where nobody is there to be shown a form: then a task is over as soon as a session asks, as the plain call is. */
+  readonly showsForms: boolean;
 }
 
-/** Answers `tasks/get`, `tasks/update` and `tasks/cancel`. A client that does not declare the extension with its request is told so. */
-export function serveTasks(server: Server, { contextOf, expectAllowed }: TaskServing): void {
+/**
+ * Answers `tasks/get`, `tasks/update` and `tasks/cancel`. A client that does not declare the extension with its request is told so. An id is no
+ * permission: what a caller may not do with a session by the tools it may not do with a task, and what it may not see is no task to it.
+ */
+export function serveTasks(server: Server, { contextOf, expectAllowed, showsForms }: TaskServing): void {
   const serve = (
     method: string,
     tool: string,
@@ -78,9 +83,13 @@ export function serveTasks(server: Server, { contextOf, expectAllowed }: TaskSer
         throw new MissingRequiredClientCapabilityError({ requiredCapabilities: { extensions: TASK_CAPABILITIES } });
       expectAllowed(tool);
       if (!contextOf) throw new ProtocolError(INVALID_PARAMS, 'There are no tasks where there is no project.');
-      return { ...(await deed(taskId, contextOf(serverContext), inputResponses ?? {})) };
+      try {
+        return { ...(await deed(taskId, contextOf(serverContext), inputResponses ?? {})) };
+      } catch (error) {
+        throw error instanceof ScopecraftError ? new ProtocolError(INVALID_PARAMS, error.message) : error;
+      }
     });
-  serve('tasks/get', 'session_wait', taskView);
+  serve('tasks/get', 'session_wait', (taskId, context) => taskView(taskId, context, showsForms));
   serve('tasks/update', 'request_answer', (taskId, context, replies) => updateTask(taskId, replies, context).then(() => ({})));
   serve('tasks/cancel', 'session_cancel', (taskId, context) => cancelTask(taskId, context).then(() => ({})));
 }
@@ -91,7 +100,7 @@ export async function callOrTask(
   args: Readonly<Record<string, unknown>>,
   context: ToolContext,
   call: (args: Readonly<Record<string, unknown>>) => Promise<Answer>,
-  atOnceSeconds = AT_ONCE_SECONDS,
+  { showsForms = true, atOnceSeconds = AT_ONCE_SECONDS } = {},
 ) {
   const { timeoutSeconds: seconds = atOnceSeconds + 1 } = args;
   // what is no number of seconds is for the tool to refuse
@@ -99,14 +108,14 @@ export async function callOrTask(
   const answer = await call({ ...args, timeoutSeconds: atOnceSeconds });
   if (answer.isError) return answer;
   const subject = subjectOfCall(name, args, answer);
-  const { status, statusMessage, ...times } = await standing(subject, context);
+  const { status, statusMessage, ...times } = await standing(subject, context, showsForms);
   if (status !== 'working' && status !== 'input_required') return answer;
   return { resultType: 'task', content: [], taskId: taskIdOf(subject), status, statusMessage, ...timesOf(times) };
 }
 
 /** How the task stands, with its result when it is over. Fails with -32602 for one that is not known. */
-async function taskView(taskId: string, context: ToolContext) {
-  const { status, statusMessage, result, requests, ...times } = await standing(subjectOf(taskId), context);
+async function taskView(taskId: string, context: ToolContext, showsForms: boolean) {
+  const { status, statusMessage, result, requests, ...times } = await standing(subjectOf(taskId), context, showsForms);
   return {
     taskId,
     status,
@@ -168,13 +177,13 @@ interface Standing {
   readonly updatedAt: number;
 }
 
-async function standing(subject: Subject, context: ToolContext): Promise<Standing> {
+async function standing(subject: Subject, context: ToolContext, showsForms = true): Promise<Standing> {
   const { orchestrator } = context;
   try {
     const sessions = subject.sessionIds.map((id) => orchestrator.get(id));
     const requests = asksOf(subject.sessionIds, context);
     const { result, timedOut } = await outcomeOf(subject, context);
-    const isOver = !timedOut && (requests.length === 0 || isMet(subject, context));
+    const isOver = !timedOut && (requests.length === 0 || !showsForms || isMet(subject, context));
     const wasCancelled =
       subject.kind === 'run' && sessions.some(({ cause }) => cause?.kind === 'cancelled' && cause.reason === CANCELLED);
     const seen = sessions.flatMap(({ queuedAt, startedAt, settledAt }) => [queuedAt, startedAt ?? 0, settledAt ?? 0]);

@@ -19,8 +19,9 @@ const LINE_BYTES = 1024 * 1024;
 /** So many entries are looked at in one call; a caller that looks for what is rare goes on behind them. */
 const MOST_LOOKED_AT = 50_000;
 const NEWLINE = 0x0a;
-/** So much of an entry a pattern is matched against. */
+/** So much of an entry a pattern is matched against, and so much in one call: the hub has others to answer. */
 const MOST_MATCHED = 64 * 1024;
+const MOST_MATCHED_IN_ALL = 4 * 1024 * 1024;
 const PLACE = /^(\d{1,6}):(\d{1,15})\.(\d{1,6})$/;
 
 interface Place {
@@ -34,7 +35,7 @@ export function createSessionLogs({ stateDir, reader }: SessionLogsOptions): Log
     async page(sessionId, runs, query) {
       const read = reader(sessionId);
       const after = query.after === undefined ? undefined : placeOf(query.after);
-      const source = { folder: path.join(stateDir, 'sessions', sessionId), runs, read, isWanted: await wanted(query) };
+      const source = { folder: path.join(stateDir, 'sessions', sessionId), runs, read, ...(await wanted(query)) };
       const upTo = query.upTo === undefined ? undefined : placeOf(query.upTo);
       return query.tail === undefined || after ? forwards(source, { after, upTo }, query) : fromEnd(source, query);
     },
@@ -46,6 +47,8 @@ interface Source {
   readonly runs: number;
   readonly read: ReadLine;
   readonly isWanted: (entry: LogEntry) => boolean;
+  /** True when as much was matched as may be in one call. */
+  readonly isSpent: () => boolean;
 }
 
 async function forwards(
@@ -64,7 +67,7 @@ async function forwards(
         const place = placeOf(entry.seq);
         if (after && run === after.run && place.byte === after.byte && place.nth <= after.nth) continue;
         if (upTo && isBehind(place, upTo)) return { entries, cursor, more: false };
-        if (++looked > MOST_LOOKED_AT) return { entries, cursor, more: true };
+        if (++looked > MOST_LOOKED_AT || source.isSpent()) return { entries, cursor, more: true };
         const wanted = source.isWanted(entry);
         if (wanted && (entries.length >= query.limit || (entries.length > 0 && entry.text.length > room)))
           return { entries, cursor, more: true };
@@ -89,7 +92,8 @@ async function fromEnd(source: Source, query: LogQuery): Promise<LogPage> {
       for (const entry of entriesOf(source, run, line).reverse()) {
         cursor ??= entry.seq;
         if (!source.isWanted(entry)) {
-          if (++looked > MOST_LOOKED_AT) return { entries: entries.reverse(), cursor, more: false };
+          if (++looked > MOST_LOOKED_AT || source.isSpent())
+            return { entries: entries.reverse(), cursor, more: false, isCutShort: true };
           continue;
         }
         if (entries.length >= most || (entries.length > 0 && entry.text.length > room))
@@ -184,9 +188,19 @@ function isBehind(place: Place, other: Place): boolean {
 }
 
 /** Whether an entry is asked for. Fails with INVALID_INPUT. */
-async function wanted({ kinds, grep }: LogQuery): Promise<(entry: LogEntry) => boolean> {
+async function wanted({ kinds, grep }: LogQuery): Promise<Pick<Source, 'isWanted' | 'isSpent'>> {
   const matches = grep === undefined ? undefined : await patternOf(grep);
-  return ({ kind, text }) => (!kinds || kinds.includes(kind)) && (!matches || matches(text));
+  let matched = 0;
+  const isMatched = (text: string) => {
+    if (!matches) return true;
+    const part = text.slice(0, MOST_MATCHED);
+    matched += part.length;
+    return matches(part);
+  };
+  return {
+    isWanted: ({ kind, text }) => (!kinds || kinds.includes(kind)) && isMatched(text),
+    isSpent: () => matched > MOST_MATCHED_IN_ALL,
+  };
 }
 
 async function patternOf(grep: string): Promise<(text: string) => boolean> {
@@ -194,7 +208,7 @@ async function patternOf(grep: string): Promise<(text: string) => boolean> {
   const { RE2JS, RE2JSException } = await import('re2js');
   try {
     const pattern = RE2JS.compile(grep);
-    return (text) => pattern.matcher(text.slice(0, MOST_MATCHED)).find();
+    return (text) => pattern.matcher(text).find();
   } catch (error) {
     if (!(error instanceof RE2JSException)) throw error;
     return fail(

@@ -78,13 +78,19 @@ describe('every page', () => {
     expect(unknown).toEqual([]);
   });
 
-  it('names for each of the seventeen threats tests that are there', async () => {
-    const rows = (await read('docs/security.md')).split('\n').filter((line) => /^\| \d+ \|/.test(line));
-    expect(rows).toHaveLength(17);
+  it.each([
+    ['threats', 'docs/security.md', 17],
+    ['promises', 'docs/mcp-requirements.md', 25],
+  ])('names for each of the %s in %s tests that are there', async (_what, page, count) => {
+    const rows = (await read(page)).split('\n').filter((line) => /^\| \d+ \|/.test(line));
+    expect(rows.map((row) => Number(row.split('|')[1]))).toEqual(Array.from({ length: count }, (_, at) => at + 1));
     for (const row of rows) {
-      const files = [...row.matchAll(/`(test\/[^`]+)`/g)].map(([, file = '']) => file);
+      const files = [...(row.split('|')[row.split('|').length - 2] ?? '').matchAll(/`([^`]+)`/g)].map(([, file = '']) => file);
       expect(files.length, row).toBeGreaterThan(0);
-      for (const file of files) expect((await stat(path.join(PROJECT, file))).isFile()).toBe(true);
+      for (const file of files) {
+        expect(file).toMatch(/^(test\/.*\.test\.ts|bench\/.*\.ts)$/);
+        expect((await stat(path.join(PROJECT, file))).isFile(), file).toBe(true);
+      }
     }
   });
 

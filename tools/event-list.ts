@@ -1,7 +1,6 @@
 // event_list: what happened, in order.
 import { z } from 'zod';
 import { fail } from '../core/errors.ts';
-import { eventPage } from '../core/event-page.ts';
 import { timeOf } from '../core/time.ts';
 import { EventView, eventView } from '../core/views.ts';
 import { fitting } from './bounded.ts';
@@ -43,7 +42,7 @@ export const eventList = defineTool({
   async handle({ types, sessionId, taskId, since, after, limit }, { orchestrator }) {
     const from = after === undefined ? undefined : seqOf(after);
     const query = { types, sessionId, taskId, since: since === undefined ? undefined : timeOf(since), after: from, limit };
-    const { events: page, total } = await eventPage(orchestrator.ledger, query);
+    const { events: page, total } = await orchestrator.events(query);
     const views = page.map(eventView);
     // without a cursor the newest matter most, with one those that follow it
     const events = from === undefined ? fitting(views.toReversed()).toReversed() : fitting(views);

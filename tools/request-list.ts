@@ -2,9 +2,8 @@
 import { z } from 'zod';
 import { RequestView, requestView } from '../core/views.ts';
 import { defineTool } from './define.ts';
-import { next, sessionId, summary, total, untrusted } from './fields.ts';
-
-const SHOWN = 50;
+import { cursor, limit, next, nextCursor, sessionId, summary, total, untrusted } from './fields.ts';
+import { pageOf } from './page.ts';
 
 export const requestList = defineTool({
   name: 'request_list',
@@ -13,18 +12,20 @@ export const requestList = defineTool({
     'What sessions ask and nobody has answered yet: permissions and questions, oldest first. session_wait shows them too. Answer with request_answer.',
   effect: 'reads',
   toolset: 'core',
-  input: z.strictObject({ sessionId: sessionId.optional().describe('Only of this session.') }),
-  output: z.looseObject({ summary, requests: z.array(RequestView), total, untrusted, next }),
+  input: z.strictObject({ sessionId: sessionId.optional().describe('Only of this session.'), cursor, limit: limit(50, 50) }),
+  output: z.looseObject({ summary, requests: z.array(RequestView), total, nextCursor, untrusted, next }),
   positional: ['sessionId'],
-  fails: ['SESSION_NOT_FOUND', 'OUTSIDE_TREE', 'WORKSPACE_MISSING'],
+  fails: ['SESSION_NOT_FOUND', 'CURSOR_INVALID', 'OUTSIDE_TREE', 'WORKSPACE_MISSING'],
   examples: [{}],
-  async handle({ sessionId }, { orchestrator }) {
+  async handle({ sessionId, cursor, limit }, { orchestrator }) {
     if (sessionId !== undefined) orchestrator.get(sessionId);
-    const open = orchestrator.openRequests(sessionId);
+    const open = orchestrator.openRequests(sessionId).toSorted((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1));
+    const { rows, nextCursor } = pageOf(open, { cursor, limit, keyOf: placeOf });
     const [first] = open;
     return {
-      requests: open.slice(0, SHOWN).map(requestView),
+      requests: rows.map(requestView),
       total: open.length,
+      nextCursor,
       untrusted: true as const,
       ...(first && { next: `request_answer { "requestId": "${first.requestId}", … }` }),
     };
@@ -37,3 +38,8 @@ export const requestList = defineTool({
     },
   ],
 });
+
+/** Where it stands among the others, the oldest first. */
+function placeOf({ askedAt, requestId }: { readonly askedAt: number; readonly requestId: string }): string {
+  return `${String(askedAt).padStart(15, '0')} ${requestId}`;
+}

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { fail } from '../core/errors.ts';
 import { defineTool } from './define.ts';
 import { summary } from './fields.ts';
+import { telling } from './waiting.ts';
 
 export const sessionAsk = defineTool({
   name: 'session_ask',
@@ -23,14 +24,12 @@ export const sessionAsk = defineTool({
   }),
   fails: ['CANCELLED', 'WORKSPACE_MISSING', 'STORAGE_FAILED', 'STORAGE_FULL'],
   examples: [{ question: 'Which of the two layouts is wanted?', options: ['wide', 'narrow'] }],
-  async handle({ question, options }, { orchestrator, caller, callKey, signal }) {
+  async handle({ question, options }, context) {
+    const { orchestrator, caller, callKey, signal } = context;
     const sessionId =
       caller.sessionId ?? fail('INVALID_INPUT', 'Only a session can ask; use session_prompt to say something to one.');
-    const {
-      decision,
-      text = '',
-      by,
-    } = await orchestrator.ask(sessionId, { kind: 'question', text: question, options, callId: callKey }, signal);
+    const ask = { kind: 'question', text: question, options, callId: callKey } as const;
+    const { decision, text = '', by } = await telling(context, [sessionId], () => orchestrator.ask(sessionId, ask, signal));
     return decision === 'answer' ? { answer: text, by } : { denied: text || 'The question was not answered.', by };
   },
   say: ({ answer, denied }) => (answer === undefined ? `No answer: ${denied}` : `Answer: ${answer}`),

@@ -5,6 +5,8 @@ import { isSettled } from '../core/session.ts';
 import { defineTool } from './define.ts';
 import { next, sessionId, summary, untrusted } from './fields.ts';
 
+const CUT_SHORT = 'Only the newest part of the log was searched; `next` searches from its beginning.';
+
 export const sessionLogs = defineTool({
   name: 'session_logs',
   title: 'Read the log of a session',
@@ -48,6 +50,7 @@ export const sessionLogs = defineTool({
     ),
     nextCursor: z.string().optional().describe('Pass it as `after` to read what follows.'),
     more: z.boolean().describe('True when more entries are there now.'),
+    notes: z.array(z.string()).optional().describe('What the caller should know.'),
     next,
   }),
   positional: ['sessionId'],
@@ -61,8 +64,9 @@ export const sessionLogs = defineTool({
     const session = orchestrator.get(sessionId);
     const newest = after === undefined ? (tail ?? 50) : tail;
     const page = await orchestrator.log(sessionId, { after, tail: newest, kinds, grep, limit, characters: 8000 });
-    const onward =
-      page.cursor === undefined ? undefined : `session_logs ${JSON.stringify({ sessionId, after: page.cursor, kinds, grep })}`;
+    // what a search from the end did not come to is found from the beginning
+    const from = page.isCutShort ? '0:0.0' : page.cursor;
+    const onward = from === undefined ? undefined : `session_logs ${JSON.stringify({ sessionId, after: from, kinds, grep })}`;
     return {
       sessionId,
       status: session.status,
@@ -70,10 +74,11 @@ export const sessionLogs = defineTool({
       entries: page.entries.map((entry) => ({ ...entry })),
       nextCursor: page.cursor,
       more: page.more,
-      next: page.more || !isSettled(session) ? onward : undefined,
+      ...(page.isCutShort && { notes: [CUT_SHORT] }),
+      next: page.more || page.isCutShort || !isSettled(session) ? onward : undefined,
     };
   },
-  say: ({ sessionId, status, entries, more }) =>
-    `${entries.length} entries of ${sessionId} (${status})${more ? ', more follow' : ''}.`,
+  say: ({ sessionId, status, entries, more, notes }) =>
+    `${entries.length} entries of ${sessionId} (${status})${more ? ', more follow' : ''}.${notes ? ` ${notes.join(' ')}` : ''}`,
   tables: [{ rows: 'entries', columns: { AT: 'at', KIND: 'kind', TOOL: 'tool', TEXT: 'text' } }],
 });

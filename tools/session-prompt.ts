@@ -6,6 +6,7 @@ import { PromptView, promptView, SessionView } from '../core/views.ts';
 import { withShare } from './bounded.ts';
 import { defineTool } from './define.ts';
 import { next, requestKey, ruleArguments, ruleName, sessionId, summary, valuesOf } from './fields.ts';
+import { telling } from './waiting.ts';
 
 export const sessionPrompt = defineTool({
   name: 'session_prompt',
@@ -45,16 +46,14 @@ export const sessionPrompt = defineTool({
     'STORAGE_FULL',
   ],
   examples: [{ sessionId: '{{session}}', prompt: '@@say Also this.', timeoutSeconds: 0 }],
-  async handle(
-    { sessionId, prompt: said, rule, arguments: given, mode, timeoutSeconds, requestKey },
-    { orchestrator, caller, callKey, signal },
-  ) {
+  async handle({ sessionId, prompt: said, rule, arguments: given, mode, timeoutSeconds, requestKey }, context) {
+    const { orchestrator, caller, callKey, signal } = context;
     if ((said === undefined) === (rule === undefined)) fail('INVALID_INPUT', 'Give either "prompt" or "rule".');
     orchestrator.get(sessionId);
     const args = valuesOf(given);
     const prompt = said ?? (await orchestrator.rules.render({ ruleId: rule ?? '', sessionId, args })).text;
     const request = { sessionId, prompt, mode, requestKey: requestKey ?? callKey, timeoutMs: timeoutSeconds * 1000, signal };
-    const receipt = promptView(await orchestrator.prompt(request, caller.by));
+    const receipt = promptView(await telling(context, [sessionId], () => orchestrator.prompt(request, caller.by)));
     const { next, prompts: _prompts, ...view } = orchestrator.detailed(orchestrator.get(sessionId));
     return { receipt, session: withShare(view, 1), next };
   },

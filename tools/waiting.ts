@@ -1,4 +1,4 @@
-// Waiting for sessions as several tools do it: while the call blocks, its client is told that the work goes on.
+// Calls that block: meanwhile their client is told that the work goes on.
 import type { Waited, WaitRequest } from '../core/wait.ts';
 import type { ToolContext } from './define.ts';
 
@@ -6,14 +6,22 @@ import type { ToolContext } from './define.ts';
 const BEAT_MS = 4000;
 
 /** Blocks until the condition holds or the time is over. Fails with SESSION_NOT_FOUND and CANCELLED. */
-export async function waitTelling(
-  request: Omit<WaitRequest, 'signal'>,
-  { orchestrator, caller, signal, progress }: ToolContext,
-): Promise<Waited> {
-  const { sessionIds } = request;
-  const beat = setInterval(() => progress(sessionIds.map((id) => `${id} ${orchestrator.get(id).status}`).join(', ')), BEAT_MS);
+export function waitTelling(request: Omit<WaitRequest, 'signal'>, context: ToolContext): Promise<Waited> {
+  const { orchestrator, caller, signal } = context;
+  return telling(context, request.sessionIds, () => orchestrator.wait({ ...request, signal }, caller.sessionId));
+}
+
+/** Does what may block for long, and tells meanwhile how these sessions stand. */
+export async function telling<Answer>(
+  { orchestrator, progress }: ToolContext,
+  sessionIds: readonly string[],
+  deed: () => Promise<Answer>,
+): Promise<Answer> {
+  // one that was removed meanwhile stops nothing
+  const statusOf = (id: string) => orchestrator.ledger.session(id)?.status ?? 'gone';
+  const beat = setInterval(() => progress(sessionIds.map((id) => `${id} ${statusOf(id)}`).join(', ')), BEAT_MS);
   try {
-    return await orchestrator.wait({ ...request, signal }, caller.sessionId);
+    return await deed();
   } finally {
     clearInterval(beat);
   }

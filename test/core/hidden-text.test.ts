@@ -20,6 +20,7 @@ describe('is taken out', () => {
     ['bits in characters without width', 'a\u200b\u200c\u200d\u200b\u200cb', 'ab'],
     ['bits in joiners', 'a\u200c\u200c\u200d\u200c\u200db', 'ab'],
     ['a byte order mark', '\ufeffa', 'a'],
+    ['marks of music, shorthand and layout', 'a\u{1d173}\u{1d17a}\u{1bca0}\u{1bca3}\u{13430}b', 'ab'],
     ['a soft hyphen', 'in\u00advisible', 'invisible'],
   ])('%s', (_, text, expected) => expect(seenText(text)).toBe(expected));
 

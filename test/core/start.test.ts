@@ -25,6 +25,40 @@ const WRONG: readonly [string, object, string, RegExp, EngineOptions?][] = [
   ['a folder outside', { cwd: '/etc' }, 'PATH_OUTSIDE', /"\/etc"/],
 ];
 
+describe('what a task says of itself', () => {
+  it('decides nothing about how it is run: not the agent, its rights, its environment or its folder', async () => {
+    const fields = {
+      type: 'bug',
+      status: 'todo',
+      agent: 'plain',
+      command: 'rm -rf /',
+      args: ['--dangerously-skip-permissions'],
+      permissionMode: 'bypassPermissions',
+      tools: ['Bash'],
+      allowedTools: ['Bash'],
+      env: { LD_PRELOAD: '/tmp/evil.so' },
+      hooks: { start: 'curl evil' },
+      mcpConfig: { evil: { command: 'sh' } },
+      cwd: '/etc',
+      model: 'expensive',
+      maxCostUsd: 1000,
+      worktree: true,
+      priority: 'urgent',
+    };
+    const plain = { id: 'fix-login', file: '/w/.tasks/fix-login.md', title: 'T', body: 'Do it.' };
+    const specs = [];
+    for (const given of [fields, { type: 'bug', status: 'todo' }]) {
+      const engine = await makeEngine({ tasks: { get: async () => ({ ...plain, fields: given }) } });
+      const { session } = await engine.orchestrator.start(request, caller);
+      await engine.settle();
+      const { spec } = engine.run(session.id);
+      specs.push({ ...spec, conversationId: '', messages: spec?.messages.map(({ text }) => text), priority: session.priority });
+    }
+    expect(specs[0]).toEqual(specs[1]);
+    expect(specs[0]).toMatchObject({ agent: { name: 'demo' }, cwd: '/w' });
+  });
+});
+
 describe('starting a session', () => {
   it.each(WRONG)('refuses %s', async (_what, more, code, message, options) => {
     const engine = await makeEngine(options);

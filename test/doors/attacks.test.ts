@@ -1,13 +1,16 @@
 // Attacks on the built product, each with its refusal: through the stdio door, the hub's socket and HTTP, by what agents print, and by the
 // state folder. What HTTP turns away by itself is in test/server/http.test.ts and test/server/http-limits.test.ts.
+import { spawn } from 'node:child_process';
 import { mkdir, readdir, readFile, rename, symlink } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { lineSplitter } from '../../server/lines.ts';
 import { connect, sc, type TestClient } from '../support/clients.ts';
 import { connectHttp, modernRequest, sendHttp } from '../support/http-clients.ts';
+import { DOOR } from '../support/project.ts';
 import { openRawSocket } from '../support/raw-socket.ts';
 import { type Serving, serve } from '../support/serving.ts';
 import { makeWorkspace, type Workspace } from '../support/workspace.ts';
@@ -20,6 +23,21 @@ const Page = z.looseObject({
 const CANARY = 'canary-7f3a9c1e5b2d';
 const task = (lines: readonly string[]) =>
   `# A task\n\n---\ntype: test\nstatus: todo\narea: test\n---\n\n## Instruction\n\n${lines.join('\n')}\n`;
+
+/** The built door on pipes of our own. */
+function openRawPipe({ env, path: cwd }: Workspace) {
+  const child = spawn(process.execPath, [DOOR], { env: { ...env }, cwd, stdio: ['pipe', 'pipe', 'ignore'] });
+  const lines: string[] = [];
+  child.stdout.on(
+    'data',
+    lineSplitter(
+      1e9,
+      (line) => lines.push(line),
+      () => {},
+    ),
+  );
+  return { lines, send: (line: string) => child.stdin.write(`${line}\n`), close: () => void child.stdin.end() };
+}
 
 let workspace: Workspace;
 let client: TestClient;
@@ -40,7 +58,9 @@ beforeEach(async () => {
   });
   client = await connect('modern', { env: workspace.env, cwd: workspace.path });
 });
+const closing: (() => void)[] = [];
 afterEach(async () => {
+  for (const close of closing.splice(0)) close();
   await client.close();
   await serving?.interrupt();
   serving = undefined;
@@ -133,6 +153,51 @@ describe('messages that are no calls', () => {
     }
     expect((await client.call('session_list')).total).toBe(0);
     expect((await workspace.hub())?.pid).toBe(hub);
+  });
+
+  it.each(['socket', 'stdio'] as const)('in a batch on %s are few, or none is done; each is answered', async (name) => {
+    const door = name === 'socket' ? await openRawSocket(workspace) : openRawPipe(workspace);
+    closing.push(door.close);
+    const get = (id: number) => JSON.parse(modernRequest('tools/call', { name: 'task_list', arguments: {} }, id).body ?? '');
+    const start = (id: number) =>
+      JSON.parse(modernRequest('tools/call', { name: 'session_start', arguments: { taskId: 'one' } }, id).body ?? '');
+    const said = () => door.lines.map((line) => JSON.parse(line));
+    const answered = (count: number) => expect.poll(() => said().length, { timeout: 20_000 }).toBe(count);
+    door.send(LISTED);
+    await answered(1);
+    door.send(JSON.stringify(Array.from({ length: 16 }, (_, id) => get(id))));
+    await answered(17);
+    expect(
+      said()
+        .map(({ id }) => id)
+        .slice(1)
+        .toSorted((a, b) => a - b),
+    ).toEqual(Array.from({ length: 16 }, (_, id) => id));
+    for (const { result } of said().slice(1)) expect(result).toMatchObject({ structuredContent: { total: 1 } });
+    const wrong: readonly (readonly [string, number, string])[] = [
+      [JSON.stringify(Array.from({ length: 17 }, (_, id) => start(id))), -32600, 'at most 16 messages'],
+      ['[]', -32600, 'at least one'],
+      ['[[]]', -32600, 'no JSON-RPC message'],
+      ['[null]', -32600, 'no JSON-RPC message'],
+      ['{"jsonrpc":"1.0"}', -32600, 'no JSON-RPC message'],
+      ['{"jsonrpc":', -32700, 'no JSON'],
+      [`${'['.repeat(1000)}${']'.repeat(1000)}`, -32700, 'nested no deeper'],
+      [JSON.stringify(get(99)).replace('"arguments":{}', `"arguments":${'['.repeat(5000)}${']'.repeat(5000)}`), -32700, 'nested'],
+    ];
+    for (const [line, code, words] of wrong) {
+      const before = door.lines.length;
+      door.send(line);
+      await answered(before + 1);
+      expect(said().at(-1), line.slice(0, 40)).toMatchObject({
+        id: null,
+        error: { code, message: expect.stringContaining(words) },
+      });
+    }
+    // an answer that is none of a question is not taken for one
+    door.send('{"jsonrpc":"2.0","id":"last","result":7}');
+    door.send(LISTED);
+    await expect.poll(() => said().filter(({ id }) => id === 'last').length, { timeout: 20_000 }).toBe(2);
+    expect((await client.call('session_list')).total).toBe(0);
   });
 
   it('with a forged state of a request are answered as if they had none', async () => {

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { ERRORS, ErrorView } from '../../core/errors.ts';
-import { TOOLS } from '../../tools/index.ts';
+import { TOOLS, toolNamed } from '../../tools/index.ts';
 import { connect, type TestClient } from '../support/clients.ts';
 import { openRawDoor } from '../support/raw-door.ts';
 import { makeWorkspace, type Workspace } from '../support/workspace.ts';
@@ -94,6 +94,16 @@ async function filled(example: Readonly<Record<string, unknown>>): Promise<Fille
   return { args: z.record(z.string(), z.unknown()).parse(JSON.parse(text)), started };
 }
 
+/** What is to be called next can be called just as it stands there. */
+function expectCallable(next: unknown): void {
+  const [, name = '', args = ''] = /^([a-z]+_[a-z]+) (\{.*\})/.exec(String(next ?? '')) ?? [];
+  // some begin with a word for the person, or leave a text to be filled in
+  if (next === undefined || args.includes('…')) return;
+  const tool = toolNamed(name)?.tool;
+  expect(tool, String(next)).toBeDefined();
+  expect(tool?.input.safeParse(JSON.parse(args)).error, String(next)).toBeUndefined();
+}
+
 const STARTS: Readonly<Record<string, () => Promise<{ readonly id: string; readonly value?: string }>>> = {
   '{{queued}}': async () => ({ id: await waitingSession() }),
   '{{interactive}}': async () => ({ id: await interactiveSession() }),
@@ -115,6 +125,7 @@ describe('an example', () => {
 
       expect(tool.output.safeParse(answer).error).toBeUndefined();
       expect(answer.summary).toMatch(/\S\.$/);
+      expectCallable(answer.next);
       expect(JSON.stringify(answer).length).toBeLessThanOrEqual(MOST_CHARACTERS);
     },
     60_000,

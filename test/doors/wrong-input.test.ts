@@ -83,6 +83,13 @@ const WRONG: readonly [string, string, object, string, RegExp][] = [
     'INVALID_INPUT',
     /"model"/,
   ],
+  ...['permissionMode', 'args', 'command', 'env', 'hooks', 'tools'].map((name): (typeof WRONG)[number] => [
+    `how the agent is to be run, by "${name}"`,
+    'session_start',
+    { taskId: 'real', [name]: 'bypassPermissions' },
+    'INVALID_INPUT',
+    new RegExp(`"${name}"`),
+  ]),
   ['a cursor of somebody else', 'session_list', { cursor: 'rubbish' }, 'CURSOR_INVALID', /"rubbish"/],
   ['a place that is none', 'event_list', { after: 'rubbish' }, 'CURSOR_INVALID', /"rubbish"/],
   ['a time that is none', 'session_list', { since: 'yesterday' }, 'INVALID_INPUT', /"yesterday" is not a time/],

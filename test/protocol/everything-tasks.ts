@@ -39,7 +39,9 @@ export function taskTools({ orchestrator, handmade }: Play): readonly FixtureToo
     const context = contextOf(server);
     const args = { prompt, requestKey: randomUUID() };
     const call = async (given: Readonly<Record<string, unknown>>) => resultOf(await sessionRun.call(given, context));
-    return declares(server) ? callOrTask('session_run', args, context, call, 0.05) : call({ ...args, timeoutSeconds: 45 });
+    return declares(server)
+      ? callOrTask('session_run', args, context, call, { atOnceSeconds: 0.05 })
+      : call({ ...args, timeoutSeconds: 45 });
   };
   const made = (end: FixtureAnswer): FixtureAnswer => {
     const taskId = `made.${randomUUID()}`;

@@ -65,7 +65,7 @@ export async function openEverything(): Promise<Subject> {
     stateKey,
     log,
   });
-  const codec = createStateCodec(stateKey, 'client ');
+  const codec = createStateCodec(stateKey, 'client admin');
   const handmade = new Map();
   const door = await openHttpDoor({ stateDir, log });
   door.serve({

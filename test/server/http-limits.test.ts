@@ -92,6 +92,11 @@ describe('subscriptions', () => {
     // the token of the run beside it was never held up
     const read = { url: door.url, token: (await readFile(`${root}/tokens/read`, 'utf8')).trim() };
     expect((await sendHttp(read, LIST)).status).toBe(200);
+    // and neither are the subscriptions of others
+    const beside = await openStream(read, listen([uri]));
+    if (typeof beside === 'number') throw new Error(`It was refused: ${beside}.`);
+    streams.push(beside);
+    await expect.poll(() => beside.text()).toContain('acknowledged');
   });
 
   it('to more resources than anybody looks at are refused as one', async () => {
@@ -153,6 +158,21 @@ describe('calls', () => {
     expect(await sendHttp(access, LIST)).toMatchObject({ status: 503, text: expect.stringContaining('At most 3 connections') });
     for (const stream of streams.splice(0)) stream.close();
     await expect.poll(async () => (await sendHttp(access, LIST)).status).toBe(200);
+  });
+
+  it('on far more connections than are served are closed without a word, whoever they are from', async () => {
+    settings = { ...settings, maxConnections: 1 };
+    const { port } = new URL(door.url);
+    const closed = new Set<Socket>();
+    for (let at = 0; at < 100; at++) {
+      const socket = connectSocket(Number(port), '127.0.0.1');
+      socket.on('error', () => {}).once('close', () => closed.add(socket));
+      sockets.push(socket);
+      socket.resume();
+    }
+    await expect.poll(() => closed.size, { timeout: 5_000 }).toBe(100 - 65);
+    for (const socket of sockets.splice(0)) socket.destroy();
+    await expect.poll(async () => (await sendHttp(access, LIST).catch(() => undefined))?.status).toBe(200);
   });
 
   it('in a batch are few, or none is done', async () => {

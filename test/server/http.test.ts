@@ -134,6 +134,8 @@ describe('a request is turned away', () => {
     ['that turns out to be too large', 413, { body: big, chunked: true }],
     ['on another path', 404, { path: '/', body: LIST }],
     ['with another method', 405, { method: 'PUT', body: LIST }],
+    ['that asks whether a page of this machine may call', 405, { method: 'OPTIONS', headers: { origin: 'http://localhost' } }],
+    ['that asks so without a token', 401, { method: 'OPTIONS', headers: { origin: 'http://localhost', authorization: '' } }],
     ['that is no JSON', 400, { body: '{"jsonrpc":' }],
     ['that is nested too deeply', 400, { body: '['.repeat(100_000) }],
     ['with GET in the modern era', 405, { method: 'GET', headers: MODERN }],
@@ -155,6 +157,8 @@ describe('a request is turned away', () => {
     });
     expect(answer.headers['www-authenticate']?.slice(0, 6)).toBe(status === 401 ? 'Bearer' : undefined);
     expect(answer.text).not.toContain('sc_');
+    // no page is ever told that it may read an answer, and nobody is given a cookie
+    expect(Object.keys(answer.headers).filter((name) => /^(access-control-|set-cookie)/.test(name))).toEqual([]);
   });
 
   it('with a token of nobody, of another run, or changed by one letter', async () => {

@@ -1,6 +1,8 @@
 // What a door remembers: the fine points of going on with another hub.
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { lineSplitter } from '../../server/lines.ts';
+import { isShallow } from '../../server/messages.ts';
 import { createMemory } from '../../server/replay.ts';
 
 function bench() {
@@ -113,6 +115,48 @@ test('giving up answers the calls under way and keeps acknowledged subscriptions
   toHub();
   memory.hubCame();
   expect(toHub()).toMatchObject([{ id: 1, method: 'subscriptions/listen' }]);
+});
+
+test('a short batch is taken apart, so that each call in it outlives the hub; a long one, or one of no messages, is for the hub to refuse', () => {
+  const { memory, client, hub, toHub, toClient } = bench();
+  memory.hubCame();
+  const calls = [1, 2, 3].map((id) => ({ id, method: 'tools/call', params: { name: 'x' } }));
+  client(calls);
+  const keyed = calls.map((call) => ({ ...call, params: { name: 'x', _meta: { 'scopecraft/requestKey': 'key' } } }));
+  expect(toHub()).toEqual(keyed);
+  hub({ id: 2, result: {} });
+  expect(toClient()).toEqual([{ id: 2, result: {} }]);
+  memory.hubWent(60_000);
+  memory.hubCame();
+  expect(toHub()).toEqual([keyed[0], keyed[2]]);
+  for (const batch of [[], [[]], [1, {}], Array.from({ length: 17 }, (_, id) => ({ id, method: 'ping' }))]) {
+    client(batch);
+    expect(toHub()).toEqual([batch]);
+  }
+  expect(memory.underWay()).toBe(2);
+});
+
+test('a call that is nested too deeply to be written down again goes to the hub as it came', () => {
+  const { memory, toHub } = bench();
+  memory.hubCame();
+  const deep = `{"id":1,"method":"tools/call","params":{"arguments":${'['.repeat(20_000)}${']'.repeat(20_000)}}}`;
+  memory.fromClient(deep);
+  expect(toHub()).toHaveLength(1);
+  expect(memory.underWay()).toBe(0);
+});
+
+test('how deep a text is nested is seen as it is, whatever its strings hold', () => {
+  const depthOf = (value: unknown): number =>
+    typeof value === 'object' && value !== null ? 1 + Math.max(0, ...Object.values(value).map(depthOf)) : 0;
+  const within = (value: unknown, levels: number): unknown => (levels === 0 ? value : within([value], levels - 1));
+  const text = fc.oneof(fc.string(), fc.constantFrom('[', '{', '"', '\\', '\\"', '[[[[[[', '\\\\"]]'));
+  fc.assert(
+    fc.property(fc.jsonValue({ maxDepth: 4 }), text, fc.integer({ min: 55, max: 66 }), (value, said, levels) => {
+      const nested = within({ [said]: [value, said] }, levels);
+      expect(isShallow(JSON.stringify(nested))).toBe(depthOf(nested) <= 64);
+    }),
+  );
+  for (const open of ['"'.repeat(1001), `"${'\\'.repeat(1001)}`, '"\\'.repeat(1000)]) expect(isShallow(open)).toBe(true);
 });
 
 test('lines are put together again from chunks cut anywhere, also inside a character', () => {

@@ -118,6 +118,24 @@ describe('the log of a session', () => {
       });
   });
 
+  it('is searched a bounded part at a time: from a place it can be gone on with, from the end it is said that there is more', async () => {
+    const filler = `${'nothing to be found here '.repeat(40)}\n`.repeat(12_000);
+    await writeFile(out(1), `needle\n${filler}`);
+    expect(await page({ tail: 5, grep: 'needle' })).toMatchObject({ entries: [], isCutShort: true });
+    expect((await page({ tail: 1, grep: 'found' })).isCutShort).toBeUndefined();
+    await writeFile(out(1), `${filler}needle\n`);
+    let pages = 0;
+    let found: readonly string[] = [];
+    for (let after: string | undefined = '0:0.0', more = true; more; pages++) {
+      const { entries, ...next } = await page({ after, grep: 'needle' });
+      found = [...found, ...texts(entries)];
+      ({ cursor: after, more } = next);
+    }
+    expect(found).toEqual(['needle']);
+    expect(pages).toBeGreaterThan(2);
+    expect((await page({ tail: 5 })).isCutShort).toBeUndefined();
+  });
+
   it('is read between two places', async () => {
     await writeFile(out(1), 'a|b\nc\n');
     await writeFile(out(2), 'd\ne\n');

@@ -163,13 +163,18 @@ export function openStream({ url, token }: Access, { headers = {}, body = '' }: 
 }
 
 /** The body of a modern request, and the headers that go with it. */
-export function modernRequest(method: string, params: Readonly<Record<string, unknown>> = {}, id: number | string = 1): Sent {
+export function modernRequest(
+  method: string,
+  params: Readonly<Record<string, unknown>> = {},
+  id: number | string = 1,
+  capabilities: object = {},
+): Sent {
   const _meta = {
     'io.modelcontextprotocol/protocolVersion': '2026-07-28',
     'io.modelcontextprotocol/clientInfo': { name: 'a test', version: '1' },
-    'io.modelcontextprotocol/clientCapabilities': {},
+    'io.modelcontextprotocol/clientCapabilities': capabilities,
   };
-  const named = params.name ?? params.uri;
+  const named = params.name ?? params.uri ?? params.taskId;
   return {
     headers: {
       'mcp-protocol-version': '2026-07-28',
@@ -180,6 +185,24 @@ export function modernRequest(method: string, params: Readonly<Record<string, un
     body: JSON.stringify({ jsonrpc: '2.0', id, method, params: { ...params, _meta } }),
   };
 }
+
+/** The answer to a modern request, with its result or its error. */
+export async function askHttp(
+  access: Access,
+  method: string,
+  params: Readonly<Record<string, unknown>> = {},
+  capabilities: object = {},
+): Promise<RpcAnswer> {
+  const { text } = await sendHttp(access, modernRequest(method, params, 1, capabilities));
+  const said = text.startsWith('{') ? text : [...text.matchAll(/^data: (.+)$/gm)].at(-1)?.[1];
+  return RpcAnswer.parse(JSON.parse(said ?? 'null'));
+}
+
+const RpcAnswer = z.looseObject({
+  result: z.record(z.string(), z.unknown()).optional(),
+  error: z.looseObject({ code: z.number(), message: z.string(), data: z.unknown().optional() }).optional(),
+});
+export type RpcAnswer = z.infer<typeof RpcAnswer>;
 
 function structured(answer: unknown): Readonly<Record<string, unknown>> {
   const { isError, content, structuredContent } = Result.parse(answer);

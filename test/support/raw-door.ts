@@ -5,6 +5,8 @@ import { lineSplitter } from '../../server/lines.ts';
 import { DOOR, type Environment } from './project.ts';
 
 export interface RawDoor {
+  /** What `initialize` was answered with, in an older revision. */
+  readonly opening: Readonly<Record<string, unknown>> | undefined;
   /** The `result` of a request. Rejects with the error's text. */
   ask(
     method: string,
@@ -54,11 +56,11 @@ export async function openRawDoor(
     if (result === undefined) throw new Error(JSON.stringify(error));
     return result;
   };
-  if (revision !== MODERN) {
-    await ask('initialize', { protocolVersion: revision, capabilities, clientInfo: CLIENT });
-    send({ method: 'notifications/initialized' });
-  }
+  const opening =
+    revision === MODERN ? undefined : await ask('initialize', { protocolVersion: revision, capabilities, clientInfo: CLIENT });
+  if (opening) send({ method: 'notifications/initialized' });
   return {
+    opening,
     ask,
     async close() {
       child.stdin.end();

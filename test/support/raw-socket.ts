@@ -13,6 +13,7 @@ export interface RawSocket {
   /** Every line that came since the handshake. */
   readonly lines: string[];
   send(line: string): boolean;
+  close(): void;
 }
 
 /** A connection that the hub has let in. */
@@ -38,5 +39,5 @@ export async function openRawSocket(workspace: Workspace): Promise<RawSocket> {
   socket.write(`${JSON.stringify({ scopecraft: 1, hello })}\n`);
   await welcome;
   socket.write(`${JSON.stringify({ environment: {}, cwd: workspace.path })}\n`);
-  return { socket, lines, send: (line) => socket.write(`${line}\n`) };
+  return { socket, lines, send: (line) => socket.write(`${line}\n`), close: () => void socket.destroy() };
 }
