@@ -58,15 +58,20 @@ export async function writeBeside(file: string, content: string | Uint8Array, mo
   return temporary;
 }
 
-/** Moves a temporary file into the place of `file`; removes it when that fails. Throws the system's error. */
+/** Moves a temporary file into the place of `file`, also on disk; removes it when that fails. Throws the system's error. */
 export async function replaceWith(temporary: string, file: string): Promise<void> {
+  await takePlace(temporary, file);
+  await syncFolder(dirname(file));
+}
+
+/** The same without forcing the folder to disk: after a crash there may be the old file or the new one. */
+export async function takePlace(temporary: string, file: string): Promise<void> {
   try {
     await rename(temporary, file);
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
   }
-  await syncFolder(dirname(file));
 }
 
 /** Writes every byte: a write may take only a part, and on a full disk it takes none. */

@@ -10,7 +10,7 @@ import { constants, lstatSync, readlinkSync, type Stats } from 'node:fs';
 import { link, open, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { createAtomic, replaceWith, syncFolder, writeAtomic, writeBeside, writeFully } from './atomic-write.ts';
+import { createAtomic, syncFolder as forceFolder, takePlace, writeAtomic, writeBeside, writeFully } from './atomic-write.ts';
 import { errnoOf } from './errno.ts';
 import { type OpenFile, openInside, statsAt } from './inside.ts';
 
@@ -39,6 +39,8 @@ export interface RewriteOptions {
   readonly lateLooksMs: readonly number[];
   /** Does the deed that waits for the disk, when its turn has come. */
   readonly onDisk: <Result>(deed: () => Promise<Result>) => Promise<Result>;
+  /** Forces the names in a folder to disk; who writes several files there may share it. */
+  readonly syncFolder?: (folder: string) => Promise<void>;
 }
 
 interface Source {
@@ -52,7 +54,7 @@ const EMPTY_REST_MS = 200;
 
 /** One try. `again` means that somebody else was faster. Throws PATH_OUTSIDE, TASK_UNREADABLE or the system's error. */
 export async function rewriteFile(options: RewriteOptions): Promise<RewriteOutcome> {
-  const { root, file, change, onDisk } = options;
+  const { root, file, change, onDisk, syncFolder = forceFolder } = options;
   if (lstatSync(file).isSymbolicLink()) return { kind: 'protected', why: 'symlink' };
   const opened = openInside(root, file, 'refuse');
   try {
@@ -66,7 +68,8 @@ export async function rewriteFile(options: RewriteOptions): Promise<RewriteOutco
     if (why) return { kind: 'protected', why };
     const source = { opened, bytes };
     if (!(await onDisk(() => swap(file, source, next))) || (await wasMoved(file, source, next))) return { kind: 'again' };
-    return await followUp(options, source, next);
+    const [outcome] = await Promise.all([followUp(options, source, next), syncFolder(dirname(file))]);
+    return outcome;
   } finally {
     opened.close();
   }
@@ -87,7 +90,7 @@ async function swap(file: string, { opened, bytes }: Source, next: Buffer): Prom
     if (process.geteuid?.() === 0) await own(temporary, stats);
     const [there, now] = [lstatSync(file), opened.read()];
     if (there.ino === stats.ino && there.dev === stats.dev && there.nlink === 1 && now.equals(bytes)) {
-      await replaceWith(temporary, file);
+      await takePlace(temporary, file);
       return true;
     }
   } catch (error) {
@@ -131,7 +134,7 @@ async function takeBack(file: string, content: Buffer): Promise<void> {
     await link(aside, file).catch(() => saveCopy(file, found, 0o600));
   }
   await rm(aside, { force: true });
-  await syncFolder(dirname(file));
+  await forceFolder(dirname(file));
 }
 
 function unlessGone(error: unknown): undefined {
@@ -174,14 +177,15 @@ async function append(file: string, bytes: Uint8Array): Promise<void> {
 
 /** Makes the new content anew from what the old file became, unless the new file was changed too. */
 async function takeOver(options: RewriteOptions, stats: Stats, late: Buffer, written: Buffer): Promise<RewriteOutcome> {
-  const { root, file, change, onDisk } = options;
+  const { root, file, change, onDisk, syncFolder = forceFolder } = options;
   const opened = openInside(root, file, 'refuse');
   try {
     const source = { opened, bytes: opened.read() };
     const merged = change(late) ?? late;
     if (!source.bytes.equals(written) || !(await onDisk(() => swap(file, source, merged))))
       return await conflict(options, stats, late);
-    return await followUp(options, source, merged);
+    const [outcome] = await Promise.all([followUp(options, source, merged), syncFolder(dirname(file))]);
+    return outcome;
   } finally {
     opened.close();
   }
