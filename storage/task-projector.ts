@@ -86,7 +86,7 @@ export function createTaskProjector({
     return lull.over;
   };
   const lullFrom = async (): Promise<void> => {
-    let ms = restMs;
+    let ms = Math.min(restMs, mostRestMs);
     do {
       await rest(ms);
       const { until = 0, lastAt = 0 } = lull ?? {};
@@ -160,7 +160,8 @@ export function createTaskProjector({
   const unsubscribe = ledger.subscribe((event) => {
     if (event.name === 'session.spoke' || event.name === 'session.starting' || !('sessionId' in event.data)) return;
     const session = ledger.session(event.data.sessionId);
-    if (session) void project(session, quiet);
+    const rested = quiet();
+    if (session) void project(session, () => rested);
   });
 
   return {
