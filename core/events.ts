@@ -224,15 +224,13 @@ const Head = z.object({
   at: z.number(),
   node: z.string(),
   name: z.enum(Object.keys(EVENTS) as [EventName, ...EventName[]]),
+  data: z.unknown(),
 });
-
-const Raw = z.looseObject({ data: z.unknown() });
 
 /** An event as it was stored, checked. Throws a ZodError on anything else. */
 export function parseEvent(value: unknown): StoredEvent {
-  const raw = Raw.parse(value);
-  const head = Head.parse(raw);
-  return { ...head, data: EVENTS[head.name].data.parse(raw.data) } as StoredEvent;
+  const { seq, at, node, name, data } = Head.parse(value);
+  return { seq, at, node, name, data: EVENTS[name].data.parse(data) } as StoredEvent;
 }
 
 /** The session an event is about, if it is about one. */

@@ -14,8 +14,11 @@ export const session: Resource = {
     const found = orchestrator.get(id);
     return { text: JSON.stringify(orchestrator.view(found), null, 2), mimeType: 'application/json', final: isSettled(found) };
   },
-  stale(event) {
-    const id = event.name === 'session.spoke' ? undefined : sessionOf(event);
-    return id === undefined ? [] : [sessionUri(id)];
+  stale(event, orchestrator) {
+    if (event.name === 'session.spoke') return [];
+    const id = sessionOf(event);
+    // nobody can know of a session before the fact that made it
+    const isNew = event.name === 'session.queued' && orchestrator.ledger.session(event.data.sessionId)?.createdSeq === event.seq;
+    return id === undefined || isNew ? [] : [sessionUri(id)];
   },
 };

@@ -1,7 +1,8 @@
 // The settings as files say them: defaults, then the user's config, then the workspace's as far as it is trusted.
 // A workspace config that was not trusted may only lower limits: a cloned repository must not be able to run anything.
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { type AgentEntry, BUILT_IN_AGENTS } from '../core/agent.ts';
@@ -36,7 +37,7 @@ export async function openSettings(places: SettingsPlaces): Promise<Settings> {
     untrustedAgents: () => state.untrustedAgents,
     notes: () => state.notes,
     refresh: sharedDeed(async () => {
-      if ((await stamps(places)) === state.stamp) return;
+      if (stamps(places) === state.stamp) return;
       state = await load(places);
       config = tuned(state.config, overrides);
     }),
@@ -70,7 +71,7 @@ interface Loaded {
 }
 
 async function load(places: SettingsPlaces): Promise<Loaded> {
-  const stamp = await stamps(places);
+  const stamp = stamps(places);
   const problems: string[] = [];
   const user = await readConfig(userFile(places.configFolder), problems);
   const file = workspaceFile(places.workspace);
@@ -162,10 +163,18 @@ async function trusted(configFolder: string): Promise<Readonly<Record<string, st
   return text === undefined ? {} : Trusted.parse(JSON.parse(text));
 }
 
-async function stamps({ workspace, configFolder }: SettingsPlaces): Promise<string> {
-  const files = [userFile(configFolder), trustFile(configFolder), workspaceFile(workspace)];
-  const stats = await Promise.all(files.map((file) => (file === undefined ? undefined : stat(file).catch(() => undefined))));
-  return stats.map((entry) => (entry ? `${entry.ino}:${entry.size}:${entry.mtimeMs}` : '-')).join(' ');
+/** Looked at without another thread: each start asks for it. */
+function stamps({ workspace, configFolder }: SettingsPlaces): string {
+  return [userFile(configFolder), trustFile(configFolder), workspaceFile(workspace)].map(stampOf).join(' ');
+}
+
+function stampOf(file: string | undefined): string {
+  try {
+    const found = file === undefined ? undefined : statSync(file, { throwIfNoEntry: false });
+    return found ? `${found.ino}:${found.size}:${found.mtimeMs}` : '-';
+  } catch {
+    return '-';
+  }
 }
 
 const userFile = (configFolder: string) => path.join(configFolder, 'scopecraft', 'config.json');

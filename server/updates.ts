@@ -1,8 +1,11 @@
-// Tells connections which resources changed, and which lists: at once, then at most once per second and URI, and a last time when it is quiet again.
+// Tells connections which resources changed, and which lists: in a moment, then at most once per second and URI, and a last time when it is quiet again.
+// Whoever waits for an answer goes first: what many calls at once make stale is told when they are answered.
 import type { Orchestrator } from '../core/orchestrator.ts';
 import type { Resource } from '../resources/define.ts';
 
 const PERIOD_MS = 1000;
+/** A moment: what becomes stale within it is told together. */
+const MOMENT_MS = 25;
 
 /** The lists that may change while a client is connected. */
 export const LISTS = ['tools', 'prompts', 'resources'] as const;
@@ -36,6 +39,12 @@ export function createUpdates(orchestrator: Orchestrator, resources: readonly Re
 function emitter<Word>() {
   const sinks = new Set<(word: Word) => void>();
   const resting = new Map<Word, { again: boolean }>();
+  let words: Word[] = [];
+  const tell = () => {
+    const told = words;
+    words = [];
+    for (const word of told) for (const sink of sinks) sink(word);
+  };
   const emit = (word: Word) => {
     const rest = { again: false };
     resting.set(word, rest);
@@ -43,7 +52,7 @@ function emitter<Word>() {
       resting.delete(word);
       if (rest.again) emit(word);
     }, PERIOD_MS).unref();
-    for (const sink of sinks) sink(word);
+    if (words.push(word) === 1) setTimeout(tell, MOMENT_MS).unref();
   };
   return {
     isHeard: () => sinks.size > 0,

@@ -3,8 +3,10 @@
 // The bytes go into a temporary file with a name of its own in the same folder, are forced to disk, and take the place of
 // the file by one rename; then the folder is forced to disk too. A temporary file that did not get there is removed.
 import { randomUUID } from 'node:crypto';
+import { closeSync, fstatSync, fsync, openSync } from 'node:fs';
 import { link, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { fail } from '../core/errors.ts';
 import { errnoOf } from './errno.ts';
 
@@ -44,7 +46,7 @@ export async function writeBeside(file: string, content: string | Uint8Array, mo
   const handle = await open(temporary, 'wx', mode);
   try {
     // the mode given to open is narrowed by the umask
-    await handle.chmod(mode);
+    if ((fstatSync(handle.fd).mode & 0o7777) !== mode) await handle.chmod(mode);
     await writeFully(handle, typeof content === 'string' ? Buffer.from(content) : content);
     await handle.sync();
     await handle.close();
@@ -56,15 +58,20 @@ export async function writeBeside(file: string, content: string | Uint8Array, mo
   return temporary;
 }
 
-/** Moves a temporary file into the place of `file`; removes it when that fails. Throws the system's error. */
+/** Moves a temporary file into the place of `file`, also on disk; removes it when that fails. Throws the system's error. */
 export async function replaceWith(temporary: string, file: string): Promise<void> {
+  await takePlace(temporary, file);
+  await syncFolder(dirname(file));
+}
+
+/** The same without forcing the folder to disk: after a crash there may be the old file or the new one. */
+export async function takePlace(temporary: string, file: string): Promise<void> {
   try {
     await rename(temporary, file);
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
   }
-  await syncFolder(dirname(file));
 }
 
 /** Writes every byte: a write may take only a part, and on a full disk it takes none. */
@@ -79,13 +86,15 @@ export async function writeFully(target: Writable, bytes: Uint8Array): Promise<v
 
 /** Forces the names in a folder to disk. */
 export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
+  const fd = openSync(folder, 'r');
   try {
-    await handle.sync();
+    await synced(fd);
   } finally {
-    await handle.close();
+    closeSync(fd);
   }
 }
+
+const synced = promisify(fsync);
 
 async function orStorageFailed<Result>(file: string, deed: () => Promise<Result>): Promise<Result> {
   try {

@@ -6,13 +6,13 @@
 // descriptor for a while. What was appended there is appended to the new file; after any other change the new content is made
 // anew from it, and when the file was changed meanwhile too, the old one is saved beside it as `<name>.conflict`.
 import { randomUUID } from 'node:crypto';
-import { constants, type Stats } from 'node:fs';
-import { type FileHandle, link, lstat, open, readFile, readlink, rename, rm } from 'node:fs/promises';
+import { constants, lstatSync, readlinkSync, type Stats } from 'node:fs';
+import { link, open, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { createAtomic, replaceWith, syncFolder, writeAtomic, writeBeside, writeFully } from './atomic-write.ts';
+import { createAtomic, syncFolder as forceFolder, takePlace, writeAtomic, writeBeside, writeFully } from './atomic-write.ts';
 import { errnoOf } from './errno.ts';
-import { openInside, readWhole } from './inside.ts';
+import { type OpenFile, openInside, statsAt } from './inside.ts';
 
 /** Why a file is never replaced: what it is cannot be kept by a rename. */
 export const PROTECTED = {
@@ -39,11 +39,12 @@ export interface RewriteOptions {
   readonly lateLooksMs: readonly number[];
   /** Does the deed that waits for the disk, when its turn has come. */
   readonly onDisk: <Result>(deed: () => Promise<Result>) => Promise<Result>;
+  /** Forces the names in a folder to disk; who writes several files there may share it. */
+  readonly syncFolder?: (folder: string) => Promise<void>;
 }
 
 interface Source {
-  readonly handle: FileHandle;
-  readonly stats: Stats;
+  readonly opened: OpenFile;
   readonly bytes: Buffer;
 }
 
@@ -53,23 +54,24 @@ const EMPTY_REST_MS = 200;
 
 /** One try. `again` means that somebody else was faster. Throws PATH_OUTSIDE, TASK_UNREADABLE or the system's error. */
 export async function rewriteFile(options: RewriteOptions): Promise<RewriteOutcome> {
-  const { root, file, change, onDisk } = options;
-  if ((await lstat(file)).isSymbolicLink()) return { kind: 'protected', why: 'symlink' };
-  const handle = await openInside(root, file, 'refuse');
+  const { root, file, change, onDisk, syncFolder = forceFolder } = options;
+  if (lstatSync(file).isSymbolicLink()) return { kind: 'protected', why: 'symlink' };
+  const opened = openInside(root, file, 'refuse');
   try {
-    const stats = await handle.stat();
-    const bytes = await readWhole(handle);
+    const { stats } = opened;
+    const bytes = opened.read();
     const next = change(bytes);
     if (!next || next.equals(bytes)) return { kind: 'unchanged' };
     // emptied a moment ago: somebody is about to write it
     if (bytes.length === 0 && Date.now() - stats.mtimeMs < EMPTY_REST_MS) return { kind: 'again' };
     const why = protection(stats);
     if (why) return { kind: 'protected', why };
-    const source = { handle, stats, bytes };
+    const source = { opened, bytes };
     if (!(await onDisk(() => swap(file, source, next))) || (await wasMoved(file, source, next))) return { kind: 'again' };
-    return await followUp(options, source, next);
+    const [outcome] = await Promise.all([followUp(options, source, next), syncFolder(dirname(file))]);
+    return outcome;
   } finally {
-    await handle.close();
+    opened.close();
   }
 }
 
@@ -81,13 +83,14 @@ function protection({ nlink, mode, uid }: Stats): Protected | undefined {
 }
 
 /** Puts the new content in place when the file still is what was read; false when it is not. */
-async function swap(file: string, { handle, stats, bytes }: Source, next: Buffer): Promise<boolean> {
+async function swap(file: string, { opened, bytes }: Source, next: Buffer): Promise<boolean> {
+  const { stats } = opened;
   const temporary = await writeBeside(file, next, stats.mode & 0o7777);
   try {
     if (process.geteuid?.() === 0) await own(temporary, stats);
-    const [there, now] = [await lstat(file), await readWhole(handle)];
+    const [there, now] = [lstatSync(file), opened.read()];
     if (there.ino === stats.ino && there.dev === stats.dev && there.nlink === 1 && now.equals(bytes)) {
-      await replaceWith(temporary, file);
+      await takePlace(temporary, file);
       return true;
     }
   } catch (error) {
@@ -100,6 +103,8 @@ async function swap(file: string, { handle, stats, bytes }: Source, next: Buffer
 
 /** As root, a replaced file would change hands. */
 async function own(temporary: string, { uid, gid, mode }: Stats): Promise<void> {
+  const made = lstatSync(temporary);
+  if (made.uid === uid && made.gid === gid) return;
   const handle = await open(temporary, 'r');
   try {
     await handle.chown(uid, gid);
@@ -110,11 +115,11 @@ async function own(temporary: string, { uid, gid, mode }: Stats): Promise<void> 
 }
 
 /** When the old file turns up under another name, it was moved away just before; the new one, which would be a second, is taken back. */
-async function wasMoved(file: string, { handle, stats }: Source, next: Buffer): Promise<boolean> {
-  const elsewhere = process.platform === 'linux' ? await readlink(`/proc/self/fd/${handle.fd}`) : file;
+async function wasMoved(file: string, { opened: { fd, stats } }: Source, next: Buffer): Promise<boolean> {
+  const elsewhere = process.platform === 'linux' ? readlinkSync(`/proc/self/fd/${fd}`) : file;
   if (elsewhere === file) return false;
   // its own number under that name is the proof: NFS gives deleted open files a name too, and "(deleted)" is none
-  const there = await lstat(elsewhere).catch(() => undefined);
+  const there = statsAt(elsewhere);
   if (there?.ino !== stats.ino || there.dev !== stats.dev || basename(elsewhere).startsWith('.nfs')) return false;
   await takeBack(file, next);
   return true;
@@ -129,7 +134,7 @@ async function takeBack(file: string, content: Buffer): Promise<void> {
     await link(aside, file).catch(() => saveCopy(file, found, 0o600));
   }
   await rm(aside, { force: true });
-  await syncFolder(dirname(file));
+  await forceFolder(dirname(file));
 }
 
 function unlessGone(error: unknown): undefined {
@@ -141,7 +146,7 @@ async function followUp(options: RewriteOptions, source: Source, next: Buffer): 
   let unsettled: Buffer | undefined;
   for (const [index, delayMs] of options.lateLooksMs.entries()) {
     await pause(delayMs);
-    const now = await readWhole(source.handle);
+    const now = source.opened.read();
     if (now.equals(seen)) continue;
     const isAppended = seen.at(-1) === 0x0a && now.subarray(0, seen.length).equals(seen);
     // a rewrite may be halfway through until it looks the same twice; an empty file is one that was only begun
@@ -149,11 +154,11 @@ async function followUp(options: RewriteOptions, source: Source, next: Buffer): 
     unsettled = now;
     if (!isAppended && !isWhole) continue;
     try {
-      if (!isAppended) return await takeOver(options, source.stats, now, next);
+      if (!isAppended) return await takeOver(options, source.opened.stats, now, next);
       await append(options.file, now.subarray(seen.length));
     } catch {
       // gone or made unwritable meanwhile; whatever it is, the edit must not be lost
-      return await conflict(options, source.stats, now);
+      return await conflict(options, source.opened.stats, now);
     }
     seen = now;
   }
@@ -172,16 +177,17 @@ async function append(file: string, bytes: Uint8Array): Promise<void> {
 
 /** Makes the new content anew from what the old file became, unless the new file was changed too. */
 async function takeOver(options: RewriteOptions, stats: Stats, late: Buffer, written: Buffer): Promise<RewriteOutcome> {
-  const { root, file, change, onDisk } = options;
-  const handle = await openInside(root, file, 'refuse');
+  const { root, file, change, onDisk, syncFolder = forceFolder } = options;
+  const opened = openInside(root, file, 'refuse');
   try {
-    const source = { handle, stats: await handle.stat(), bytes: await readWhole(handle) };
+    const source = { opened, bytes: opened.read() };
     const merged = change(late) ?? late;
     if (!source.bytes.equals(written) || !(await onDisk(() => swap(file, source, merged))))
       return await conflict(options, stats, late);
-    return await followUp(options, source, merged);
+    const [outcome] = await Promise.all([followUp(options, source, merged), syncFolder(dirname(file))]);
+    return outcome;
   } finally {
-    await handle.close();
+    opened.close();
   }
 }
 

@@ -1,6 +1,8 @@
 // Opens files of the workspace and of nowhere else: a link or a swapped folder must not lead a reader out.
-import { constants } from 'node:fs';
-import { type FileHandle, open, readlink, realpath } from 'node:fs/promises';
+//
+// All of it happens at once, without another thread: such files are small and nearly always in memory, and each trip to a thread takes ten times
+// what the deed takes, and waits there behind whatever waits for the disk. Whoever opens many of them lets others have their turn in between.
+import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, readSync, realpathSync, type Stats } from 'node:fs';
 import { relative, sep } from 'node:path';
 import { fail } from '../core/errors.ts';
 import { errnoOf } from './errno.ts';
@@ -13,36 +15,54 @@ export function isInside(root: string, path: string): boolean {
   return path === root || path.startsWith(root.endsWith(sep) ? root : root + sep);
 }
 
+/** A file that was opened for reading. */
+export interface OpenFile {
+  readonly fd: number;
+  /** As they were when it was opened. */
+  readonly stats: Stats;
+  /** The whole content as it is now, also where another file has taken its name. Fails with TASK_UNREADABLE above so many bytes, by default MAX_TASK_BYTES. */
+  read(mostBytes?: number): Buffer;
+  close(): void;
+}
+
 /**
  * Opens a regular file below `root` (a real path) for reading. With `links: 'follow'` a symlink is followed when it stays inside.
  * Fails with PATH_OUTSIDE when the file lies outside, with TASK_UNREADABLE when it is no regular file; throws the system's error otherwise.
  */
-export async function openInside(root: string, file: string, links: 'follow' | 'refuse'): Promise<FileHandle> {
-  const handle = await openPlain(root, file, links);
+export function openInside(root: string, file: string, links: 'follow' | 'refuse'): OpenFile {
+  const fd = openPlain(root, file, links);
   try {
     // checked on the open file: between a check of the path and the open, a folder could be swapped for a link
-    if (!isInside(root, await pathOf(handle, file))) outside(root, file);
-    const stats = await handle.stat();
+    if (!isInside(root, pathOf(fd, file))) outside(root, file);
+    const stats = fstatSync(fd);
     if (!stats.isFile()) fail('TASK_UNREADABLE', `"${relative(root, file)}" is no regular file.`);
-    return handle;
+    return { fd, stats, read: (mostBytes = MAX_TASK_BYTES) => readWhole(fd, mostBytes), close: () => closeSync(fd) };
   } catch (error) {
-    await handle.close();
+    closeSync(fd);
     throw error;
   }
 }
 
-/** The whole content of an open file, read from its start. Fails with TASK_UNREADABLE above MAX_TASK_BYTES. */
-export async function readWhole(handle: FileHandle): Promise<Buffer> {
-  const { size } = await handle.stat();
+/** What is at a path, links not followed; undefined when nothing is there, or nothing that can be looked at. */
+export function statsAt(file: string): Stats | undefined {
+  try {
+    return lstatSync(file, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
+}
+
+function readWhole(fd: number, mostBytes: number): Buffer {
+  const { size } = fstatSync(fd);
   const parts: Buffer[] = [];
   let total = 0;
   for (;;) {
-    const part = Buffer.alloc(Math.max(1, Math.min(size - total, MAX_TASK_BYTES)) + 1);
-    const { bytesRead } = await handle.read(part, 0, part.length, total);
+    const part = Buffer.alloc(Math.max(1, Math.min(size - total, mostBytes)) + 1);
+    const bytesRead = readSync(fd, part, 0, part.length, total);
     if (bytesRead === 0) return Buffer.concat(parts);
     parts.push(part.subarray(0, bytesRead));
     total += bytesRead;
-    if (total > MAX_TASK_BYTES) fail('TASK_UNREADABLE', `The file is larger than ${MAX_TASK_BYTES} bytes.`);
+    if (total > mostBytes) fail('TASK_UNREADABLE', `The file is larger than ${mostBytes} bytes.`);
   }
 }
 
@@ -51,20 +71,20 @@ export function isText(bytes: Buffer): boolean {
   return !bytes.includes(0) && !(bytes[0] === 0xff && bytes[1] === 0xfe) && !(bytes[0] === 0xfe && bytes[1] === 0xff);
 }
 
-async function openPlain(root: string, file: string, links: 'follow' | 'refuse'): Promise<FileHandle> {
+function openPlain(root: string, file: string, links: 'follow' | 'refuse'): number {
   // without O_NONBLOCK a FIFO would hold the reader for ever
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   try {
-    return await open(file, flags);
+    return openSync(file, flags);
   } catch (error) {
     if (errnoOf(error) !== 'ELOOP' || links === 'refuse') throw error;
-    const target = await realpath(file);
-    return isInside(root, target) ? open(target, flags) : outside(root, file);
+    const target = realpathSync.native(file);
+    return isInside(root, target) ? openSync(target, flags) : outside(root, file);
   }
 }
 
-async function pathOf(handle: FileHandle, file: string): Promise<string> {
-  return process.platform === 'linux' ? readlink(`/proc/self/fd/${handle.fd}`) : realpath(file);
+function pathOf(fd: number, file: string): string {
+  return process.platform === 'linux' ? readlinkSync(`/proc/self/fd/${fd}`) : realpathSync.native(file);
 }
 
 function outside(root: string, file: string): never {

@@ -28,16 +28,16 @@ export function createRuleFiles(workspace: string): RuleFiles {
       const file = join(folder, name);
       try {
         const root = await realpath(workspace);
-        const handle = await openInside(root, join(root, ...FOLDER.split('/'), name), 'follow');
+        const opened = openInside(root, join(root, ...FOLDER.split('/'), name), 'follow');
         try {
           // looked at before it is read: a large file is not worth its reading
-          const { size } = await handle.stat();
+          const { size } = opened.stats;
           if (size > most) fail('RULE_INVALID', `The file has ${size} bytes; a rule has at most ${most}.`);
-          const bytes = await handle.readFile();
+          const bytes = opened.read(most);
           if (!isText(bytes)) fail('RULE_INVALID', 'The file is no text.');
           return bytes.toString('utf8');
         } finally {
-          await handle.close();
+          opened.close();
         }
       } catch (error) {
         if (error instanceof ScopecraftError && error.code === 'RULE_INVALID') throw error;

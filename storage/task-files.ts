@@ -1,12 +1,13 @@
 // The task files of a workspace: finds them by id, reads them, lists them, makes new ones.
-import { lstat, realpath, stat } from 'node:fs/promises';
+import { type Stats, statSync } from 'node:fs';
+import { realpath } from 'node:fs/promises';
 import { relative } from 'node:path';
-import PQueue from 'p-queue';
+import { setImmediate as othersTurn } from 'node:timers/promises';
 import { fail, ScopecraftError } from '../core/errors.ts';
 import type { TaskStore } from '../core/ports.ts';
 import { TASK_ID, type Task } from '../core/task.ts';
 import { errnoOf } from './errno.ts';
-import { openInside, readWhole } from './inside.ts';
+import { openInside, statsAt } from './inside.ts';
 import { sharedDeed } from './shared-deed.ts';
 import { createTaskFile } from './task-create.ts';
 import { indexTasks, type TaskIndex, type TaskProblem } from './task-index.ts';
@@ -41,8 +42,8 @@ interface Remembered {
   readonly outcome: Task | ScopecraftError;
 }
 
-/** How many files are open at once. */
-const OPEN_FILES = 32;
+/** Whoever reads many files lets others have their turn after so long, in milliseconds. */
+const READING_MS = 5;
 /** Clocks of file systems tick this coarsely: a change within the same tick leaves the times as they are. In milliseconds. */
 const CLOCK_TICK_MS = 50;
 /** For how long a walk through the folders answers for a file that is still there: a hub start looks up thousands. */
@@ -55,7 +56,6 @@ const WALK_HOLDS_AT_MOST_MS = 10_000;
 export async function createTaskFiles({ workspace, folders = ['.tasks'] }: TaskFilesOptions): Promise<TaskFiles> {
   const root = await realpath(workspace).catch(() => fail('WORKSPACE_MISSING', `There is no folder "${workspace}".`));
   const read = new Map<string, Remembered>();
-  const opens = new PQueue({ concurrency: OPEN_FILES });
   /** Not before `again` is a walk worth its time; at `until` it answers no more. */
   let walked = { again: 0, until: 0, files: new Map<string, string>() };
   let isLooking = false;
@@ -73,21 +73,21 @@ export async function createTaskFiles({ workspace, folders = ['.tasks'] }: TaskF
   });
 
   /** The file of a task by the last walk, as far as that still answers. */
-  const remembered = async (id: string): Promise<string | undefined> => {
+  const remembered = (id: string): string | undefined => {
     const { again, until, files } = walked;
     const file = Date.now() < until ? files.get(id) : undefined;
-    if (file === undefined || !(await isThere(file))) return undefined;
+    if (file === undefined || !statsAt(file)) return undefined;
     if (Date.now() >= again) void walk();
     return file;
   };
 
-  const outcomeOf = async ({ id, file }: TaskPlace): Promise<Task | ScopecraftError> => {
+  const outcomeOf = ({ id, file }: TaskPlace): Task | ScopecraftError => {
     const before = Date.now();
-    const stats = await stat(file).catch(() => undefined);
+    const stats = targetStats(file);
     const stamp = stats ? [id, stats.dev, stats.ino, stats.size, stats.mtimeMs, stats.ctimeMs].join(':') : '';
     const known = read.get(file);
     if (known && known.stamp === stamp) return known.outcome;
-    const outcome = await opens.add(() => readPlace(root, { id, file }));
+    const outcome = readPlace(root, { id, file });
     const isStill = stats !== undefined && Math.max(stats.mtimeMs, stats.ctimeMs) < before - CLOCK_TICK_MS;
     if (isStill) read.set(file, { stamp, outcome });
     else read.delete(file);
@@ -100,12 +100,18 @@ export async function createTaskFiles({ workspace, folders = ['.tasks'] }: TaskF
     const index = await walk();
     const present = new Set(index.files.values());
     for (const file of read.keys()) if (!present.has(file)) read.delete(file);
-    const places = [...index.files].map(([id, file]) => ({ id, file }));
-    const outcomes = await Promise.all(places.map(async (place) => [place, await outcomeOf(place)] as const));
+    const outcomes: (readonly [TaskPlace, Task | ScopecraftError])[] = [];
+    let since = Date.now();
+    for (const [id, file] of index.files) {
+      outcomes.push([{ id, file }, outcomeOf({ id, file })]);
+      if (Date.now() - since < READING_MS) continue;
+      await othersTurn();
+      since = Date.now();
+    }
     return { index, outcomes: outcomes.toSorted(([a], [b]) => (a.id < b.id ? -1 : 1)) };
   };
   const locate = async (id: string): Promise<TaskPlace | undefined> => {
-    const file = await remembered(checkedId(id));
+    const file = remembered(checkedId(id));
     return file === undefined ? findPlace(await walk(), id) : { id, file };
   };
 
@@ -115,10 +121,10 @@ export async function createTaskFiles({ workspace, folders = ['.tasks'] }: TaskF
     async get(id) {
       const place = await locate(id);
       if (!place) return undefined;
-      const outcome = await outcomeOf(place);
+      const outcome = outcomeOf(place);
       // moved to another folder between looking it up and reading it
-      const moved = (await isThere(place.file)) ? undefined : findPlace(await walk(), checkedId(id));
-      return taskOf(moved ? await outcomeOf(moved) : outcome);
+      const moved = statsAt(place.file) ? undefined : findPlace(await walk(), checkedId(id));
+      return taskOf(moved ? outcomeOf(moved) : outcome);
     },
     async list() {
       const { outcomes } = await readAll();
@@ -147,11 +153,11 @@ export async function createTaskFiles({ workspace, folders = ['.tasks'] }: TaskF
       const id = checkedId(draft.id);
       if (id.includes('/')) fail('INVALID_INPUT', `"${id}" names a subtask; a new task has an id without a slash.`);
       const isLong = walked.until > walked.again && Date.now() < walked.until;
-      const taken = (await remembered(id)) ?? (isLong ? undefined : (await walk()).files.get(id));
+      const taken = remembered(id) ?? (isLong ? undefined : (await walk()).files.get(id));
       if (taken !== undefined) fail('TASK_EXISTS', `The task "${id}" is there already, in ${relative(root, taken)}.`);
       const file = await createTaskFile(root, folders[0] ?? '.tasks', { ...draft, id });
       walked.files.set(id, file);
-      return taskOf(await readPlace(root, { id, file }));
+      return taskOf(readPlace(root, { id, file }));
     },
   };
 }
@@ -161,8 +167,13 @@ function taskOf(outcome: Task | ScopecraftError): Task {
   return outcome;
 }
 
-async function isThere(file: string): Promise<boolean> {
-  return (await lstat(file).catch(() => undefined)) !== undefined;
+/** Of the file that a link leads to, where it is one. */
+function targetStats(file: string): Stats | undefined {
+  try {
+    return statSync(file, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
 }
 
 function checkedId(id: string): string {
@@ -191,17 +202,17 @@ function findPlace(index: TaskIndex, id: string): TaskPlace | undefined {
   return undefined;
 }
 
-async function readPlace(root: string, { id, file }: TaskPlace): Promise<Task | ScopecraftError> {
+function readPlace(root: string, { id, file }: TaskPlace): Task | ScopecraftError {
   const name = relative(root, file);
   const unreadable = (why: string, details: Readonly<Record<string, unknown>> = {}) =>
     new ScopecraftError('TASK_UNREADABLE', `The task file "${name}" cannot be read: ${why}.`, { file: name, ...details });
   try {
-    const handle = await openInside(root, file, 'follow');
+    const opened = openInside(root, file, 'follow');
     try {
-      const outcome = readTask(id, file, await readWhole(handle));
+      const outcome = readTask(id, file, opened.read());
       return 'task' in outcome ? outcome.task : unreadable(outcome.problem, { details: outcome.details });
     } finally {
-      await handle.close();
+      opened.close();
     }
   } catch (error) {
     if (error instanceof ScopecraftError && error.code === 'PATH_OUTSIDE') return error;

@@ -1,13 +1,16 @@
 // Keeps task files true: after each durable event of a session, its state and history are written into the file of its task.
 //
-// The ledger leads, the file follows, a moment later: whoever waits for an answer goes first. Events that come while a file rests, waits for its
-// turn or is being written share the next write, which takes the state as it is then. Nothing here ever fails a caller: what cannot be written is
+// The ledger leads, the file follows, a moment later: whoever waits for an answer goes first, so files are written when nothing more comes in,
+// or when that takes long. Events that come while a file rests, waits for its turn or is being written share the next write, which takes the
+// state as it is then. Nothing here ever fails a caller: what cannot be written is
 // reported, once per file and reason.
 import { relative } from 'node:path';
 import PQueue from 'p-queue';
 import type { Ledger } from '../core/ledger.ts';
 import type { Session } from '../core/session.ts';
+import { syncFolder as forceFolder } from './atomic-write.ts';
 import { asProjectionError, type ProjectionError, type ProjectionProblem } from './projection-problem.ts';
+import { sharedDeed } from './shared-deed.ts';
 import type { TaskFiles } from './task-files.ts';
 import { inTurn, writeSessions } from './task-write.ts';
 
@@ -30,8 +33,10 @@ export interface TaskProjectorOptions {
   readonly onProblem: (problem: ProjectionProblem) => void;
   /** Pauses after which a replaced file is looked at again for edits that came too late, in milliseconds. */
   readonly lateLooksMs?: readonly number[];
-  /** How long a file rests after an event before it is written, in milliseconds. */
+  /** For so long nothing must have happened before files are written, in milliseconds. */
   readonly restMs?: number;
+  /** Where something happens all the time they are written after so long. */
+  readonly mostRestMs?: number;
 }
 
 /** How many files are written at once. */
@@ -51,6 +56,7 @@ export function createTaskProjector({
   onProblem,
   lateLooksMs = [0, 20, 100],
   restMs = 100,
+  mostRestMs = 1_000,
 }: TaskProjectorOptions): TaskProjector {
   const { root } = taskFiles;
   const writers = new PQueue({ concurrency: WRITERS });
@@ -58,6 +64,7 @@ export function createTaskProjector({
   const turns = new Map<string, Promise<unknown>>();
   const reported = new Set<string>();
   const resting = new Set<() => void>();
+  let lull: { readonly until: number; lastAt: number; readonly over: Promise<void> } | undefined;
   let isClosing = false;
 
   const rest = (ms: number): Promise<void> =>
@@ -70,6 +77,23 @@ export function createTaskProjector({
       const timer = setTimeout(end, isClosing ? 0 : ms);
       resting.add(end);
     });
+
+  /** Until nothing happens any more: one rest for all who come meanwhile, and whoever comes makes it longer. */
+  const quiet = (): Promise<void> => {
+    const now = performance.now();
+    lull ??= { until: now + mostRestMs, lastAt: now, over: lullFrom() };
+    lull.lastAt = now;
+    return lull.over;
+  };
+  const lullFrom = async (): Promise<void> => {
+    let ms = Math.min(restMs, mostRestMs);
+    do {
+      await rest(ms);
+      const { until = 0, lastAt = 0 } = lull ?? {};
+      ms = Math.min(lastAt + restMs, until) - performance.now();
+    } while (ms > 0 && !isClosing);
+    lull = undefined;
+  };
 
   const project = (session: Session, rested = () => Promise.resolve()): Promise<void> => {
     const { taskId } = session;
@@ -95,6 +119,7 @@ export function createTaskProjector({
         sessions: () => [...sessions.values()].map((session) => ledger.session(session.id) ?? session),
         lateLooksMs,
         onDisk,
+        syncFolder,
         inTurn: (place, deed) => {
           file = relative(root, place);
           return inTurn(turns, place, deed);
@@ -109,6 +134,12 @@ export function createTaskProjector({
   // one file at a time goes to disk: more of them would make the ledger wait for its own syncs
   const disk = new PQueue({ concurrency: 1 });
   const onDisk = <Result>(deed: () => Promise<Result>): Promise<Result> => disk.add(deed);
+  const folderSyncs = new Map<string, () => Promise<void>>();
+  const syncFolder = (folder: string): Promise<void> => {
+    const sync = folderSyncs.get(folder) ?? sharedDeed(() => onDisk(() => forceFolder(folder)));
+    folderSyncs.set(folder, sync);
+    return sync();
+  };
 
   const report = (taskId: string, file: string | undefined, { code, message }: ProjectionError): void => {
     const key = keyOf(file ?? taskId, code);
@@ -129,7 +160,8 @@ export function createTaskProjector({
   const unsubscribe = ledger.subscribe((event) => {
     if (event.name === 'session.spoke' || event.name === 'session.starting' || !('sessionId' in event.data)) return;
     const session = ledger.session(event.data.sessionId);
-    if (session) void project(session, () => rest(restMs));
+    const rested = quiet();
+    if (session) void project(session, () => rested);
   });
 
   return {

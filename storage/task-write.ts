@@ -11,7 +11,7 @@ import { type ProjectedSession, spliceBytes } from './task-splice.ts';
 /** How often a file is tried while somebody else keeps changing it. */
 const TRIES = 8;
 
-export interface SessionsWrite extends Pick<RewriteOptions, 'lateLooksMs' | 'onDisk'> {
+export interface SessionsWrite extends Pick<RewriteOptions, 'lateLooksMs' | 'onDisk' | 'syncFolder'> {
   readonly taskFiles: Pick<TaskFiles, 'root' | 'locate'>;
   readonly taskId: string;
   /** The sessions as they are now; asked anew for each try. */
@@ -21,14 +21,14 @@ export interface SessionsWrite extends Pick<RewriteOptions, 'lateLooksMs' | 'onD
 }
 
 /** Resolves when the task file says so. Throws a ProjectionError, or what looking the task up throws. */
-export async function writeSessions({ taskFiles, taskId, sessions, lateLooksMs, onDisk, inTurn }: SessionsWrite): Promise<void> {
+export async function writeSessions({ taskFiles, taskId, sessions, inTurn, ...writing }: SessionsWrite): Promise<void> {
   for (let attempt = 1; attempt <= TRIES; attempt++) {
     // looked up each time: a task file may be moved to another folder at any moment
     const place = await taskFiles.locate(taskId);
     if (!place) throw new ProjectionError('missing');
     const { file } = place;
     const current = sessions();
-    const outcome = await inTurn(file, () => rewriteOnce({ root: taskFiles.root, file, lateLooksMs, onDisk }, current));
+    const outcome = await inTurn(file, () => rewriteOnce({ root: taskFiles.root, file, ...writing }, current));
     if (outcome.kind === 'protected') throw new ProjectionError(outcome.why);
     if (outcome.kind === 'conflict') throw new ProjectionError('conflict', basename(outcome.copy));
     if (outcome.kind !== 'again') return;

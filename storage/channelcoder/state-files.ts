@@ -62,12 +62,14 @@ export function createStateFiles(root: string): StateFiles {
     async read(place) {
       const file = pathOf(place);
       try {
-        const handle = await openInside(await realpath(stateDir), file, 'refuse');
+        const opened = openInside(await realpath(stateDir), file, 'refuse');
         try {
-          const text = await handle.readFile('utf8');
-          return readState(text) ?? fail('STORAGE_FAILED', `"${file}" holds no session of channelcoder; remove or mend it.`);
+          return (
+            readState(opened.read(Number.POSITIVE_INFINITY).toString('utf8')) ??
+            fail('STORAGE_FAILED', `"${file}" holds no session of channelcoder; remove or mend it.`)
+          );
         } finally {
-          await handle.close();
+          opened.close();
         }
       } catch (error) {
         if (errnoOf(error) === 'ENOENT') return undefined;

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { relative } from 'node:path';
 import type { Message, SessionInfo, SessionState, SessionStorage } from 'channelcoder';
 import { fail, ScopecraftError } from '../../core/errors.ts';
-import { openInside, readWhole } from '../inside.ts';
+import { openInside } from '../inside.ts';
 import { ProjectionError } from '../projection-problem.ts';
 import { createTaskFiles, type TaskFiles } from '../task-files.ts';
 import { type RememberedSession, readBack } from '../task-splice.ts';
@@ -166,11 +166,11 @@ async function located(taskFiles: TaskFiles, taskId: string) {
 
 async function remembered(taskFiles: TaskFiles, taskId: string): Promise<readonly RememberedSession[]> {
   const { file } = await located(taskFiles, taskId);
-  const handle = await openInside(taskFiles.root, file, 'follow');
+  const opened = openInside(taskFiles.root, file, 'follow');
   try {
-    return readBack((await readWhole(handle)).toString('utf8'));
+    return readBack(opened.read().toString('utf8'));
   } finally {
-    await handle.close();
+    opened.close();
   }
 }
 

@@ -65,19 +65,21 @@ export async function* findingsOf(folder: string, onTorn: (bytes: number) => voi
   const segments = await segmentsIn(folder).catch(orNothing([]));
   for (const segment of segments) {
     last ??= segment.first - 1;
-    for await (const piece of piecesOf(segment.file)) {
-      if (piece.kind === 'damage') {
-        open ??= { file: segment.file, line: piece.line, byte: piece.at, bytes: [], files: new Set() };
-        open.bytes.push(piece.bytes);
-        open.files.add(segment.file);
-      }
-      for (const json of piece.kind === 'record' ? [piece.json] : piece.records) {
-        const seq = seqOf(json);
-        if (seq <= last) continue;
-        if (open || seq > last + 1) yield damageOf(open ?? { file: segment.file }, last + 1, seq - 1);
-        open = undefined;
-        last = seq;
-        yield { kind: 'event', file: segment.file, event: eventOf(json) };
+    for await (const pieces of piecesOf(segment.file)) {
+      for (const piece of pieces) {
+        if (piece.kind === 'damage') {
+          open ??= { file: segment.file, line: piece.line, byte: piece.at, bytes: [], files: new Set() };
+          open.bytes.push(piece.bytes);
+          open.files.add(segment.file);
+        }
+        for (const json of piece.kind === 'record' ? [piece.json] : piece.records) {
+          const seq = seqOf(json);
+          if (seq <= last) continue;
+          if (open || seq > last + 1) yield damageOf(open ?? { file: segment.file }, last + 1, seq - 1);
+          open = undefined;
+          last = seq;
+          yield { kind: 'event', file: segment.file, event: eventOf(json) };
+        }
       }
     }
   }

@@ -50,17 +50,20 @@ export function lineOf(event: StoredEvent): string {
   return `${crc32(json).toString(16).padStart(8, '0')} ${json}\n`;
 }
 
-/** The pieces of a segment in order, up to `length` bytes of it. */
-export async function* piecesOf(file: string, length?: number): AsyncGenerator<Piece> {
+/** The pieces of a segment in order, up to `length` bytes of it: those of one read together, for to wait for each would cost more than to check it. */
+export async function* piecesOf(file: string, length?: number): AsyncGenerator<readonly Piece[]> {
   let at = 0;
   let number = 0;
-  for await (const { bytes, isWhole } of linesOf(file, length)) {
-    number++;
-    const json = isWhole ? checked(bytes) : undefined;
-    const end = at + bytes.length + (isWhole ? 1 : 0);
-    if (json) yield { kind: 'record', json, end };
-    else yield { kind: 'damage', at, line: number, bytes, records: recordsIn(bytes) };
-    at = end;
+  for await (const { lines, isWhole } of linesOf(file, length)) {
+    yield lines.map((bytes): Piece => {
+      number++;
+      const from = at;
+      at += bytes.length + (isWhole ? 1 : 0);
+      const json = isWhole ? checked(bytes) : undefined;
+      return json
+        ? { kind: 'record', json, end: at }
+        : { kind: 'damage', at: from, line: number, bytes, records: recordsIn(bytes) };
+    });
   }
 }
 
@@ -109,18 +112,20 @@ function recordsIn(bytes: Buffer): Buffer[] {
 async function* linesOf(
   file: string,
   length: number | undefined,
-): AsyncGenerator<{ readonly bytes: Buffer; readonly isWhole: boolean }> {
+): AsyncGenerator<{ readonly lines: readonly Buffer[]; readonly isWhole: boolean }> {
   if (length === 0) return;
   let rest: Buffer = Buffer.alloc(0);
   const end = length === undefined ? {} : { end: length - 1 };
   for await (const chunk of createReadStream(file, { highWaterMark: 256 * 1024, ...end })) {
     let from = 0;
     const text: Buffer = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk;
+    const lines: Buffer[] = [];
     for (let at = text.indexOf(NEWLINE); at >= 0; at = text.indexOf(NEWLINE, from)) {
-      yield { bytes: text.subarray(from, at), isWhole: true };
+      lines.push(text.subarray(from, at));
       from = at + 1;
     }
     rest = text.subarray(from);
+    yield { lines, isWhole: true };
   }
-  if (rest.length > 0) yield { bytes: rest, isWhole: false };
+  if (rest.length > 0) yield { lines: [rest], isWhole: false };
 }

@@ -191,13 +191,14 @@ async function* read({ all, isThere, lastBytes, after }: Reading): AsyncGenerato
     if (before !== undefined && before + 1 !== next && isThere(all[at - 1]))
       fail('STORAGE_CORRUPT', `The journal lacks the events ${before + 1} to ${next - 1} before ${segment.file}.`);
     try {
-      for await (const piece of piecesOf(segment.file, at === all.length - 1 ? lastBytes : undefined)) {
-        if (piece.kind === 'damage') fail('STORAGE_CORRUPT', damageText(segment.file, piece));
-        const seq = seqOf(piece.json);
-        if (seq !== next) fail('STORAGE_CORRUPT', `The journal ${segment.file} has event ${seq} where ${next} should be.`);
-        if (seq > after) yield eventOf(piece.json);
-        before = seq;
-        next = seq + 1;
+      for await (const pieces of piecesOf(segment.file, at === all.length - 1 ? lastBytes : undefined)) {
+        for (const piece of pieces) {
+          if (piece.kind === 'damage') fail('STORAGE_CORRUPT', damageText(segment.file, piece));
+          const seq = seqOf(piece.json);
+          if (seq !== next) fail('STORAGE_CORRUPT', `The journal ${segment.file} has event ${seq} where ${next} should be.`);
+          if (seq > after) yield eventOf(piece.json);
+          [before, next] = [seq, seq + 1];
+        }
       }
     } catch (error) {
       if (errnoOf(error) !== 'ENOENT' || isThere(segment)) throw error;
@@ -212,11 +213,13 @@ async function mendedEnd(segments: Segment[]): Promise<{ readonly last: number |
   let bytes = 0;
   let last: number | undefined;
   let damage: { readonly at: number; readonly line: number } | undefined;
-  for await (const piece of piecesOf(segment.file)) {
-    if (piece.kind === 'damage') damage ??= piece;
-    else [bytes, last] = [piece.end, seqOf(piece.json)];
-    if (damage && (piece.kind === 'record' || piece.records.length > 0))
-      fail('STORAGE_CORRUPT', damageText(segment.file, damage));
+  for await (const pieces of piecesOf(segment.file)) {
+    for (const piece of pieces) {
+      if (piece.kind === 'damage') damage ??= piece;
+      else [bytes, last] = [piece.end, seqOf(piece.json)];
+      if (damage && (piece.kind === 'record' || piece.records.length > 0))
+        fail('STORAGE_CORRUPT', damageText(segment.file, damage));
+    }
   }
   if (damage) await cutTorn(segment.file, damage.at);
   if (last !== undefined) return { last, bytes };

@@ -2,6 +2,7 @@
 import { appendFile, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createTaskFiles } from '../../storage/task-files.ts';
 import { createTaskProjector, type ProjectionProblem, type TaskProjector } from '../../storage/task-projector.ts';
@@ -30,9 +31,12 @@ afterEach(async () => {
   await rm(root, { recursive: true, force: true });
 });
 
-async function follow(lateLooksMs: readonly number[] = [0]): Promise<TaskProjector> {
+async function follow(
+  lateLooksMs: readonly number[] = [0],
+  rests: { readonly restMs?: number; readonly mostRestMs?: number } = {},
+): Promise<TaskProjector> {
   const taskFiles = await createTaskFiles({ workspace: root });
-  return createTaskProjector({ ledger, taskFiles, onProblem: (problem) => problems.push(problem), lateLooksMs });
+  return createTaskProjector({ ledger, taskFiles, onProblem: (problem) => problems.push(problem), lateLooksMs, ...rests });
 }
 
 const text = () => readFile(file, 'utf8');
@@ -87,6 +91,27 @@ describe('the projector', () => {
       ['c', 'queued'],
     ]);
     expect(inodes.size).toBeLessThanOrEqual(3);
+  });
+
+  it('lets whatever happens go first, also to other tasks', async () => {
+    await projector.close();
+    projector = await follow([0], { restMs: 1_000, mostRestMs: 60_000 });
+    ledger.queue('a');
+    for (let at = 0; at < 60; at++) {
+      await pause(25);
+      ledger.queue(`other-${at}`, 'other');
+    }
+    expect(await text()).toBe(TEXT);
+    await projector.settled();
+    expect(await told()).toEqual([['a', 'queued']]);
+  });
+
+  it('does not wait for ever for a moment in which nothing happens', async () => {
+    await projector.close();
+    projector = await follow([0], { restMs: 60_000, mostRestMs: 50 });
+    ledger.queue('a');
+    await projector.settled();
+    expect(await told()).toEqual([['a', 'queued']]);
   });
 
   it('writes neither for words of the agent nor for a start that is being prepared', async () => {
