@@ -2,8 +2,8 @@
 import { z } from 'zod';
 import { fail } from '../core/errors.ts';
 import { eventPage } from '../core/event-page.ts';
+import { EventView, eventView } from '../core/event-view.ts';
 import { timeOf } from '../core/time.ts';
-import { EventView, eventView } from '../core/views.ts';
 import { fitting } from './bounded.ts';
 import { defineTool } from './define.ts';
 import { since, summary, taskId, untrusted } from './fields.ts';
