@@ -223,7 +223,7 @@ const Head = z.object({
   seq: z.number().int().positive(),
   at: z.number(),
   node: z.string(),
-  name: z.enum(Object.keys(EVENTS) as [EventName, ...EventName[]]),
+  name: z.custom<EventName>((name) => typeof name === 'string' && Object.hasOwn(EVENTS, name), 'There is no such event.'),
 });
 
 const Raw = z.looseObject({ data: z.unknown() });
@@ -232,6 +232,7 @@ const Raw = z.looseObject({ data: z.unknown() });
 export function parseEvent(value: unknown): StoredEvent {
   const raw = Raw.parse(value);
   const head = Head.parse(raw);
+  // that name and data belong together is known by the table, and lost to the types in the union of all events
   return { ...head, data: EVENTS[head.name].data.parse(raw.data) } as StoredEvent;
 }
 

@@ -2,6 +2,7 @@
 import type { ShareRole } from './access.ts';
 import { fail } from './errors.ts';
 import type { Orchestrator } from './orchestrator.ts';
+import { sightOf } from './sight.ts';
 
 export interface Guest {
   readonly sessionId: string;
@@ -13,31 +14,16 @@ export interface Guest {
 
 /** Every call about another session, and every deed that the role does not have, fails with NOT_SHARED; lists leave other sessions out. */
 export function guestOf(whole: Orchestrator, { sessionId: shared, role }: Guest): Orchestrator {
-  const sees = (sessionId: string) => {
-    if (sessionId !== shared) fail('NOT_SHARED', `Only session ${shared} was shared with you, not "${sessionId}".`);
-  };
+  const notShared = (sessionId: string) => fail('NOT_SHARED', `Only session ${shared} was shared with you, not "${sessionId}".`);
   const refuse = () => fail('NOT_SHARED', `A guest of session ${shared} cannot do this.`);
   return {
     ...whole,
-    get(sessionId) {
-      sees(sessionId);
-      return whole.get(sessionId);
-    },
-    list: (filter) => whole.list(filter).filter(({ id }) => id === shared),
-    async wait(request, by) {
-      for (const id of request.sessionIds) sees(id);
-      return whole.wait(request, by);
-    },
-    async log(sessionId, query) {
-      sees(sessionId);
-      return whole.log(sessionId, query);
-    },
+    ...sightOf(whole, (sessionId) => sessionId === shared, notShared),
     async prompt(request, by) {
-      sees(request.sessionId);
+      if (request.sessionId !== shared) notShared(request.sessionId);
       if (role !== 'prompt') fail('NOT_SHARED', `Session ${shared} was shared to be watched, not to be prompted.`);
       return whole.prompt(request, by);
     },
-    openRequests: (sessionId) => whole.openRequests(sessionId).filter((request) => request.sessionId === shared),
     start: async () => refuse(),
     cancel: async () => refuse(),
     pin: async () => refuse(),

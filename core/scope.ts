@@ -2,35 +2,20 @@
 import { isInTree } from './delegation.ts';
 import { fail } from './errors.ts';
 import type { Orchestrator } from './orchestrator.ts';
-import type { OpenRequest } from './requests.ts';
+import { sightOf } from './sight.ts';
 
 /** Every call about a session outside the tree fails with OUTSIDE_TREE; lists leave such sessions out. */
 export function scopedTo(whole: Orchestrator, root: string): Orchestrator {
-  const sees = (sessionId: string) => {
-    const session = whole.get(sessionId);
-    if (!isInTree(whole.ledger, session, root)) fail('OUTSIDE_TREE', `Session ${sessionId} did not come of session ${root}.`);
-  };
+  const isSeen = (sessionId: string) => isInTree(whole.ledger, whole.get(sessionId), root);
+  const outside = (sessionId: string) => fail('OUTSIDE_TREE', `Session ${sessionId} did not come of session ${root}.`);
   const owns = (sessionId: string) => {
-    sees(sessionId);
+    if (!isSeen(sessionId)) outside(sessionId);
     if (sessionId === root) fail('OUTSIDE_TREE', `Session ${root} cannot do this to itself.`);
   };
-  const isSeen = ({ sessionId }: OpenRequest) => isInTree(whole.ledger, whole.get(sessionId), root);
 
   return {
     ...whole,
-    get(sessionId) {
-      sees(sessionId);
-      return whole.get(sessionId);
-    },
-    list: (filter) => whole.list(filter).filter((session) => isInTree(whole.ledger, session, root)),
-    async wait(request, by) {
-      for (const id of request.sessionIds) sees(id);
-      return whole.wait(request, by);
-    },
-    async log(sessionId, query) {
-      sees(sessionId);
-      return whole.log(sessionId, query);
-    },
+    ...sightOf(whole, isSeen, outside),
     async cancel(sessionId, why) {
       owns(sessionId);
       return whole.cancel(sessionId, why);
@@ -43,7 +28,6 @@ export function scopedTo(whole: Orchestrator, root: string): Orchestrator {
       if (sessionId !== root) fail('OUTSIDE_TREE', `Session ${root} can ask for itself alone.`);
       return whole.ask(sessionId, ask, signal);
     },
-    openRequests: (sessionId) => whole.openRequests(sessionId).filter(isSeen),
     async answer(request, by) {
       owns(whole.request(request.requestId).sessionId);
       return whole.answer(request, by);
