@@ -9,7 +9,7 @@ import { doctor } from './doctor.ts';
 import { type Entry, entryLine, followLog, waitUntilSettled } from './follow.ts';
 import { eventLine, followEvents } from './follow-events.ts';
 import { commandHelp, groupHelp, LOCAL_COMMANDS, overview } from './help.ts';
-import { linesOf, tableOf } from './render.ts';
+import { linesOf, safe, tableOf } from './render.ts';
 import { importRules } from './rule-import.ts';
 import { serve } from './serve.ts';
 import { status } from './status.ts';
@@ -112,7 +112,9 @@ function textOf(answer: Readonly<Record<string, unknown>>, { tables, input }: Co
     return table && [title, table].filter(Boolean).join('\n');
   });
   const end = [String(answer.summary ?? ''), more(answer, 'cursor' in input.shape)].filter(Boolean).join('\n');
-  return [...blocks, end].filter(Boolean).join(tables.length > 1 ? '\n\n' : '\n');
+  // what a prompt says, and what a file would hold, is what was asked for
+  const words = typeof answer.text === 'string' ? safe(answer.text).trimEnd() : '';
+  return [words, ...blocks, end].filter(Boolean).join(tables.length > 1 || words !== '' ? '\n\n' : '\n');
 }
 
 function hint({ id, next }: Readonly<Record<string, unknown>>): string {

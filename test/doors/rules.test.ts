@@ -99,10 +99,18 @@ describe('rules', () => {
 });
 
 describe('the commands about rules', () => {
+  it('show what a session on a task would be told, and by which rule', async () => {
+    const told = '@@say by the rule about Fix the login';
+    expect((await sc(['prompt', 'preview', 'fix-login'], at())).stdout).toMatch(new RegExp(`^${told}\n\nRULE .*\nbug `));
+    const got = await sc(['prompt', 'get', 'bug', '--arguments=taskId=fix-login'], at());
+    expect(got.stdout.trim()).toBe(`${told}\n\nThe prompt bug.`);
+  });
+
   it('show what a change would do before it is done', async () => {
     const dry = await sc(['rule', 'set', 'bug', '--no-enabled', '--dry-run'], at());
     expect(dry.stdout).toMatch(/TASK +NOW +THEN.*\n *fix-login +bug +default/);
     expect(dry.stdout).toContain('Rule bug would be written; sessions on 1 of 3 tasks would begin with something else.');
+    expect(dry.stdout).toContain('value: bug }\nenabled: false\n---\n@@say by the rule');
     expect(await fileOf('bug.md')).toBe(BUG);
     await sc(['rule', 'set', 'bug', '--no-enabled'], at());
     expect(await fileOf('bug.md')).toBe(BUG.replace('value: bug }\n', 'value: bug }\nenabled: false\n'));
