@@ -12,7 +12,7 @@ const process = { pid: 1, startedAt: '1' };
 const end = { sessionId: 's', run: 1, cause: { kind: 'done' as const } };
 
 const MOVES: Readonly<Record<string, EventDraft>> = {
-  queued: queuedEvent('s'),
+  queued: queuedEvent('s', { by: 'me' }),
   requeued: {
     name: 'session.requeued',
     data: { sessionId: 's', run: 1, cause: { kind: 'lost' }, notBefore: 5000, orderKey: 1, resume: true },
