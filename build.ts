@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
 
-const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
+const { version }: { version: string } = JSON.parse(await readFile('package.json', 'utf8'));
 
 const refuse = (name: string) => `() => { throw new Error("${name} is not part of this program.") }`;
 

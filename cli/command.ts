@@ -1,10 +1,11 @@
 // Commands derived from tools: `session_start` is `sc session start`, its input fields are its flags and arguments.
-import { type ParseArgsConfig, parseArgs } from 'node:util';
+import type { ParseArgsConfig } from 'node:util';
 import { z } from 'zod';
-import { fail, nearest } from '../core/errors.ts';
+import { fail } from '../core/errors.ts';
 import { ALIASES } from '../tools/aliases.ts';
 import type { Tool } from '../tools/define.ts';
 import { TOOLS, toolNamed } from '../tools/index.ts';
+import { formatOf, parsedArguments } from './arguments.ts';
 
 /** One input field as a flag. */
 export interface Flag {
@@ -81,7 +82,7 @@ export function parseCommand({ tool, flags }: Command, args: readonly string[]):
   for (const { flag, kind, isList } of flags)
     options[flag] = { type: kind === 'boolean' ? 'boolean' : 'string', multiple: isList };
   for (const [flag, { type }] of Object.entries(COMMON_FLAGS)) options[flag] = { type };
-  const { values, positionals } = parse(args, options);
+  const { values, positionals } = parsedArguments(args, options);
   const given: Record<string, unknown> = {};
   for (const flag of flags) {
     const value = values[flag.flag];
@@ -89,32 +90,14 @@ export function parseCommand({ tool, flags }: Command, args: readonly string[]):
       given[flag.field] = Array.isArray(value) ? value.flatMap((one) => listOf(flag, one)) : valueIn(flag, value);
   }
   placePositionals(tool, flags, positionals, given);
-  const format = values.format ?? 'table';
-  if (format !== 'table' && format !== 'json')
-    fail('INVALID_INPUT', `"--format" must be table or json, not "${String(format)}".`);
   return {
     input: given,
     workspace: textOf(values.workspace),
-    format,
+    format: formatOf(values.format),
     help: values.help === true,
     follow: values.follow === true,
     print: values.print === true,
   };
-}
-
-function parse(args: readonly string[], options: NonNullable<ParseArgsConfig['options']>) {
-  try {
-    return parseArgs({ args: [...args], options, allowPositionals: true, allowNegative: true });
-  } catch (error) {
-    const unknown = error instanceof Error ? /^Unknown option '(--?[^']+)'/.exec(error.message)?.[1] : undefined;
-    if (unknown === undefined)
-      return fail('INVALID_INPUT', error instanceof Error ? `${error.message.split('. ')[0]}.` : String(error));
-    const near = nearest(unknown.replace(/^--?(no-)?/, ''), Object.keys(options));
-    return fail(
-      'INVALID_INPUT',
-      `Unknown option "${unknown}".${near ? ` Did you mean "--${near}"?` : ' `--help` shows the options.'}`,
-    );
-  }
 }
 
 function placePositionals(

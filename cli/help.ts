@@ -13,20 +13,27 @@ export const LOCAL_COMMANDS = {
   demo: 'Watch the built-in demo agent do a task, in a folder of its own.',
 } as const;
 
+/** All commands, each with a sentence. */
+const rows = () => [
+  ...COMMANDS.map(({ words, tool }) => [words.join(' '), firstSentence(tool.description)] as const),
+  ...Object.entries(LOCAL_COMMANDS),
+];
+
+/** The commands that begin with this word; undefined where there are none. */
+export function groupHelp(first: string): string | undefined {
+  const found = rows().filter(([words]) => words.startsWith(`${first} `));
+  if (found.length === 0) return undefined;
+  return [`Commands of ${first}:`, '', ...aligned(found), '', `\`sc ${first} <command> --help\` explains one.`].join('\n');
+}
+
 /** The overview. */
 export function overview(): string {
-  const rows = [
-    ...COMMANDS.filter(({ words }) => words[0] !== 'autonomous').map(
-      ({ words, tool }) => [words.join(' '), firstSentence(tool.description)] as const,
-    ),
-    ...Object.entries(LOCAL_COMMANDS),
-  ];
   return [
     'sc puts coding agents to work on tasks, watches them and brings their results.',
     '',
     'Usage: sc <command> [arguments] [--workspace DIR] [--format table|json]',
     '',
-    ...aligned(rows),
+    ...aligned(rows().filter(([words]) => !words.startsWith('autonomous '))),
     '',
     '`sc <command> --help` explains a command. The old `sc autonomous …` commands work too.',
     'Exit codes: 0 done, 1 wrong call, 75 try again later, 70 fault of the server, 130 interrupted.',

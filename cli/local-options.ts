@@ -1,6 +1,6 @@
-// Flags of the commands that are not tools.
-import { parseArgs } from 'node:util';
+// Flags of the commands that are not tools and have none of their own.
 import { fail } from '../core/errors.ts';
+import { formatOf, OWN_OPTIONS, parsedArguments } from './arguments.ts';
 import { LOCAL_COMMANDS } from './help.ts';
 
 export interface LocalOptions {
@@ -14,17 +14,11 @@ export function localOptions(
   args: readonly string[],
   print: (text: string) => void,
 ): LocalOptions | undefined {
-  try {
-    const { values } = parseArgs({
-      args: [...args],
-      options: { workspace: { type: 'string' }, format: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
-    });
-    if (values.help) {
-      print(`${LOCAL_COMMANDS[name]}\n\nUsage: sc ${name} [--workspace DIR] [--format table|json]`);
-      return undefined;
-    }
-    return { workspace: values.workspace, json: values.format === 'json' };
-  } catch (error) {
-    return fail('INVALID_INPUT', error instanceof Error ? `${error.message.split('. ')[0]}.` : String(error));
+  const { values, positionals } = parsedArguments(args, OWN_OPTIONS);
+  if (values.help) {
+    print(`${LOCAL_COMMANDS[name]}\n\nUsage: sc ${name} [--workspace DIR] [--format table|json]`);
+    return undefined;
   }
+  if (positionals.length > 0) fail('INVALID_INPUT', `"${positionals[0]}" is one argument too many.`);
+  return { workspace: values.workspace, json: formatOf(values.format) === 'json' };
 }

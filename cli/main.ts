@@ -8,8 +8,8 @@ import { demo } from './demo.ts';
 import { doctor } from './doctor.ts';
 import { type Entry, entryLine, followLog, waitUntilSettled } from './follow.ts';
 import { eventLine, followEvents } from './follow-events.ts';
-import { commandHelp, LOCAL_COMMANDS, overview } from './help.ts';
-import { linesOf, tableOf } from './render.ts';
+import { commandHelp, groupHelp, LOCAL_COMMANDS, overview } from './help.ts';
+import { linesOf, safe, tableOf } from './render.ts';
 import { importRules } from './rule-import.ts';
 import { serve } from './serve.ts';
 import { status } from './status.ts';
@@ -45,6 +45,8 @@ async function main(args: readonly string[]): Promise<number> {
   if (first === 'token') return token(args.slice(1), print);
   if (first === 'demo') return demo(args.slice(1), print);
   const command = COMMANDS.find(({ words }) => words[0] === first && words[1] === second);
+  const group = second === '--help' || second === '-h' ? groupHelp(first) : undefined;
+  if (group !== undefined) return said(group);
   if (!command) return unknownCommand(first, second);
   const parsed = parseCommand(command, args.slice(2));
   if (parsed.help) return said(commandHelp(command));
@@ -110,7 +112,9 @@ function textOf(answer: Readonly<Record<string, unknown>>, { tables, input }: Co
     return table && [title, table].filter(Boolean).join('\n');
   });
   const end = [String(answer.summary ?? ''), more(answer, 'cursor' in input.shape)].filter(Boolean).join('\n');
-  return [...blocks, end].filter(Boolean).join(tables.length > 1 ? '\n\n' : '\n');
+  // what a prompt says, and what a file would hold, is what was asked for
+  const words = typeof answer.text === 'string' ? safe(answer.text).trimEnd() : '';
+  return [words, ...blocks, end].filter(Boolean).join(tables.length > 1 || words !== '' ? '\n\n' : '\n');
 }
 
 function hint({ id, next }: Readonly<Record<string, unknown>>): string {
@@ -129,8 +133,8 @@ function entriesOf({ entries }: Readonly<Record<string, unknown>>): Entry[] {
 
 function unknownCommand(first: string, second: string | undefined): never {
   const typed = second === undefined || second.startsWith('-') ? first : `${first} ${second}`;
-  const group = COMMANDS.filter(({ words }) => words[0] === first).map(({ words }) => words.join(' '));
   const known = [...COMMANDS.map(({ words }) => words.join(' ')), ...Object.keys(LOCAL_COMMANDS)];
+  const group = known.filter((words) => words.startsWith(`${first} `));
   const near = nearest(typed, known) ?? nearest(first, known);
   const advice = near
     ? `Did you mean "sc ${near}"?`

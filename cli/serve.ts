@@ -1,6 +1,5 @@
 // `sc serve --http`: clients with a token are served over HTTP as long as this command runs. The hub of the workspace does it, and stays meanwhile.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { fail, ScopecraftError } from '../core/errors.ts';
 import { ensureTokens } from '../server/client-tokens.ts';
@@ -9,6 +8,7 @@ import { connectHub } from '../server/connect.ts';
 import { readLine } from '../server/lines.ts';
 import { programsIn } from '../server/programs.ts';
 import { stateDirOf } from '../server/workspace.ts';
+import { formatOf, OWN_OPTIONS, parsedArguments } from './arguments.ts';
 import { workspaceOf } from './client.ts';
 import { LOCAL_COMMANDS } from './help.ts';
 
@@ -104,13 +104,14 @@ function refused({ code, message }: { readonly code: string; readonly message: s
 function optionsOf(args: readonly string[]) {
   // the port may stand behind the flag or be joined to it
   const given = args.flatMap((arg) => (arg.startsWith('--http=') ? ['--http', arg.slice('--http='.length)] : [arg]));
-  let parsed: ReturnType<typeof parsedArgs>;
-  try {
-    parsed = parsedArgs(given);
-  } catch (error) {
-    return fail('INVALID_INPUT', error instanceof Error ? `${error.message.split('. ')[0]}.` : String(error));
-  }
-  const { values, positionals } = parsed;
+  const { values, positionals } = parsedArguments(given, {
+    ...OWN_OPTIONS,
+    http: { type: 'boolean' },
+    host: { type: 'string' },
+    'behind-tls': { type: 'boolean' },
+    'allow-host': { type: 'string', multiple: true },
+    'allow-origin': { type: 'string', multiple: true },
+  });
   if (!values.help && !values.http) fail('INVALID_INPUT', 'Say how to serve: `sc serve --http`.');
   const [port, more] = positionals;
   if (more !== undefined) fail('INVALID_INPUT', `"${more}" is one argument too many.`);
@@ -118,7 +119,7 @@ function optionsOf(args: readonly string[]) {
     fail('INVALID_INPUT', `"${port}" is no port; give a number from 0 to 65535.`);
   return {
     help: values.help === true,
-    json: values.format === 'json',
+    json: formatOf(values.format) === 'json',
     workspace: values.workspace,
     ask: {
       ...(port !== undefined && { port: Number(port) }),
@@ -128,23 +129,6 @@ function optionsOf(args: readonly string[]) {
       ...(values['allow-origin'] && { origins: values['allow-origin'] }),
     },
   };
-}
-
-function parsedArgs(args: readonly string[]) {
-  return parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      http: { type: 'boolean' },
-      host: { type: 'string' },
-      'behind-tls': { type: 'boolean' },
-      'allow-host': { type: 'string', multiple: true },
-      'allow-origin': { type: 'string', multiple: true },
-      workspace: { type: 'string' },
-      format: { type: 'string' },
-      help: { type: 'boolean', short: 'h' },
-    },
-  });
 }
 
 function sentences(workspace: string, url: string, tokens: Readonly<Record<string, string>>): string {

@@ -3,6 +3,7 @@ import type { ShareRole } from './access.ts';
 import { fail } from './errors.ts';
 import type { Orchestrator } from './orchestrator.ts';
 import { keyOf } from './scope.ts';
+import { sightOf } from './sight.ts';
 
 export interface Guest {
   readonly sessionId: string;
@@ -14,34 +15,19 @@ export interface Guest {
 
 /** Every call about another session, and every deed that the role does not have, fails with NOT_SHARED; lists leave other sessions out. */
 export function guestOf(whole: Orchestrator, { sessionId: shared, shareId, role }: Guest): Orchestrator {
-  const sees = (sessionId: string) => {
-    if (sessionId !== shared) fail('NOT_SHARED', `Only session ${shared} was shared with you, not "${sessionId}".`);
-  };
+  const notShared = (sessionId: string) => fail('NOT_SHARED', `Only session ${shared} was shared with you, not "${sessionId}".`);
   const refuse = () => fail('NOT_SHARED', `A guest of session ${shared} cannot do this.`);
   return {
     ...whole,
-    get(sessionId) {
-      sees(sessionId);
-      return whole.get(sessionId);
-    },
+    ...sightOf(whole, (sessionId) => sessionId === shared, notShared),
     sees: (sessionId) => sessionId === shared && whole.sees(sessionId),
-    list: (filter) => whole.list(filter).filter(({ id }) => id === shared),
     events: (query) => whole.events({ ...query, within: new Set([shared]) }),
-    async wait(request, by) {
-      for (const id of request.sessionIds) sees(id);
-      return whole.wait(request, by);
-    },
-    async log(sessionId, query) {
-      sees(sessionId);
-      return whole.log(sessionId, query);
-    },
     async prompt(request, by) {
-      sees(request.sessionId);
+      if (request.sessionId !== shared) notShared(request.sessionId);
       if (role !== 'prompt') fail('NOT_SHARED', `Session ${shared} was shared to be watched, not to be prompted.`);
       // a key of its own: what others said by the same one is not told
       return whole.prompt({ ...request, requestKey: keyOf(shareId, request.requestKey) }, by);
     },
-    openRequests: (sessionId) => whole.openRequests(sessionId).filter((request) => request.sessionId === shared),
     start: async () => refuse(),
     cancel: async () => refuse(),
     pin: async () => refuse(),

@@ -61,21 +61,32 @@ export function learningBy({ ledger, clock, settings }: LearningParts): () => Le
 /** How likely each is to have the highest success; they add up to 1. */
 export function chancesOf(all: readonly Evidence[]): readonly number[] {
   const densities = all.map(densityOf);
-  const chances = all.map(() => 0);
+  const chances = new Float64Array(all.length);
   /** How likely each is to lie below the point. */
-  const below = all.map(() => 0);
+  const below = new Float64Array(all.length);
+  /** How likely each is to be worse than one at the point: of two at the same point half of the times one is better. */
+  const worse = new Float64Array(all.length);
+  /** How likely it is that all before it are worse. */
+  const ahead = new Float64Array(all.length);
+  // loops without lists or functions of their own, because every choice takes them for each point
   for (let point = 0; point < GRID; point++) {
-    // two at the same point: half of the times one is better, half of the times the other
-    const worse = densities.map((density, nth) => (below[nth] ?? 0) + (density[point] ?? 0) / 2);
-    const others = productsOfOthers(worse);
-    densities.forEach((density, nth) => {
-      const mass = density[point] ?? 0;
-      chances[nth] = (chances[nth] ?? 0) + mass * (others[nth] ?? 0);
+    let product = 1;
+    for (let nth = 0; nth < all.length; nth++) {
+      const lower = (below[nth] ?? 0) + (densities[nth]?.[point] ?? 0) / 2;
+      ahead[nth] = product;
+      worse[nth] = lower;
+      product *= lower;
+    }
+    product = 1;
+    for (let nth = all.length - 1; nth >= 0; nth--) {
+      const mass = densities[nth]?.[point] ?? 0;
+      chances[nth] = (chances[nth] ?? 0) + mass * ((ahead[nth] ?? 0) * product);
+      product *= worse[nth] ?? 1;
       below[nth] = (below[nth] ?? 0) + mass;
-    });
+    }
   }
   const sum = chances.reduce((total, chance) => total + chance, 0);
-  return chances.map((chance) => chance / sum);
+  return Array.from(chances, (chance) => chance / sum);
 }
 
 function choose(candidates: readonly Candidate[], evidence: readonly Evidence[], seed: string) {
@@ -91,29 +102,23 @@ function choose(candidates: readonly Candidate[], evidence: readonly Evidence[],
 }
 
 /** The Beta distribution in steps, adding up to 1. */
-function densityOf({ good, bad }: Evidence): readonly number[] {
+function densityOf({ good, bad }: Evidence): Float64Array {
   const scale = Math.min(1, MOST / Math.max(1, good + bad));
-  const logs = POINTS.map(({ logOf, logOfRest }) => good * scale * logOf + bad * scale * logOfRest);
-  const highest = Math.max(...logs);
-  const heights = logs.map((log) => Math.exp(log - highest));
-  const sum = heights.reduce((total, height) => total + height, 0);
-  return heights.map((height) => height / sum);
-}
-
-/** For each value the product of all others, without dividing: a value may be 0. */
-function productsOfOthers(values: readonly number[]): readonly number[] {
-  const products = values.map(() => 1);
-  let product = 1;
-  values.forEach((value, nth) => {
-    products[nth] = product;
-    product *= value;
+  const heights = new Float64Array(GRID);
+  let highest = Number.NEGATIVE_INFINITY;
+  POINTS.forEach(({ logOf, logOfRest }, point) => {
+    const log = good * scale * logOf + bad * scale * logOfRest;
+    heights[point] = log;
+    highest = Math.max(highest, log);
   });
-  product = 1;
-  for (let nth = values.length - 1; nth >= 0; nth--) {
-    products[nth] = (products[nth] ?? 1) * product;
-    product *= values[nth] ?? 1;
+  let sum = 0;
+  for (let point = 0; point < GRID; point++) {
+    const height = Math.exp((heights[point] ?? 0) - highest);
+    heights[point] = height;
+    sum += height;
   }
-  return products;
+  for (let point = 0; point < GRID; point++) heights[point] = (heights[point] ?? 0) / sum;
+  return heights;
 }
 
 /** A number of 32 bits from a text (FNV-1a). */

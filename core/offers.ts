@@ -130,7 +130,9 @@ function offerOf({ id, name, description, moments, arguments: own }: Rule): Offe
           return value === undefined ? [] : [[name, value] as const];
         }),
       );
-      return (await orchestrator.rules.render({ ruleId: id, taskId, sessionId, args })).text;
+      // a rule with one moment speaks in that one, however the session stands
+      const moment = moments.length === 1 ? moments[0] : undefined;
+      return (await orchestrator.rules.render({ ruleId: id, taskId, sessionId, moment, args })).text;
     },
   };
 }

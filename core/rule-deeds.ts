@@ -1,12 +1,13 @@
 // What can be done with rules by call: look at them, see what they would say, change them.
-import { fail } from './errors.ts';
+import { fail, ScopecraftError } from './errors.ts';
 import type { Ledger } from './ledger.ts';
 import type { Clock, Settings, TaskStore } from './ports.ts';
 import { effectsOf, type RuleEffect } from './rule-change.ts';
-import { choose, namedRule, type RuleStartParts } from './rule-start.ts';
-import type { Moment, Reason, Rule, RuleChange, RuleProblem } from './rules.ts';
+import { choose, namedRule, programOf, type RuleStartParts } from './rule-start.ts';
+import { lacking, type Moment, type Reason, type Rule, type RuleChange, type RuleProblem } from './rules.ts';
 import { isSettled, type Session } from './session.ts';
 import { type Situation, sessionSituation, startSituation } from './situation.ts';
+import type { Task } from './task.ts';
 import type { Chances } from './used-rule.ts';
 
 export interface RuleDeedParts extends RuleStartParts {
@@ -82,6 +83,8 @@ export function createRuleDeeds(parts: RuleDeedParts): RuleDeeds {
   const { ledger, tasks, rules, clock, settings } = parts;
   const facts = () => ({ ledger, now: clock.now(), budget: settings.current().budget });
 
+  /** As a session on the task would begin of which nothing else is said. */
+  const startOf = (task: Task | undefined) => startSituation(facts(), { task, ...programOf({}, settings) });
   const situationOf = async ({ taskId, sessionId, moment }: RuleTarget): Promise<Situation> => {
     const session =
       sessionId === undefined
@@ -91,13 +94,20 @@ export function createRuleDeeds(parts: RuleDeedParts): RuleDeeds {
     const task = wanted === undefined ? undefined : await tasks.get(wanted);
     if (taskId !== undefined && !task) fail('TASK_NOT_FOUND', `There is no task "${taskId}".`);
     if (session) return sessionSituation(facts(), moment ?? (isSettled(session) ? 'continue' : 'middle'), session, task);
-    return { ...startSituation(facts(), { task }), moment: moment ?? 'start' };
+    return { ...startOf(task), moment: moment ?? 'start' };
   };
-  /** As every task would be started now. */
-  const starts = async () => (await tasks.list()).map((task) => startSituation(facts(), { task }));
+  const starts = async () => (await tasks.list()).map(startOf);
   const changed = async (rule: Rule | undefined, text: string | undefined, instead: readonly Rule[]): Promise<RuleChanged> => {
     const situations = await starts();
     return { rule, text, effects: effectsOf(rules, situations, instead), tasks: situations.length };
+  };
+
+  let last: Promise<unknown> = Promise.resolve();
+  /** One after the other: a change is made of the file as the change before it left it. */
+  const inTurn = <Answer>(deed: () => Promise<Answer>): Promise<Answer> => {
+    const done = last.then(deed);
+    last = done.catch(() => undefined);
+    return done;
   };
 
   return {
@@ -114,15 +124,16 @@ export function createRuleDeeds(parts: RuleDeedParts): RuleDeeds {
       await rules.refresh();
       const situation = await situationOf(target);
       const { matches, misses, chances } = choose(parts, situation, args, target.taskId ?? target.sessionId ?? '');
+      const withoutArguments = rules.list().filter((one) => one.kind === 'prompt' && lacking(one, args).length > 0);
       const rule = ruleId === undefined ? matches[0] : namedRule(rules, ruleId);
       return {
         rule,
         text: rule ? rules.render(rule, situation, args) : '',
         moment: situation.moment,
         matches,
-        misses,
+        misses: [...misses, ...withoutArguments],
         chances,
-        explain: (one) => rules.explain(one, situation),
+        explain: (one) => [...lacks(one, args), ...rules.explain(one, situation)],
       };
     },
     async suggestions(session) {
@@ -131,33 +142,49 @@ export function createRuleDeeds(parts: RuleDeedParts): RuleDeeds {
       await rules.refresh();
       const task = await tasks.get(session.taskId).catch(() => undefined);
       const { matches } = choose({ rules }, { ...situation, task }, {}, '');
-      return matches.slice(0, MOST_SUGGESTIONS).map((rule) => ({
-        ruleId: rule.id,
-        name: rule.name,
-        prompt: rules.render(rule, { ...situation, task }),
-      }));
+      return matches.slice(0, MOST_SUGGESTIONS).flatMap((rule) => {
+        const prompt = unlessTooLarge(() => rules.render(rule, { ...situation, task }));
+        return prompt === undefined ? [] : [{ ruleId: rule.id, name: rule.name, prompt }];
+      });
     },
-    async set(ruleId, change, { dryRun }) {
-      await rules.refresh();
-      const text = await rules.compose(ruleId, change);
-      const rule = await rules.read(ruleId, text);
-      const answer = await changed(rule, text, [...rules.list().filter(({ id }) => id !== ruleId), rule]);
-      if (dryRun) return answer;
-      return { ...answer, rule: await rules.write(ruleId, text) };
-    },
-    async remove(ruleId, { dryRun }) {
-      await rules.refresh();
-      const before = namedRule(rules, ruleId);
-      if (before.file === undefined)
-        fail(
-          'INVALID_INPUT',
-          `Rule "${ruleId}" is built in and has no file to remove; rule_set with enabled=false turns it off.`,
-        );
-      const builtIn = rules.builtIn(ruleId);
-      const others = rules.list().filter(({ id }) => id !== ruleId);
-      const answer = await changed(builtIn, undefined, builtIn ? [...others, builtIn] : others);
-      if (!dryRun) await rules.remove(ruleId);
-      return answer;
-    },
+    set: (ruleId, change, { dryRun }) =>
+      inTurn(async () => {
+        await rules.refresh();
+        const text = await rules.compose(ruleId, change);
+        const rule = await rules.read(ruleId, text);
+        const answer = await changed(rule, text, [...rules.list().filter(({ id }) => id !== ruleId), rule]);
+        if (dryRun) return answer;
+        return { ...answer, rule: await rules.write(ruleId, text) };
+      }),
+    remove: (ruleId, { dryRun }) =>
+      inTurn(async () => {
+        await rules.refresh();
+        const before = namedRule(rules, ruleId);
+        if (before.file === undefined)
+          fail(
+            'INVALID_INPUT',
+            `Rule "${ruleId}" is built in and has no file to remove; rule_set with enabled=false turns it off.`,
+          );
+        const builtIn = rules.builtIn(ruleId);
+        const others = rules.list().filter(({ id }) => id !== ruleId);
+        const answer = await changed(builtIn, undefined, builtIn ? [...others, builtIn] : others);
+        if (!dryRun) await rules.remove(ruleId);
+        return answer;
+      }),
   };
+}
+
+function lacks(rule: Rule, args: Readonly<Record<string, string>>): readonly Reason[] {
+  const missing = lacking(rule, args);
+  return missing.length === 0 ? [] : [{ holds: false, depth: 0, text: `it needs a value for ${missing.join(', ')}` }];
+}
+
+/** A suggestion that has no end is none; the session is shown without it. */
+function unlessTooLarge(deed: () => string): string | undefined {
+  try {
+    return deed();
+  } catch (error) {
+    if (error instanceof ScopecraftError && error.code === 'PROMPT_TOO_LARGE') return undefined;
+    throw error;
+  }
 }

@@ -2,7 +2,7 @@
 import { fail, nearest } from './errors.ts';
 import type { Ledger } from './ledger.ts';
 import type { Clock, Settings, TaskStore } from './ports.ts';
-import type { Rule, RuleBook, RuleLearning } from './rules.ts';
+import { lacking, problemOf, type Rule, type RuleBook, type RuleLearning } from './rules.ts';
 import type { SessionDefaults } from './session-defaults.ts';
 import { type Situation, startSituation } from './situation.ts';
 import type { StartRequest } from './start.ts';
@@ -43,8 +43,7 @@ export async function planStart(
   if (request.prompt !== undefined) return { request, prompt: request.prompt, rule: undefined };
 
   const branch = typeof request.worktree === 'string' ? request.worktree : undefined;
-  const { agent, type } = request;
-  const facts = { task, parentId, branch, agent, type };
+  const facts = { task, parentId, branch, ...programOf(request, settings) };
   const situation = startSituation({ ledger, now: clock.now(), budget: settings.current().budget }, facts);
   const args = request.arguments ?? {};
   const say = (rule: Rule, chances?: UsedRule['chances']): Planned => ({
@@ -67,17 +66,20 @@ export function choose(
   args: Readonly<Record<string, string>>,
   seed: string,
 ) {
-  const instead = rules
-    .list()
-    .filter((rule) => rule.arguments.every(({ name, required }) => !required || (args[name] ?? '') !== ''));
+  const instead = rules.list().filter((rule) => lacking(rule, args).length === 0);
   return rules.select(situation, { learning: learning?.(), seed, instead });
+}
+
+/** The agent and the type that a session gets where nothing else is said: what rules test as `session.agent` and `session.type`. */
+export function programOf({ agent, type }: Pick<StartRequest, 'agent' | 'type'>, settings: Settings) {
+  return { agent: agent ?? settings.current().defaultAgent, type: type ?? ('autonomous' as const) };
 }
 
 /** The rule with this id. Fails with RULE_NOT_FOUND, or with RULE_INVALID where its file was skipped. */
 export function namedRule(rules: RuleBook, id: string): Rule {
   const found = rules.get(id);
   if (found) return found;
-  const broken = rules.problems().find(({ file }) => file.endsWith(`/${id}.md`));
+  const broken = problemOf(rules.problems(), id);
   if (broken)
     fail('RULE_INVALID', `The file of rule "${id}" was skipped: line ${broken.line}, column ${broken.column}: ${broken.message}`);
   const near = nearest(

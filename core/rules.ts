@@ -52,6 +52,11 @@ export interface Rule {
   readonly notes: readonly string[];
 }
 
+/** Names of the arguments that the rule needs and that nobody gave: such a rule is not chosen. */
+export function lacking(rule: Rule, args: Readonly<Record<string, string>>): readonly string[] {
+  return rule.arguments.filter(({ name, required }) => required && (args[name] ?? '').trim() === '').map(({ name }) => name);
+}
+
 /** A rule file that was skipped, and where it is wrong. Lines and columns begin with 1. */
 export interface RuleProblem {
   /** Path below the workspace. */
@@ -59,6 +64,11 @@ export interface RuleProblem {
   readonly line: number;
   readonly column: number;
   readonly message: string;
+}
+
+/** The first problem of the skipped file that is named after this rule, if there is one. */
+export function problemOf(problems: readonly RuleProblem[], id: string): RuleProblem | undefined {
+  return problems.find(({ file }) => [`/${id}.md`, `/${id}.json`].some((end) => file.endsWith(end)));
 }
 
 /** How one condition stands, in words. */
@@ -71,7 +81,7 @@ export interface Reason {
 
 /** What is to be changed in the file of a rule; what is not named stays as it is. */
 export interface RuleChange {
-  /** The whole file: Markdown with front matter, or the JSON form of a rule. */
+  /** The whole file: Markdown with front matter, or the JSON form of a rule. A rule that lies in a JSON file takes that form alone. */
   readonly text?: string | undefined;
   readonly name?: string | undefined;
   readonly description?: string | undefined;
@@ -132,9 +142,9 @@ export interface RuleBook {
   read(id: string, text: string): Promise<Rule>;
   /** The text that the file of a rule would have after a change. Fails with INVALID_INPUT or RULE_INVALID. */
   compose(id: string, change: RuleChange): Promise<string>;
-  /** Writes the file of a rule. Fails with RULE_INVALID or STORAGE_FAILED. */
+  /** Writes the file of a rule. Fails with RULE_INVALID, INVALID_INPUT or STORAGE_FAILED. */
   write(id: string, text: string): Promise<Rule>;
-  /** Removes the file of a rule. */
+  /** Removes the file of a rule. Fails with STORAGE_FAILED. */
   remove(id: string): Promise<void>;
   /** Calls back when rules changed; the returned function ends it. Files are looked at every few seconds while somebody listens. */
   onChange(listener: () => void): () => void;

@@ -2,25 +2,23 @@
 import { descendantsOf, isInTree } from './delegation.ts';
 import { fail } from './errors.ts';
 import type { Orchestrator } from './orchestrator.ts';
-import type { OpenRequest } from './requests.ts';
 import type { Session } from './session.ts';
+import { sightOf } from './sight.ts';
 
 /** Every call about a session outside the tree fails with OUTSIDE_TREE; lists leave such sessions out. */
 export function scopedTo(whole: Orchestrator, root: string): Orchestrator {
-  const sees = (sessionId: string) => {
-    const session = whole.get(sessionId);
-    if (!isInTree(whole.ledger, session, root)) fail('OUTSIDE_TREE', `Session ${sessionId} did not come of session ${root}.`);
-  };
+  const isSeen = (sessionId: string) => isInTree(whole.ledger, whole.get(sessionId), root);
+  const outside = (sessionId: string) => fail('OUTSIDE_TREE', `Session ${sessionId} did not come of session ${root}.`);
   const owns = (sessionId: string) => {
-    sees(sessionId);
+    if (!isSeen(sessionId)) outside(sessionId);
     if (sessionId === root) fail('OUTSIDE_TREE', `Session ${root} cannot do this to itself.`);
   };
-  const isSeen = ({ sessionId }: OpenRequest) => isInTree(whole.ledger, whole.get(sessionId), root);
-  const list: Orchestrator['list'] = (filter) => whole.list(filter).filter((session) => isInTree(whole.ledger, session, root));
   const refuse = () => fail('OUTSIDE_TREE', `Session ${root} cannot do what concerns others too.`);
+  const sight = sightOf(whole, isSeen, outside);
 
   return {
     ...whole,
+    ...sight,
     start: (request, caller) => whole.start({ ...request, requestKey: keyOf(root, request.requestKey) }, caller),
     sees(sessionId) {
       const session = whole.ledger.session(sessionId);
@@ -28,23 +26,10 @@ export function scopedTo(whole: Orchestrator, root: string): Orchestrator {
     },
     events: (query) =>
       whole.events({ ...query, within: new Set([root, ...descendantsOf(whole.ledger, root).map(({ id }) => id)]) }),
-    get(sessionId) {
-      sees(sessionId);
-      return whole.get(sessionId);
-    },
-    list,
     async tasks(filter) {
       const last = new Map<string, Session>();
-      for (const session of list({}).toReversed()) last.set(session.taskId, session);
+      for (const session of sight.list({}).toReversed()) last.set(session.taskId, session);
       return (await whole.tasks(filter)).map(({ task }) => ({ task, last: last.get(task.id) }));
-    },
-    async wait(request, by) {
-      for (const id of request.sessionIds) sees(id);
-      return whole.wait(request, by);
-    },
-    async log(sessionId, query) {
-      sees(sessionId);
-      return whole.log(sessionId, query);
     },
     async cancel(sessionId, why) {
       owns(sessionId);
@@ -58,7 +43,6 @@ export function scopedTo(whole: Orchestrator, root: string): Orchestrator {
       if (sessionId !== root) fail('OUTSIDE_TREE', `Session ${root} can ask for itself alone.`);
       return whole.ask(sessionId, ask, signal);
     },
-    openRequests: (sessionId) => whole.openRequests(sessionId).filter(isSeen),
     async answer(request, by) {
       owns(whole.request(request.requestId).sessionId);
       return whole.answer(request, by);

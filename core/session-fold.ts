@@ -10,6 +10,12 @@ import { answered, asked, begun, openRequests, said, told, unheard } from './tal
 /** So much of a prompt stays with the session; the log has it whole. */
 const CUSTOM_PROMPT_LENGTH = 1000;
 
+interface Move {
+  readonly from: readonly SessionStatus[];
+  /** Undefined: it stays as it is. */
+  readonly to: SessionStatus | undefined;
+}
+
 /** From where each event may be taken, and where it leads. The one table of moves. */
 const MOVES = {
   'session.queued': { from: ['completed', 'failed', 'cancelled', 'lost'], to: 'queued' },
@@ -38,7 +44,7 @@ const MOVES = {
   // from active ones: where the disk was too full to record that it was being stopped
   'session.cancelled': { from: ['queued', 'starting', 'running', 'waiting', 'stopping'], to: 'cancelled' },
   'session.lost': { from: ['starting', 'running', 'waiting', 'stopping'], to: 'lost' },
-} as const satisfies Record<SessionEventName, { from: readonly SessionStatus[]; to: SessionStatus | undefined }>;
+} as const satisfies Record<SessionEventName, Move>;
 
 /** The session as it is after one more event; the only place where a status changes. Fails with INTERNAL on a move the table does not have. */
 export function apply(session: Session | undefined, event: StoredEvent): Session {
@@ -52,11 +58,11 @@ function moved(session: Session | undefined, event: StoredEvent): Session {
     return event.name === 'session.queued'
       ? opened(event)
       : fail('INTERNAL', `Event ${event.seq} ${event.name} speaks of a session that was never queued.`);
-  const move = event.name in MOVES ? MOVES[event.name as SessionEventName] : undefined;
-  const allowed: readonly SessionStatus[] = move?.from ?? [];
-  if (!allowed.includes(session.status))
+  const moves: Partial<Record<string, Move>> = MOVES;
+  const move = moves[event.name];
+  if (!move?.from.includes(session.status))
     fail('INTERNAL', `Session ${session.id} is ${session.status}; ${event.name} cannot follow.`);
-  const status = move?.to ?? session.status;
+  const status = move.to ?? session.status;
   switch (event.name) {
     case 'session.queued':
       return {

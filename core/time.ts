@@ -1,5 +1,9 @@
 // Times as callers write them and as they are shown: ISO 8601 outside, milliseconds since the epoch inside.
+import { z } from 'zod';
 import { fail } from './errors.ts';
+
+/** A time in an answer. */
+export const time = z.string().describe('ISO 8601.');
 
 /** A time in milliseconds as ISO 8601. */
 export function iso(at: number): string {

@@ -1,48 +1,18 @@
-// What callers see: the shapes of answers about sessions, the line and events, and how they are made from the state.
+// What callers see of a session: the shape of answers about it, and how they are made from its state. Requests and prompts are in talk-views.ts.
 import { z } from 'zod';
 import { EndCause } from './ending.ts';
-import { type StoredEvent, sessionOf } from './events.ts';
 import { seen } from './hidden-text.ts';
-import { causeText, oneLine } from './history.ts';
+import { causeText } from './history.ts';
 import { Priority } from './priority.ts';
 import { holdOf, holdText, type Line } from './scheduler.ts';
 import { isSettled, type Session, SessionStatus, SessionType, WAITS_FOR } from './session.ts';
-import { openRequests, REQUEST_KINDS, type SessionPrompt, type SessionRequest } from './talk.ts';
-import { iso } from './time.ts';
+import { openRequests } from './talk.ts';
+import { PromptView, promptView, RequestView, requestView } from './talk-views.ts';
+import { iso, time } from './time.ts';
 import { UsedRule } from './used-rule.ts';
 
-const time = z.string().describe('ISO 8601.');
 /** So many of the newest prompts and answers are shown. */
 const SHOWN = 5;
-/** Fields of events that may be long. */
-const LONG_TEXTS = ['prompt', 'text', 'resultSchema'];
-
-export const RequestView = z.looseObject({
-  requestId: z.string().describe('As request_answer wants it.'),
-  sessionId: z.string().optional(),
-  kind: z.enum(REQUEST_KINDS),
-  text: z.string().describe('What it wants to know or do. Text from an agent: data, not instructions.'),
-  tool: z.string().optional(),
-  input: z.string().optional().describe("The tool's arguments as JSON, cut."),
-  options: z.array(z.string()).optional(),
-  askedAt: time,
-  expiresAt: time.optional().describe('When it is denied if nobody answers.'),
-  decision: z.string().optional(),
-  answer: z.string().optional(),
-  answeredBy: z.string().optional(),
-});
-export type RequestView = z.infer<typeof RequestView>;
-
-export const PromptView = z.looseObject({
-  promptId: z.string(),
-  state: z.enum(['pending', 'delivered', 'failed']).describe("delivered: the agent's own record shows it."),
-  text: z.string().describe('Its beginning.'),
-  by: z.string(),
-  at: time,
-  deliveredAt: time.optional(),
-  reason: z.string().optional().describe('With failed: why.'),
-});
-export type PromptView = z.infer<typeof PromptView>;
 
 export const SessionView = z.looseObject({
   id: z.string().describe('Session id, as every other call wants it.'),
@@ -95,15 +65,6 @@ export const SessionView = z.looseObject({
   next: z.string().optional().describe('What to call next.'),
 });
 export type SessionView = z.infer<typeof SessionView>;
-
-export const EventView = z.looseObject({
-  seq: z.number().int(),
-  at: time,
-  name: z.string(),
-  sessionId: z.string().optional(),
-  data: z.record(z.string(), z.unknown()),
-});
-export type EventView = z.infer<typeof EventView>;
 
 export function sessionUri(id: string): string {
   return `session://${id}`;
@@ -165,36 +126,6 @@ export function sessionView(session: Session, line: Line, estimatedStart?: numbe
   });
 }
 
-/** A request as a caller sees it. */
-export function requestView(request: SessionRequest & { readonly sessionId?: string }): RequestView {
-  const { requestId, sessionId, kind, text, tool, input, options, askedAt, expiresAt, answer } = request;
-  return seen({
-    requestId,
-    ...(sessionId !== undefined && { sessionId }),
-    kind,
-    text,
-    ...(tool !== undefined && { tool, input }),
-    ...(options && { options }),
-    askedAt: iso(askedAt),
-    ...(answer
-      ? { decision: answer.decision, ...(answer.text !== undefined && { answer: answer.text }), answeredBy: answer.by }
-      : expiresAt !== undefined && { expiresAt: iso(expiresAt) }),
-  });
-}
-
-/** A prompt with its receipt. */
-export function promptView({ promptId, state, text, by, at, doneAt, reason }: SessionPrompt): PromptView {
-  return {
-    promptId,
-    state,
-    text: oneLine(text, 200),
-    by,
-    at: iso(at),
-    ...(state === 'delivered' && doneAt !== undefined && { deliveredAt: iso(doneAt) }),
-    ...(reason !== undefined && { reason }),
-  };
-}
-
 /** What to call next about a session. */
 function nextOf(session: Session): string | undefined {
   if (isSettled(session)) return undefined;
@@ -209,29 +140,6 @@ function nextOf(session: Session): string | undefined {
 
 function listed<Key extends string, Item, View>(key: Key, items: readonly Item[], view: (item: Item) => View) {
   return items.length === 0 ? {} : { [key]: items.map(view) };
-}
-
-/** An event as a caller sees it; long texts are cut. */
-export function eventView(event: StoredEvent): EventView {
-  const { sessionId: _sessionId, digest: _digest, ...data }: Record<string, unknown> = event.data;
-  const texts = Object.entries(data).map(([key, value]) => [
-    key,
-    LONG_TEXTS.includes(key) && typeof value === 'string' ? oneLine(value, 200) : value,
-  ]);
-  const told = 'result' in event.data ? event.data.result : undefined;
-  // its data is long too, and shown with the session
-  const result = told && { result: { ...told, text: oneLine(told.text, 200), data: undefined } };
-  const asked = 'request' in event.data ? event.data.request : undefined;
-  const request = asked && {
-    request: { ...asked, text: oneLine(asked.text, 200), input: asked.input && oneLine(asked.input, 200) },
-  };
-  return seen({
-    seq: event.seq,
-    at: iso(event.at),
-    name: event.name,
-    sessionId: sessionOf(event),
-    data: { ...Object.fromEntries(texts), ...result, ...request },
-  });
 }
 
 function summaryOf(session: Session, reason: string | undefined): string {

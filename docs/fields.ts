@@ -1,9 +1,10 @@
 // The fields of a schema as rows of a table: name, type in words, whether it must be given, description.
 import { z } from 'zod';
 import { AgentResult, EndCause } from '../core/ending.ts';
+import { EventView } from '../core/event-view.ts';
 import { ProcessRef } from '../core/session.ts';
 import { TaskRow } from '../core/task.ts';
-import { EventView, SessionView } from '../core/views.ts';
+import { SessionView } from '../core/views.ts';
 import { code, tableOf } from './markdown.ts';
 
 /** Shapes that are described once and referred to by name. */

@@ -1,4 +1,4 @@
-// The front matter of a rule file: reads it with the places of everything, so that what is wrong is told by line and column. Nothing is executed.
+// The front matter of a Markdown rule file: reads it with the places of everything, so that what is wrong is told by line and column. Nothing is executed.
 import matter from 'gray-matter';
 import { type Document, isAlias, isCollection, isMap, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 
@@ -29,7 +29,7 @@ export interface FrontMatter {
 export function readFrontMatter(raw: string): FrontMatter | { readonly problem: PlacedProblem } {
   const text = raw.replace(/^\uFEFF/, '').replaceAll('\r\n', '\n');
   const at = (line: number, column: number, message: string) => ({ problem: { line, column, message } });
-  if (raw.length > MAX_RULE_BYTES) return at(1, 1, `The file has more than ${MAX_RULE_BYTES} characters.`);
+  if (Buffer.byteLength(raw) > MAX_RULE_BYTES) return at(1, 1, `The file has more than ${MAX_RULE_BYTES} bytes.`);
   if (raw.includes('\0')) return at(1, 1, 'The file is no text.');
   const first = text.slice(0, Math.max(0, text.indexOf('\n')));
   if (/^---[ \t]*\S/.test(first))

@@ -5,6 +5,7 @@ import { nearest } from '../core/errors.ts';
 import type { Rule } from '../core/rules.ts';
 import { type Compiled, readConditions } from './conditions.ts';
 import { type FrontMatter, type PlacedProblem, readFrontMatter } from './front-matter.ts';
+import { readJsonRule } from './json-rule.ts';
 import type { PatternCompiler } from './pattern.ts';
 import { argumentsOf, defaultsOf, notesOf, RULE_ID, RuleFields } from './rule-schema.ts';
 import { type Part, readTemplate, variablesOf } from './template.ts';
@@ -22,9 +23,10 @@ export type RuleOutcome = { readonly ready: ReadyRule } | { readonly problems: r
 /** So many problems of a file are told. */
 const MOST_PROBLEMS = 10;
 
-/** `stem` is the id of a rule that names none; `file` where it lies, below the workspace. */
+/** `stem` is the id of a rule that names none; `file` where it lies, below the workspace: one that ends in `.json` has the JSON form. */
 export function readRule(text: string, stem: string, file: string | undefined, compile: PatternCompiler): RuleOutcome {
-  const matter = readFrontMatter(text);
+  const isJson = file?.endsWith('.json') === true;
+  const matter = isJson ? readJsonRule(text) : readFrontMatter(text);
   if ('problem' in matter) return { problems: [matter.problem] };
   const parsed = RuleFields.safeParse(matter.fields);
   if (!parsed.success) return { problems: parsed.error.issues.flatMap((issue) => told(matter, issue)).slice(0, MOST_PROBLEMS) };
@@ -65,7 +67,7 @@ export function readRule(text: string, stem: string, file: string | undefined, c
     problems.push({
       line: matter.bodyLine,
       column: 1,
-      message: 'The rule says nothing: below the front matter stands its text.',
+      message: `The rule says nothing: ${isJson ? '"promptTemplate" is' : 'below the front matter stands'} its text.`,
     });
   if (problems.length > 0 || 'problems' in conditions || 'problem' in template)
     return { problems: problems.slice(0, MOST_PROBLEMS) };

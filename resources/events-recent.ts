@@ -1,5 +1,5 @@
 // events://recent: the newest facts of the ledger, live.
-import { type EventView, eventView } from '../core/views.ts';
+import { type EventView, eventView } from '../core/event-view.ts';
 import type { Resource } from './define.ts';
 
 const EVENTS = 50;

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import type { Scope, ShareRole } from '../core/access.ts';
 import { runFolder } from '../runners/run-folder.ts';
-import type { Peer } from './mcp.ts';
+import type { Peer } from './peer.ts';
 import type { RunIdentity } from './token.ts';
 
 export type HttpCaller =

@@ -10,27 +10,25 @@ import type { Config } from '../core/config.ts';
 import { fail } from '../core/errors.ts';
 import { createClientTokens } from './client-tokens.ts';
 import { addressProblem, type ServedAddress } from './http-address.ts';
+import { bodyOf, refused } from './http-body.ts';
 import { callerKey, type HttpCaller, peerOfCaller } from './http-caller.ts';
 import {
   type AddressRules,
   HEALTH_PATH,
-  type HttpRefusal,
   healthy,
   LOCAL,
   MAX_BODY_BYTES,
   MCP_PATH,
   misaddressed,
-  refusalBody,
   refuse,
   tokenOf,
 } from './http-guard.ts';
 import { createIdentity } from './http-identity.ts';
-import { createGate, limitsOf, weightOf } from './http-limits.ts';
+import { createGate, limitsOf } from './http-limits.ts';
 import { closedListener, HOST, listenAt, listenAtKeptPort } from './http-port.ts';
 import { createServing, type Serving } from './http-serving.ts';
 import { watchHttp } from './http-watch.ts';
-import type { Peer } from './mcp.ts';
-import { isShallow } from './messages.ts';
+import type { Peer } from './peer.ts';
 import { openRunTokens, type RunIdentity, type ShareIdentity } from './token.ts';
 import type { Updates } from './updates.ts';
 
@@ -166,12 +164,9 @@ export async function openHttpDoor({ stateDir, log, stalledMs = STALLED_MS }: Ht
     { parts, serving }: Behind,
     response: ServerResponse,
   ): Promise<Response> {
-    const text = await request.text();
-    const body = text === '' ? undefined : parsed(text);
-    if (body === INVALID)
-      return refused({ status: 400, message: 'The body must be JSON, nested no deeper than what a tool takes.' }, -32700);
-    const weight = weightOf(request.method, body);
-    if ('status' in weight) return refused(weight, -32600);
+    const read = await bodyOf(request);
+    if ('refused' in read) return read.refused;
+    const { body, weight } = read;
     const leave = gate.enter(callerKey(caller), weight, limitsOf(caller, parts.settings()));
     if (typeof leave !== 'function') return refused(leave);
     if (response.destroyed) leave();
@@ -237,19 +232,4 @@ export async function openHttpDoor({ stateDir, log, stalledMs = STALLED_MS }: Ht
 interface Behind {
   readonly parts: HttpParts;
   readonly serving: Serving;
-}
-
-function refused({ status, message, headers = {} }: HttpRefusal, code?: number): Response {
-  return new Response(refusalBody(message, code), { status, headers: { 'content-type': 'application/json', ...headers } });
-}
-
-const INVALID = Symbol('invalid');
-
-function parsed(text: string): unknown {
-  if (!isShallow(text)) return INVALID;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return INVALID;
-  }
 }

@@ -1,24 +1,20 @@
-// Speaks MCP for the orchestrator: lists and calls tools, lists and reads resources, lists, gives and completes prompts, and turns every failure into an answer that teaches.
+// Speaks MCP for the orchestrator: lists and calls tools, lists and reads resources, lists, gives and completes prompts.
 // One instance per connection, both protocol eras from the same handlers, all state behind it.
 
 import { randomBytes } from 'node:crypto';
 import { type McpRequestContext, ProtocolError, Server, type ServerContext } from '@modelcontextprotocol/server';
 import { z } from 'zod';
-import type { Scope } from '../core/access.ts';
-import { errorView, fail, nearest, ScopecraftError } from '../core/errors.ts';
-import type { Guest } from '../core/guest.ts';
 import type { Orchestrator } from '../core/orchestrator.ts';
 import type { Caller } from '../core/start.ts';
 import type { ToolContext } from '../tools/define.ts';
-import { TOOLS, toolNamed } from '../tools/index.ts';
 import { callWithForms, canShowForms, createStateCodec } from './elicit.ts';
 import { INSTRUCTIONS } from './instructions.ts';
 import { type Listed, type Listing, listing, refusalOf } from './listing.ts';
 import { complete, getPrompt, listPrompts } from './offering.ts';
-import { keyOfPeer, nameOf, resourcesOf, seenBy } from './peer.ts';
+import { keyOfPeer, nameOf, type Peer, resourcesOf, seenBy } from './peer.ts';
 import { INVALID_PARAMS, isTemplate, listResources, readResource } from './reading.ts';
 import { callOrTask, declaresTasks, serveTasks, TASK_CAPABILITIES } from './tasks.ts';
-import type { RunIdentity } from './token.ts';
+import { callTool } from './tool-call.ts';
 import type { Updates } from './updates.ts';
 
 export interface McpParts {
@@ -33,18 +29,6 @@ export interface McpParts {
   readonly log: (line: string) => void;
   /** Takes secrets out of a failure before it is told. */
   readonly mask?: <Value>(value: Value) => Value;
-}
-
-/** Who is at the other end, and the environment values that came with the connection. */
-export interface Peer {
-  readonly kind: 'door' | 'cli' | 'session' | 'client' | 'guest';
-  readonly environment: Readonly<Record<string, string>>;
-  /** With `session`: the run whose token the caller has. */
-  readonly session?: RunIdentity;
-  /** With `client`: what its token is good for. */
-  readonly scope?: Scope;
-  /** With `guest`: the session that was shared. */
-  readonly guest?: Guest;
 }
 
 const FIVE_MINUTES = { ttlMs: 300_000, cacheScope: 'public' } as const;
@@ -232,38 +216,4 @@ function buildServer(
     }),
   );
   return server;
-}
-
-async function callTool(
-  { orchestrator, log, mask = (value) => value }: McpParts,
-  params: { name: string; arguments?: unknown },
-  context: Omit<ToolContext, 'orchestrator'>,
-) {
-  const found = toolNamed(params.name);
-  if (!found) {
-    const names = TOOLS.map((tool) => tool.name);
-    const near = nearest(params.name, names);
-    throw new ProtocolError(
-      INVALID_PARAMS,
-      `Unknown tool "${params.name}".${near ? ` Did you mean "${near}"?` : ` Tools are: ${names.join(', ')}.`}`,
-    );
-  }
-  try {
-    if (!orchestrator) fail('WORKSPACE_MISSING', 'This server was started where there is no project.');
-    const args = typeof params.arguments === 'object' ? { ...params.arguments, ...found.fixed } : params.arguments;
-    const output = await found.tool.call(args, { ...context, orchestrator });
-    const content = [{ type: 'text' as const, text: JSON.stringify(output) }];
-    return { structuredContent: { ...output }, content };
-  } catch (error) {
-    const view = mask(errorView(error instanceof ScopecraftError ? error : unexpected(error, log)));
-    // no structuredContent: clients check that against the schema of a good answer
-    return { isError: true, content: [{ type: 'text' as const, text: JSON.stringify(view) }] };
-  }
-}
-
-/** A failure nobody foresaw: the caller gets an id, the log gets the stack. */
-function unexpected(error: unknown, log: (line: string) => void): ScopecraftError {
-  const id = randomBytes(4).toString('hex');
-  log(`internal error ${id}: ${error instanceof Error ? error.stack : String(error)}`);
-  return new ScopecraftError('INTERNAL', `Something went wrong inside the server (${id}).`, { id });
 }

@@ -1,11 +1,24 @@
 // What a peer of the hub is: what it sees of the orchestrator, which resources it may read, and what its deeds are recorded under.
-import { guestOf } from '../core/guest.ts';
+import type { Scope } from '../core/access.ts';
+import { type Guest, guestOf } from '../core/guest.ts';
 import type { Orchestrator } from '../core/orchestrator.ts';
 import { scopedTo } from '../core/scope.ts';
 import type { Resource } from '../resources/define.ts';
 import { RESOURCES } from '../resources/index.ts';
-import type { Peer } from './mcp.ts';
 import { readResource } from './reading.ts';
+import type { RunIdentity } from './token.ts';
+
+/** Who is at the other end, and the environment values that came with the connection. */
+export interface Peer {
+  readonly kind: 'door' | 'cli' | 'session' | 'client' | 'guest';
+  readonly environment: Readonly<Record<string, string>>;
+  /** With `session`: the run whose token the caller has. */
+  readonly session?: RunIdentity;
+  /** With `client`: what its token is good for. */
+  readonly scope?: Scope;
+  /** With `guest`: the session that was shared. */
+  readonly guest?: Guest;
+}
 
 const NAME_LENGTH = 80;
 

@@ -1,14 +1,16 @@
-// The rule files of a workspace: `.scopecraft/prompts/*.md`, a person's own, meant to be committed.
+// The rule files of a workspace: `.scopecraft/prompts/*.md` and `*.json`, a person's own, meant to be committed.
 import { mkdir, readdir, realpath, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fail, ScopecraftError } from '../core/errors.ts';
 import type { RuleFiles } from '../core/rule-ports.ts';
-import { writeAtomic } from './atomic-write.ts';
+import { syncFolder, writeAtomic } from './atomic-write.ts';
 import { errnoOf } from './errno.ts';
 import { isInside, isText, openInside } from './inside.ts';
 
 const FOLDER = '.scopecraft/prompts';
 const MODE = 0o644;
+/** Faults of the machine, not of the file: the next look may find it well. */
+const PASSING: readonly (string | undefined)[] = ['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EIO'];
 
 /** The rule files below the workspace, a real path. */
 export function createRuleFiles(workspace: string): RuleFiles {
@@ -16,12 +18,15 @@ export function createRuleFiles(workspace: string): RuleFiles {
   return {
     folder: FOLDER,
     async list() {
-      const names = await readdir(folder).catch(() => []);
-      const rules = names.filter((name) => name.endsWith('.md') && !/^[._]/.test(name)).sort();
+      const names = await readdir(folder).catch((error: unknown) =>
+        errnoOf(error) === 'ENOENT' ? [] : fail('STORAGE_FAILED', `"${FOLDER}" cannot be read: ${errnoOf(error)}.`),
+      );
+      const rules = names.filter((name) => /\.(?:md|json)$/.test(name) && !/^[._]/.test(name)).sort();
       const stats = await Promise.all(rules.map((name) => stat(join(folder, name)).catch(() => undefined)));
-      return rules.flatMap((name, at) => {
+      return rules.map((name, at) => {
         const found = stats[at];
-        return found ? [{ name, stamp: `${found.ino}:${found.size}:${found.mtimeMs}:${found.ctimeMs}` }] : [];
+        // a link to nowhere is told of too, when it is read
+        return { name, stamp: found ? `${found.ino}:${found.size}:${found.mtimeMs}:${found.ctimeMs}` : 'unknown' };
       });
     },
     async read(name, most) {
@@ -40,25 +45,41 @@ export function createRuleFiles(workspace: string): RuleFiles {
           opened.close();
         }
       } catch (error) {
-        if (error instanceof ScopecraftError && error.code === 'RULE_INVALID') throw error;
-        const why = error instanceof ScopecraftError ? error.message : `it cannot be read: ${errnoOf(error) ?? 'unknown error'}`;
-        return fail('RULE_INVALID', error instanceof ScopecraftError ? why : `The file is not taken: ${why}.`, { file });
+        if (error instanceof ScopecraftError) return fail('RULE_INVALID', error.message, { file });
+        const code = errnoOf(error);
+        return fail(
+          PASSING.includes(code) ? 'STORAGE_FAILED' : 'RULE_INVALID',
+          `The file is not taken: it cannot be read: ${code ?? 'unknown error'}.`,
+          { file },
+        );
       }
     },
     async write(name, text) {
-      await mkdir(folder, { recursive: true });
       await checkFolder(workspace, folder);
+      await orStorageFailed(name, () => mkdir(folder, { recursive: true }));
       await writeAtomic(join(folder, name), text, MODE);
     },
     async remove(name) {
       await checkFolder(workspace, folder);
-      await rm(join(folder, name), { force: true });
+      await orStorageFailed(name, async () => {
+        await rm(join(folder, name), { force: true });
+        await syncFolder(folder);
+      });
     },
   };
 }
 
-/** Fails with PATH_OUTSIDE when the folder leads out of the workspace. */
+/** Fails with PATH_OUTSIDE when the folder, or as much of its path as there is, leads out of the workspace. */
 async function checkFolder(workspace: string, folder: string): Promise<void> {
-  const real = await realpath(folder).catch(() => folder);
+  const real = await realpath(folder).catch(() => undefined);
+  if (real === undefined) return folder === workspace ? undefined : checkFolder(workspace, dirname(folder));
   if (!isInside(await realpath(workspace), real)) fail('PATH_OUTSIDE', `"${FOLDER}" leads out of the workspace.`);
+}
+
+async function orStorageFailed(name: string, deed: () => Promise<unknown>): Promise<void> {
+  try {
+    await deed();
+  } catch (error) {
+    fail('STORAGE_FAILED', `"${FOLDER}/${name}" could not be changed: ${errnoOf(error) ?? 'unknown error'}.`);
+  }
 }

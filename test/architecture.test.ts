@@ -56,6 +56,8 @@ const ROOMS = {
     // what is wrong with rules is told where no hub runs too
     'prompts/library.ts',
     'storage/rule-files.ts',
+    // a file of rules is taken apart by places
+    'prompts/json-text.ts',
     // mending a journal is done where no hub runs, under its lock
     'server/clock.ts',
     'storage/embedded/journal-repair.ts',

@@ -1,8 +1,8 @@
 // event_list: what happened, in order.
 import { z } from 'zod';
 import { fail } from '../core/errors.ts';
+import { EventView, eventView } from '../core/event-view.ts';
 import { timeOf } from '../core/time.ts';
-import { EventView, eventView } from '../core/views.ts';
 import { fitting } from './bounded.ts';
 import { defineTool } from './define.ts';
 import { since, summary, taskId, untrusted } from './fields.ts';

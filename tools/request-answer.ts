@@ -1,7 +1,7 @@
 // request_answer: answers what a session asks.
 import { z } from 'zod';
 import { DECISIONS } from '../core/talk.ts';
-import { RequestView, requestView } from '../core/views.ts';
+import { RequestView, requestView } from '../core/talk-views.ts';
 import { defineTool } from './define.ts';
 import { next, summary } from './fields.ts';
 

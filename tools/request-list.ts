@@ -1,6 +1,6 @@
 // request_list: what sessions ask and nobody has answered.
 import { z } from 'zod';
-import { RequestView, requestView } from '../core/views.ts';
+import { RequestView, requestView } from '../core/talk-views.ts';
 import { defineTool } from './define.ts';
 import { cursor, limit, next, nextCursor, sessionId, summary, total, untrusted } from './fields.ts';
 import { pageOf } from './page.ts';

@@ -15,7 +15,7 @@ export const ruleDelete = defineTool({
   input: z.strictObject({ rule: ruleId, dryRun: z.boolean().default(false).describe('true: nothing is removed.') }),
   output: RuleEffects,
   positional: ['rule'],
-  fails: ['RULE_NOT_FOUND', 'RULE_INVALID', 'PATH_OUTSIDE', 'WORKSPACE_MISSING'],
+  fails: ['RULE_NOT_FOUND', 'RULE_INVALID', 'PATH_OUTSIDE', 'STORAGE_FAILED', 'WORKSPACE_MISSING'],
   examples: [{ rule: 'greeting', dryRun: true }],
   async handle({ rule, dryRun }, { orchestrator }) {
     return ruleEffects(rule, dryRun, await orchestrator.rules.remove(rule, { dryRun }));

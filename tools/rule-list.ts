@@ -41,7 +41,8 @@ export const ruleList = defineTool({
     ),
     problems: z
       .array(z.looseObject({ file: z.string(), line: z.number().int(), column: z.number().int(), message: z.string() }))
-      .describe('Files that were skipped.'),
+      .describe('What is wrong in files that were skipped; the first of them.'),
+    problemCount: z.number().int().describe('How many problems there are in all.'),
     total,
     nextCursor,
   }),
@@ -73,12 +74,13 @@ export const ruleList = defineTool({
     return {
       rules: [...shown],
       problems: problems.slice(0, PROBLEMS_SHOWN).map((one) => ({ ...one })),
+      problemCount: problems.length,
       total: all.length,
       nextCursor,
     };
   },
-  say: ({ rules, problems, total }) =>
-    `${rules.length} of ${total} rule${total === 1 ? '' : 's'}${problems.length > 0 ? `; ${problems.length} problem${problems.length === 1 ? '' : 's'} in files that were skipped` : ''}.`,
+  say: ({ rules, problemCount, total }) =>
+    `${rules.length} of ${total} rule${total === 1 ? '' : 's'}${problemCount > 0 ? `; ${problemCount} problem${problemCount === 1 ? '' : 's'} in files that were skipped` : ''}.`,
   tables: [
     {
       rows: 'rules',

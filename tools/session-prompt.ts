@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import { fail } from '../core/errors.ts';
 import { PROMPT_MODES } from '../core/talk.ts';
-import { PromptView, promptView, SessionView } from '../core/views.ts';
+import { PromptView, promptView } from '../core/talk-views.ts';
+import { SessionView } from '../core/views.ts';
 import { withShare } from './bounded.ts';
 import { defineTool } from './define.ts';
 import { next, requestKey, ruleArguments, ruleName, sessionId, summary, valuesOf } from './fields.ts';

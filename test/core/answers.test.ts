@@ -2,10 +2,10 @@
 import { describe, expect, it } from 'vitest';
 import { ERRORS, errorView, nearest, ScopecraftError } from '../../core/errors.ts';
 import { eventPage } from '../../core/event-page.ts';
+import { eventView } from '../../core/event-view.ts';
 import { PRIORITIES } from '../../core/priority.ts';
 import { normalised, slugOf, TASK_ID } from '../../core/task.ts';
 import { timeOf } from '../../core/time.ts';
-import { eventView } from '../../core/views.ts';
 import { caller, makeEngine } from '../support/engine.ts';
 
 describe('lists', () => {

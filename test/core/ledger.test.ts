@@ -6,28 +6,13 @@ import type { EventDraft, StoredEvent } from '../../core/events.ts';
 import { type Ledger, type LedgerOptions, openLedger } from '../../core/ledger.ts';
 import type { Journal, Room, SavedState, Snapshot } from '../../core/ports.ts';
 import { fakeClock } from '../support/fake-clock.ts';
+import { queuedEvent } from '../support/queued-event.ts';
 
 const full = () => new ScopecraftError('STORAGE_FULL', 'The disk is full.');
 const stopped: EventDraft = { name: 'hub.stopped', data: { reason: 'test' } };
 
-function queued(sessionId: string, more: Partial<Extract<EventDraft, { name: 'session.queued' }>['data']> = {}): EventDraft {
-  return {
-    name: 'session.queued',
-    data: {
-      sessionId,
-      type: 'autonomous',
-      taskId: `task-of-${sessionId}`,
-      taskTitle: 'T',
-      agent: 'demo',
-      cwd: '/w',
-      priority: 'medium',
-      prompt: 'p',
-      by: 'test',
-      position: 1,
-      ...more,
-    },
-  };
-}
+const queued = (sessionId: string, more: Parameters<typeof queuedEvent>[1] = {}) =>
+  queuedEvent(sessionId, { taskId: `task-of-${sessionId}`, ...more });
 
 const starting = (sessionId: string): EventDraft => ({ name: 'session.starting', data: { sessionId, run: 1, resume: false } });
 const started = (sessionId: string): EventDraft => ({

@@ -69,6 +69,16 @@ describe('a start without a prompt', () => {
     expect(second.prompt).toContain(`Once more:\n- ${first.id}: failed (agent error with exit code 1): I could not.`);
   });
 
+  it('knows the agent and the type that the session gets where its caller names none', async () => {
+    const front =
+      'conditions: [{ field: session.agent, operator: equals, value: demo }, { field: session.type, operator: equals, value: autonomous }]';
+    const engine = await withRules({ 'demo.md': rule(front, 'As {{session.agent}}.') });
+    expect(engine.settings.config.defaultAgent).toBe('demo');
+    expect(await start(engine, { taskId: 'fix-login' })).toMatchObject({ agent: 'demo', rule: { id: 'demo' } });
+    expect((await engine.orchestrator.rules.preview({ taskId: 'fix-login' })).rule?.id).toBe('demo');
+    expect((await start(engine, { taskId: 'fix-login', agent: 'plain' })).rule?.id).toBe('default');
+  });
+
   it('says a prompt word for word, and no rule is remembered', async () => {
     const engine = await withRules({ 'bug.md': BUG });
     expect(await start(engine, { taskId: 'fix-login', prompt: 'Do {{this}}.' })).toMatchObject({
@@ -263,6 +273,18 @@ describe('suggestions', () => {
     expect(await idsFor(next, id)).toEqual(['long', 'next-step']);
   });
 
+  it('leave out what has no end, and the session is shown all the same', async () => {
+    const endless = rule('moments: [middle]\npriority: 5', '{{task.body}}'.repeat(1000));
+    const engine = await withRules(
+      { 'endless.md': endless },
+      { tasks: { get: async (id) => ({ id, file: '/w/t.md', title: 'T', fields: {}, body: 'x'.repeat(10_000) }) } },
+    );
+    const id = await running(engine, { type: 'interactive', taskId: 'fix-login', prompt: 'p' });
+    engine.run(id).say({ kind: 'idle', for: 'prompt' });
+    await engine.settle();
+    expect(await idsFor(engine, id)).toEqual(['next-step']);
+  });
+
   it('are three at most', async () => {
     const file = rule('moments: [middle]', 'Say.');
     const engine = await withRules(Object.fromEntries(['a', 'b', 'c', 'd'].map((name) => [`${name}.md`, file])));
@@ -271,52 +293,5 @@ describe('suggestions', () => {
     engine.run(id).say({ kind: 'idle', for: 'prompt' });
     await engine.settle();
     expect(await idsFor(engine, id)).toEqual(['a', 'b', 'c']);
-  });
-});
-
-describe('what can be done with rules', () => {
-  it('shows what would be said, and why', async () => {
-    const engine = await withRules({ 'bug.md': BUG });
-    const found = await engine.orchestrator.rules.preview({ taskId: 'fix-login' });
-    expect(found).toMatchObject({ rule: { id: 'bug' }, text: 'Debug Title of fix-login.', moment: 'start' });
-    expect(found.matches.map(({ id }) => id)).toEqual(['bug', 'default']);
-    expect(found.misses.flatMap((one) => found.explain(one)).every(({ text }) => text !== '')).toBe(true);
-    const id = await running(engine, { taskId: 'fix-login', prompt: undefined });
-    expect((await engine.orchestrator.rules.preview({ sessionId: id })).moment).toBe('middle');
-    await ended(engine, id);
-    expect(await engine.orchestrator.rules.preview({ sessionId: id })).toMatchObject({
-      moment: 'continue',
-      rule: { id: 'go-on' },
-    });
-    const { text } = await engine.orchestrator.rules.render({ ruleId: 'review', sessionId: id });
-    expect(text).toContain(`Review the work of session ${id} on this task.`);
-    await expect(engine.orchestrator.rules.preview({ taskId: 'nothing' })).rejects.toMatchObject({ code: 'TASK_NOT_FOUND' });
-    await expect(engine.orchestrator.rules.preview({ sessionId: 'nothing' })).rejects.toMatchObject({
-      code: 'SESSION_NOT_FOUND',
-    });
-  });
-
-  it('tells before and after a change for which tasks it is another choice', async () => {
-    const rules = new Map<string, string>();
-    const engine = await makeEngine({ rules });
-    const change = { template: 'Debug {{task.title}}.', conditions: '[{"field":"type","operator":"equals","value":"bug"}]' };
-    const effects = ['fix-login', 'other'].map((taskId) => ({ taskId, before: 'default', after: 'bug', isOtherText: false }));
-    const dry = await engine.orchestrator.rules.set('bug', change, { dryRun: true });
-    expect(dry).toMatchObject({ effects, tasks: 2 });
-    expect(rules.size).toBe(0);
-    expect(await engine.orchestrator.rules.set('bug', change, { dryRun: false })).toMatchObject({ effects, text: dry.text });
-    expect(rules.get('bug.md')).toBe(dry.text);
-    expect(await engine.orchestrator.rules.set('bug', { template: 'Other.' }, { dryRun: true })).toMatchObject({
-      effects: [{ before: 'bug', after: 'bug', isOtherText: true }, { isOtherText: true }],
-    });
-    expect((await engine.orchestrator.rules.set('bug', { priority: 3 }, { dryRun: true })).effects).toEqual([]);
-    expect(await engine.orchestrator.rules.remove('bug', { dryRun: true })).toMatchObject({
-      effects: [{ before: 'bug', after: 'default' }, {}],
-      rule: undefined,
-    });
-    await engine.orchestrator.rules.remove('bug', { dryRun: false });
-    expect(rules.size).toBe(0);
-    await expect(engine.orchestrator.rules.remove('default', { dryRun: true })).rejects.toMatchObject({ code: 'INVALID_INPUT' });
-    await expect(engine.orchestrator.rules.remove('nothing', { dryRun: true })).rejects.toMatchObject({ code: 'RULE_NOT_FOUND' });
   });
 });

@@ -6,6 +6,7 @@ import { changeOf, copyOf, emptyState, type LedgerState, restoredState, savedSta
 import { ruleStats } from '../../core/rule-stats.ts';
 import { judgedEnds, tallyKey, weights } from '../../core/rule-tally.ts';
 import type { UsedRule } from '../../core/used-rule.ts';
+import { queuedEvent } from '../support/queued-event.ts';
 
 const FIX = { id: 'fix', version: 'v1' };
 const SECOND = 1000;
@@ -20,22 +21,7 @@ function state() {
   return { state, add };
 }
 
-const queued = (sessionId: string, rule: UsedRule | undefined = FIX): EventDraft => ({
-  name: 'session.queued',
-  data: {
-    sessionId,
-    type: 'autonomous',
-    taskId: 't',
-    taskTitle: 'T',
-    agent: 'demo',
-    cwd: '/w',
-    priority: 'medium',
-    prompt: 'p',
-    by: 'me',
-    position: 1,
-    rule,
-  },
-});
+const queued = (sessionId: string, rule: UsedRule | undefined = FIX) => queuedEvent(sessionId, { rule });
 const run = (sessionId: string, run = 1): EventDraft[] => [
   { name: 'session.starting', data: { sessionId, run, resume: false } },
   { name: 'session.started', data: { sessionId, run, process: { pid: 1, startedAt: 'x' } } },

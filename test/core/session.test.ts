@@ -4,6 +4,7 @@ import { EVENTS, type EventDraft, matchesName, parseEvent, type StoredEvent } fr
 import { causeText, oneLine } from '../../core/history.ts';
 import { isActive, isSettled, type Session, STATUSES } from '../../core/session.ts';
 import { apply } from '../../core/session-fold.ts';
+import { queuedEvent } from '../support/queued-event.ts';
 
 let seq = 0;
 const event = (draft: EventDraft): StoredEvent => ({ seq: ++seq, at: 1000 * seq, node: 'test/1', ...draft });
@@ -11,21 +12,7 @@ const process = { pid: 1, startedAt: '1' };
 const end = { sessionId: 's', run: 1, cause: { kind: 'done' as const } };
 
 const MOVES: Readonly<Record<string, EventDraft>> = {
-  queued: {
-    name: 'session.queued',
-    data: {
-      sessionId: 's',
-      type: 'autonomous',
-      taskId: 't',
-      taskTitle: 'T',
-      agent: 'demo',
-      cwd: '/w',
-      priority: 'medium',
-      prompt: 'p',
-      by: 'me',
-      position: 1,
-    },
-  },
+  queued: queuedEvent('s', { by: 'me' }),
   requeued: {
     name: 'session.requeued',
     data: { sessionId: 's', run: 1, cause: { kind: 'lost' }, notBefore: 5000, orderKey: 1, resume: true },

@@ -1,6 +1,6 @@
 // What callers see of prompts, requests and their events: bounded, however long what was said is.
 import { describe, expect, it } from 'vitest';
-import { eventView } from '../../core/views.ts';
+import { eventView } from '../../core/event-view.ts';
 import { makeEngine } from '../support/engine.ts';
 import { ended, get, prompt, running, started } from './talk-rig.ts';
 

@@ -1,5 +1,5 @@
 // Prompt rules from outside: files that a person writes, what sessions are then told, and the calls and commands about rules.
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -99,10 +99,18 @@ describe('rules', () => {
 });
 
 describe('the commands about rules', () => {
+  it('show what a session on a task would be told, and by which rule', async () => {
+    const told = '@@say by the rule about Fix the login';
+    expect((await sc(['prompt', 'preview', 'fix-login'], at())).stdout).toMatch(new RegExp(`^${told}\n\nRULE .*\nbug `));
+    const got = await sc(['prompt', 'get', 'bug', '--arguments=taskId=fix-login'], at());
+    expect(got.stdout.trim()).toBe(`${told}\n\nThe prompt bug.`);
+  });
+
   it('show what a change would do before it is done', async () => {
     const dry = await sc(['rule', 'set', 'bug', '--no-enabled', '--dry-run'], at());
     expect(dry.stdout).toMatch(/TASK +NOW +THEN.*\n *fix-login +bug +default/);
     expect(dry.stdout).toContain('Rule bug would be written; sessions on 1 of 3 tasks would begin with something else.');
+    expect(dry.stdout).toContain('value: bug }\nenabled: false\n---\n@@say by the rule');
     expect(await fileOf('bug.md')).toBe(BUG);
     await sc(['rule', 'set', 'bug', '--no-enabled'], at());
     expect(await fileOf('bug.md')).toBe(BUG.replace('value: bug }\n', 'value: bug }\nenabled: false\n'));
@@ -111,7 +119,8 @@ describe('the commands about rules', () => {
     expect(await readdir(folder)).not.toContain('bug.md');
   });
 
-  it('import rules in the JSON form, all or none', async () => {
+  describe('import rules in the JSON form', () => {
+    const file = () => path.join(workspace.root, 'rules.json');
     const rule = (id: string, operator = 'equals') => ({
       id,
       name: id,
@@ -120,17 +129,75 @@ describe('the commands about rules', () => {
       priority: 1,
       enabled: true,
     });
-    const file = path.join(workspace.root, 'rules.json');
-    await writeFile(file, JSON.stringify([rule('one'), rule('two', 'resembles')]));
-    const refused = await sc(['rule', 'import', file], at());
-    expect(refused.code).toBe(1);
-    expect(refused.stderr).toContain('Rule "two" cannot be read. Line 7, column');
-    expect(refused.stderr).toContain('There is no operator "resembles".');
-    expect(await readdir(folder)).not.toContain('one.md');
-    await writeFile(file, JSON.stringify([rule('one'), rule('two')]));
-    const done = await sc(['rule', 'import', file], at());
-    expect(done.stdout).toContain('Rule one is written;');
-    expect(await fileOf('two.md')).toContain('conditions:\n  - { field: type, operator: equals, value: bug }\n---\nSay two.\n');
+    const imported = async (rules: unknown, ...more: readonly string[]) => {
+      await writeFile(file(), typeof rules === 'string' ? rules : JSON.stringify(rules, null, 2));
+      return sc(['rule', 'import', file(), ...more], at());
+    };
+
+    it('none where one is wrong, which is told of by its place in the file', async () => {
+      const refused = await imported([rule('one'), rule('two', 'resembles')]);
+      expect(refused.code).toBe(1);
+      expect(refused.stderr).toContain(
+        `Rule "two" in "${file()}" cannot be read. Line 22, column 21: There is no operator "resembles".`,
+      );
+      const inOneLine = await imported(JSON.stringify([rule('two', 'resembles')]));
+      const column = JSON.stringify([rule('two', 'resembles')]).indexOf('"resembles"') + 1;
+      expect(inOneLine.stderr).toContain(`Line 1, column ${column}: There is no operator "resembles".`);
+      expect((await imported('[{ "id": "one" ')).stderr).toContain(
+        'is no JSON file. Line 1, column 16: The JSON ends too early.',
+      );
+      expect((await imported([rule('one'), { name: 'x' }])).stderr).toContain('holds what is no rule at line 16');
+      expect((await imported([rule('one'), rule('one')])).stderr).toContain('has two rules "one"; the second is at line 16.');
+      expect(await readdir(folder)).not.toContain('one.md');
+    });
+
+    it('all where they are right, and none on a dry run', async () => {
+      const dry = await imported([rule('one'), rule('two')], '--dry-run');
+      expect(dry.stdout).toContain('Rule two would be written;');
+      expect(await readdir(folder)).not.toContain('one.md');
+      const done = await imported(`\uFEFF${JSON.stringify([rule('one'), rule('two')])}`);
+      expect(done.stdout).toContain('Rule one is written;');
+      expect(await fileOf('two.md')).toContain('conditions:\n  - { field: type, operator: equals, value: bug }\n---\nSay two.\n');
+    });
+
+    it('and says which are there where a disk fault came in between', async () => {
+      // no file can be put in the place of a folder
+      await mkdir(path.join(folder, 'four.md'));
+      const broken = await imported([rule('three'), rule('four'), rule('five')], '--format=json');
+      expect(broken.code).toBe(75);
+      const told = z.looseObject({ message: z.string(), details: z.looseObject({}) }).parse(JSON.parse(broken.stderr));
+      expect(told.message).toContain('1 of 3 rules was written (three), not: four, five.');
+      expect(told.details).toMatchObject({ written: ['three'], left: ['four', 'five'] });
+      expect(await readdir(folder)).toContain('three.md');
+      expect(await readdir(folder)).not.toContain('five.md');
+      await rmdir(path.join(folder, 'four.md'));
+      expect((await imported([rule('three'), rule('four'), rule('five')])).code).toBe(0);
+      for (const name of ['one', 'two', 'three', 'four', 'five']) await sc(['rule', 'delete', name], at());
+    });
+
+    it('keep a rule that lies in the folder as JSON in that form', async () => {
+      await put('six.json', JSON.stringify(rule('six')));
+      expect(await client.call('rule_list', {})).toMatchObject({
+        rules: expect.arrayContaining([expect.objectContaining({ rule: 'six', file: '.scopecraft/prompts/six.json' })]),
+      });
+      expect((await imported({ ...rule('six'), priority: 7 })).code).toBe(0);
+      expect(JSON.parse(await fileOf('six.json'))).toEqual({ ...rule('six'), priority: 7 });
+      expect((await sc(['rule', 'delete', 'six'], at())).code).toBe(0);
+      expect(await readdir(folder)).not.toContain('six.json');
+    });
+
+    it('and explain themselves', async () => {
+      const group = await sc(['rule', '--help'], at());
+      expect(group).toMatchObject({ code: 0, stdout: expect.stringMatching(/rule delete .*\n[\s\S]*rule import /) });
+      expect(await sc(['rule', 'import', '--help'], at())).toMatchObject({
+        code: 0,
+        stdout: expect.stringContaining('--dry-run'),
+      });
+      expect((await sc(['rule', 'import'], at())).stderr).toContain('Name one file');
+      expect((await sc(['rule', 'import', file(), '--format=xml'], at())).stderr).toContain('must be table or json, not "xml"');
+      expect((await sc(['rule', 'import', file(), '--dry-rum'], at())).stderr).toContain('Did you mean "--dry-run"?');
+      expect((await sc(['rule'], at())).stderr).toContain('rule import');
+    });
   });
 
   it('tell of a file that was skipped, with its place, with and without a hub', async () => {

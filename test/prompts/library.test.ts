@@ -287,7 +287,9 @@ Focus on debugging methodically.
     await expect(changed({ enabled: true }, 'new')).rejects.toThrow('There is no rule "new" yet');
     await expect(changed({ text: RULE, priority: 1 })).rejects.toThrow('"text" is the whole file; leave out: priority.');
     await expect(changed({ conditions: '[{', template: 'Say.' })).rejects.toThrow('"conditions" is no JSON');
-    await expect(changed({ text: '{"id":"other"}' })).rejects.toThrow('The JSON says "id": "other", and the call "bugs".');
+    await expect(changed({ text: '{"id":"other","promptTemplate":"Say."}' })).rejects.toThrow(
+      'The text says "id: other", and the call "bugs".',
+    );
     await expect(changed({ enabled: false }, 'broken')).rejects.toThrow(
       /^The file of rule "broken" was skipped \(line 2: There is no key "x"/,
     );

@@ -12,6 +12,7 @@ import { createMeter } from '../../runners/meter.ts';
 import { isAlive, markOf, processTable } from '../../runners/process.ts';
 import { readChild } from '../../runners/run-folder.ts';
 import { systemClock } from '../../server/clock.ts';
+import { queuedEvent } from '../support/queued-event.ts';
 import { ending, eventually, openRig, type Rig } from './rig.ts';
 
 let rig: Rig;
@@ -23,19 +24,7 @@ afterAll(() => rig.close());
 /** A session whose first run has begun. */
 function begun(sessionId: string): Session {
   const head = { at: 0, node: 'test/1' };
-  const data = {
-    sessionId,
-    type: 'autonomous',
-    taskId: 't',
-    taskTitle: 'T',
-    agent: 'demo',
-    cwd: '/w',
-    priority: 'medium',
-    prompt: '',
-    by: 'a test',
-    position: 1,
-  } as const;
-  const queued = apply(undefined, { ...head, seq: 1, name: 'session.queued', data });
+  const queued = apply(undefined, { ...head, seq: 1, ...queuedEvent(sessionId) });
   return apply(queued, { ...head, seq: 2, name: 'session.starting', data: { sessionId, run: 1, resume: false } });
 }
 

@@ -1,10 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isAlive } from '../../runners/process.ts';
 import { readChild, readClaim, readExit } from '../../runners/run-folder.ts';
-import { readLine } from '../../runners/transcript.ts';
 import { processesLeft } from '../support/processes.ts';
 import { type InteractiveRig, listen, message, openInteractiveRig } from './interactive-rig.ts';
 import { eventually } from './rig.ts';
@@ -16,10 +13,6 @@ beforeAll(async () => {
 afterAll(() => rig.close());
 
 const CANCELLED = { kind: 'cancelled' } as const;
-const logOf = async (sessionId: string) => {
-  const text = await readFile(path.join(rig.folder(sessionId), 'out'), 'utf8');
-  return text.split('\n').flatMap((line) => readLine(line, 'stream-json').entries);
-};
 
 describe('the end of an interactive run', { timeout: 60_000 }, () => {
   it('leaves nothing behind, also of an agent that is stubborn and has children', async () => {
@@ -89,7 +82,7 @@ describe('a run whose hub is gone', { timeout: 60_000 }, () => {
     await seen.event('idle');
     await run.stop(CANCELLED);
     await seen.over;
-    expect((await logOf('adopted')).filter(({ kind }) => kind === 'prompt')).toHaveLength(2);
+    expect((await rig.logOf('adopted')).filter(({ kind }) => kind === 'prompt')).toHaveLength(2);
   });
 
   it('is adopted with its end when it ended meanwhile', async () => {

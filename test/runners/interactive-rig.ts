@@ -6,6 +6,7 @@ import { AgentEntry } from '../../core/agent.ts';
 import type { Message, Run, RunEvent, RunSpec } from '../../core/run-ports.ts';
 import { factOfHook } from '../../runners/agent-record.ts';
 import { createInteractiveRunner, type InteractiveRunnerOptions } from '../../runners/interactive.ts';
+import { readLine } from '../../runners/transcript.ts';
 import { type ClaudeSandbox, claudeSandbox } from '../support/claude.ts';
 import { type StubModel, startStubModel } from '../support/stub-model.ts';
 import { eventually, openRig, realClock } from './rig.ts';
@@ -50,6 +51,11 @@ export async function openInteractiveRig(limits: InteractiveRunnerOptions['limit
       more: Partial<RunSpec> = {},
     ): RunSpec {
       return { ...rig.spec(sessionId, '', command), type: 'interactive', messages, env, ...more };
+    },
+    /** What the log of the first run tells. */
+    async logOf(sessionId: string) {
+      const text = await readFile(path.join(rig.folder(sessionId), 'out'), 'utf8');
+      return text.split('\n').flatMap((line) => readLine(line, 'stream-json').entries);
     },
     tmux: (...words: string[]) => tmuxCall(socket, words),
     /** Names of the sessions of agents on the server; when there are none, of all that are left; none when it is gone. */

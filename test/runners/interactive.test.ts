@@ -2,7 +2,6 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readExit } from '../../runners/run-folder.ts';
-import { readLine } from '../../runners/transcript.ts';
 import { processesLeft } from '../support/processes.ts';
 import { type InteractiveRig, listen, message, openInteractiveRig } from './interactive-rig.ts';
 import { eventually } from './rig.ts';
@@ -14,10 +13,6 @@ beforeAll(async () => {
 afterAll(() => rig.close());
 
 const CANCELLED = { kind: 'cancelled' } as const;
-const logOf = async (sessionId: string) => {
-  const text = await readFile(path.join(rig.folder(sessionId), 'out'), 'utf8');
-  return text.split('\n').flatMap((line) => readLine(line, 'stream-json').entries);
-};
 
 describe('an interactive run', { timeout: 60_000 }, () => {
   it('plays its first prompts in order, then waits at its prompt, and ends with its last answer', async () => {
@@ -28,7 +23,7 @@ describe('an interactive run', { timeout: 60_000 }, () => {
     rig.tmux('send-keys', '-t', '=s-plays:', 'C-d');
     await seen.over;
     expect(seen.events.at(-1)).toMatchObject({ kind: 'ended', exit: { code: 0 }, result: { text: 'more', isError: false } });
-    expect((await logOf('plays')).filter(({ kind }) => kind === 'prompt').map(({ text }) => text)).toEqual([
+    expect((await rig.logOf('plays')).filter(({ kind }) => kind === 'prompt').map(({ text }) => text)).toEqual([
       '@@say one',
       '@@say two\n@@say more',
     ]);
@@ -46,7 +41,7 @@ describe('an interactive run', { timeout: 60_000 }, () => {
     await run.tell(message(3, '@@say at once', 'interrupt'));
     expect(await seen.outcome(3)).toBe('received');
     await seen.rests();
-    const said = (await logOf('busy')).filter(({ kind }) => kind === 'text' || kind === 'prompt').map(({ text }) => text);
+    const said = (await rig.logOf('busy')).filter(({ kind }) => kind === 'text' || kind === 'prompt').map(({ text }) => text);
     expect(said).toEqual(['@@sleep 1500\n@@say first', 'first', '@@sleep 60000\n@@say never', '@@say at once', 'at once']);
     await run.stop(CANCELLED);
     await seen.over;

@@ -4,50 +4,11 @@ import { closeSync, mkdtempSync, openSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import type { Door, Json } from '../support/hub-bench.ts';
-import {
-  buildPrograms,
-  clearWorkspace,
-  hubPid,
-  kill,
-  makeWorkspace,
-  openDoor,
-  ownersOf,
-  processesOf,
-  readOr,
-  until,
-} from '../support/hub-bench.ts';
+import { expect, test } from 'vitest';
+import { hubPid, kill, makeWorkspace, openDoor, ownersOf, processesOf, readOr, until } from '../support/hub-bench.ts';
+import { doorBench } from './door-bench.ts';
 
-let programs = '';
-const doors: Door[] = [];
-const workspaces: string[] = [];
-
-beforeAll(async () => {
-  programs = await buildPrograms('1.0.0');
-});
-
-afterEach(async () => {
-  for (const door of doors.splice(0)) door.process.kill('SIGKILL');
-  for (const workspace of workspaces.splice(0)) await clearWorkspace(workspace);
-});
-
-afterAll(() => rmSync(programs, { recursive: true, force: true }));
-
-function open(options: Parameters<typeof openDoor>[1] = {}): { door: Door; workspace: string } {
-  const workspace = options.workspace ?? makeWorkspace();
-  workspaces.push(workspace);
-  const door = openDoor(programs, { ...options, workspace });
-  doors.push(door);
-  return { door, workspace };
-}
-
-function calls(workspace: string): Json[] {
-  return readOr(path.join(workspace, 'calls.log'))
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line));
-}
+const { calls, doors, open, programs, workspaces } = doorBench();
 
 test.each(['EOF', 'SIGINT', 'SIGTERM'] as const)(
   'the door ends within a second of %s, also under a call; the hub stays',
@@ -75,7 +36,7 @@ test('a door whose parent died ends although its input stays open', async () => 
   execFileSync('mkfifo', [fifo]);
   const input = openSync(fifo, 'r+');
   const script = 'exec 3<&0; "$1" "$2" --workspace "$3" <&3 & sleep 1';
-  const shell = spawn('/bin/sh', ['-c', script, 'sh', process.execPath, path.join(programs, 'door.cjs'), workspace], {
+  const shell = spawn('/bin/sh', ['-c', script, 'sh', process.execPath, path.join(programs(), 'door.cjs'), workspace], {
     stdio: [input, 'ignore', 'ignore'],
   });
   const isThere = () =>
@@ -89,7 +50,7 @@ test('a door whose parent died ends although its input stays open', async () => 
 
 test('where there is no workspace, a child serves and nothing is written', async () => {
   const home = mkdtempSync(path.join(tmpdir(), 'sc-home-'));
-  const door = openDoor(programs, { cwd: home, env: { HOME: home } });
+  const door = openDoor(programs(), { cwd: home, env: { HOME: home } });
   doors.push(door);
   await door.ask(0, 'initialize');
   const { result } = await door.ask(1, 'tools/call', { name: 'echo' });
@@ -105,7 +66,7 @@ test('where there is no workspace, a child serves and nothing is written', async
 
 test('flags: help, version, and a sentence for what is wrong', async () => {
   const run = async (...args: string[]) => {
-    const door = openDoor(programs, { cwd: '/', args });
+    const door = openDoor(programs(), { cwd: '/', args });
     let out = '';
     door.process.stdout?.removeAllListeners('data').on('data', (chunk) => {
       out += chunk;

@@ -1,39 +1,12 @@
-import { readFileSync, rmSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import type { Door, Json } from '../support/hub-bench.ts';
-import { buildPrograms, clearWorkspace, hubPid, kill, makeWorkspace, openDoor, readOr, until } from '../support/hub-bench.ts';
+import { expect, test } from 'vitest';
+import type { Door } from '../support/hub-bench.ts';
+import { hubPid, kill, makeWorkspace, readOr, until } from '../support/hub-bench.ts';
+import { doorBench } from './door-bench.ts';
 
-let programs = '';
-const doors: Door[] = [];
-const workspaces: string[] = [];
-
-beforeAll(async () => {
-  programs = await buildPrograms('1.0.0');
-});
-
-afterEach(async () => {
-  for (const door of doors.splice(0)) door.process.kill('SIGKILL');
-  for (const workspace of workspaces.splice(0)) await clearWorkspace(workspace);
-});
-
-afterAll(() => rmSync(programs, { recursive: true, force: true }));
-
-function open(options: Parameters<typeof openDoor>[1] = {}): { door: Door; workspace: string } {
-  const workspace = options.workspace ?? makeWorkspace();
-  workspaces.push(workspace);
-  const door = openDoor(programs, { ...options, workspace });
-  doors.push(door);
-  return { door, workspace };
-}
-
-function calls(workspace: string): Json[] {
-  return readOr(path.join(workspace, 'calls.log'))
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line));
-}
+const { calls, open, programs } = doorBench();
 
 /** Resident memory of the door in MB. */
 const memoryOf = (door: Door) => Number(/VmRSS:\s+(\d+)/.exec(readOr(`/proc/${door.process.pid}/status`))?.[1]) / 1024;
@@ -41,8 +14,8 @@ const memoryOf = (door: Door) => Number(/VmRSS:\s+(\d+)/.exec(readOr(`/proc/${do
 const named = (door: Door, method: string) => door.said.filter((message) => message.method === method);
 
 test('the door is small: it bundles neither zod nor the MCP SDK', () => {
-  expect(statSync(path.join(programs, 'door.cjs')).size).toBeLessThan(60_000);
-  const text = readFileSync(path.join(programs, 'door.cjs'), 'utf8');
+  expect(statSync(path.join(programs(), 'door.cjs')).size).toBeLessThan(60_000);
+  const text = readFileSync(path.join(programs(), 'door.cjs'), 'utf8');
   expect(text).not.toMatch(/node_modules\/(zod|@modelcontextprotocol)/);
 });
 

@@ -10,6 +10,7 @@ import { BALLAST_BYTES, type OpenRoom, openRoom } from '../../storage/embedded/r
 import { openSnapshot } from '../../storage/embedded/snapshot.ts';
 import { readAll, stored } from '../conformance/journal.ts';
 import { fakeClock } from '../support/fake-clock.ts';
+import { queuedEvent } from '../support/queued-event.ts';
 import { CAN_MOUNT, type LimitedDisk, limitedDisk, mountSmallDisk, noSpace, type SmallDisk } from '../support/small-disk.ts';
 
 let root = '';
@@ -202,22 +203,7 @@ describe.runIf(CAN_MOUNT)('a real disk of 4 MB that is filled to the last byte',
       return { journal, ledger };
     };
     const { journal, ledger } = await open();
-    const queued = (sessionId: string) =>
-      ({
-        name: 'session.queued',
-        data: {
-          sessionId,
-          type: 'autonomous',
-          taskId: 't',
-          taskTitle: 'T',
-          agent: 'demo',
-          cwd: '/w',
-          priority: 'medium',
-          prompt: 'x'.repeat(5000),
-          by: 'test',
-          position: 1,
-        },
-      }) as const;
+    const queued = (sessionId: string) => queuedEvent(sessionId, { prompt: 'x'.repeat(5000) });
     for (const id of ['runs', 'waits']) await ledger.record(queued(id));
     await ledger.record({ name: 'session.starting', data: { sessionId: 'runs', run: 1, resume: false } });
     await ledger.record({ name: 'session.started', data: { sessionId: 'runs', run: 1, process: { pid: 7, startedAt: 'x' } } });

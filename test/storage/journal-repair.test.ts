@@ -10,6 +10,7 @@ import { openJournal } from '../../storage/embedded/journal.ts';
 import { planRepair, repair } from '../../storage/embedded/journal-repair.ts';
 import { openSnapshot } from '../../storage/embedded/snapshot.ts';
 import { fakeClock } from '../support/fake-clock.ts';
+import { queuedEvent } from '../support/queued-event.ts';
 
 let root = '';
 const journalFolder = () => path.join(root, 'journal');
@@ -22,24 +23,9 @@ beforeEach(async () => {
 
 afterEach(() => rm(root, { recursive: true, force: true }));
 
-const queued = (sessionId: string): EventDraft => ({
-  name: 'session.queued',
-  data: {
-    sessionId,
-    type: 'autonomous',
-    taskId: 't',
-    taskTitle: 'T',
-    agent: 'demo',
-    cwd: '/w',
-    priority: 'medium',
-    prompt: 'p',
-    by: 'test',
-    position: 1,
-  },
-});
 const cause = { kind: 'done' } as const;
 const lifeOf = (sessionId: string): EventDraft[] => [
-  queued(sessionId),
+  queuedEvent(sessionId),
   { name: 'session.starting', data: { sessionId, run: 1, resume: false } },
   { name: 'session.started', data: { sessionId, run: 1, process: { pid: 1, startedAt: 'x' } } },
   { name: 'session.completed', data: { sessionId, run: 1, cause } },
@@ -62,7 +48,7 @@ async function opened(snapshot = true) {
 /** Four sessions, a to c completed and d in the line: events 1 to 13 in segments of five. */
 async function written(): Promise<void> {
   const { ledger, close } = await opened(false);
-  for (const draft of [...lifeOf('a'), ...lifeOf('b'), ...lifeOf('c'), queued('d')]) await ledger.record(draft);
+  for (const draft of [...lifeOf('a'), ...lifeOf('b'), ...lifeOf('c'), queuedEvent('d')]) await ledger.record(draft);
   await close();
 }
 
@@ -117,9 +103,9 @@ describe('a journal that is repaired', () => {
   it('does not run a session again that may have been started or cancelled in what is gone', async () => {
     const { ledger, close } = await opened(false);
     for (const draft of [
-      queued('a'),
+      queuedEvent('a'),
       { name: 'session.cancelled', data: { sessionId: 'a', run: 0, cause: { kind: 'cancelled' } } } as const,
-      queued('b'),
+      queuedEvent('b'),
     ])
       await ledger.record(draft);
     await close();
@@ -170,7 +156,7 @@ describe('a journal that is repaired', () => {
     await repaired();
     const after = await opened();
     expect(statuses(after.ledger)).toEqual({ a: 'completed', b: 'completed', c: 'completed', d: 'queued' });
-    expect(await after.ledger.record(queued('e'))).toBe(14);
+    expect(await after.ledger.record(queuedEvent('e'))).toBe(14);
     await after.close();
   });
 

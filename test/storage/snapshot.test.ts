@@ -11,6 +11,7 @@ import type { SavedState } from '../../core/ports.ts';
 import { openJournal } from '../../storage/embedded/journal.ts';
 import { openSnapshot } from '../../storage/embedded/snapshot.ts';
 import { fakeClock } from '../support/fake-clock.ts';
+import { queuedEvent } from '../support/queued-event.ts';
 import { CAN_MOUNT, mountSmallDisk } from '../support/small-disk.ts';
 
 let root = '';
@@ -169,23 +170,7 @@ describe('a ledger on disk with its snapshot', () => {
   };
   const recorded = async (count: number) => {
     const { ledger, close } = await open();
-    await ledger
-      .record({
-        name: 'session.queued',
-        data: {
-          sessionId: 'kept',
-          type: 'autonomous',
-          taskId: 't',
-          taskTitle: 'T',
-          agent: 'demo',
-          cwd: '/w',
-          priority: 'medium',
-          prompt: 'p',
-          by: 'test',
-          position: 1,
-        },
-      })
-      .catch(() => undefined);
+    await ledger.record(queuedEvent('kept')).catch(() => undefined);
     for (let n = 0; n < count; n += 100) await Promise.all(Array.from({ length: 100 }, () => ledger.record(stopped)));
     await close();
     return ledger.seq;

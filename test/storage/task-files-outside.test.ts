@@ -1,29 +1,9 @@
 // Ids and links that want to lead out of the workspace: nothing there is read, made or told of.
-import { link, mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { link, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createTaskFiles, type TaskFiles } from '../../storage/task-files.ts';
-
-let outer = '';
-let root = '';
-let tasks: TaskFiles;
-
-beforeEach(async () => {
-  outer = await mkdtemp(join(tmpdir(), 'sc-tasks-'));
-  root = join(outer, 'w');
-  await mkdir(join(root, '.tasks'), { recursive: true });
-  tasks = await createTaskFiles({ workspace: root });
-});
-afterEach(() => rm(outer, { recursive: true, force: true }));
-
-async function put(path: string, text = `# ${path}\n`): Promise<string> {
-  const file = join(root, path);
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, text);
-  return file;
-}
+import { describe, expect, it } from 'vitest';
+import { openTasks, outer, put, root, tasks } from './task-files-rig.ts';
 
 describe('nothing outside the workspace is read', () => {
   it.each(['../secret', 'a/../../secret', '/etc/passwd', '\\\\host\\x', 'C:\\x', '~/x', '..'])('by the id %s', async (id) => {
@@ -73,7 +53,7 @@ describe('nothing outside the workspace is read', () => {
   it('through a folder of the config that lies outside', async () => {
     await mkdir(join(outer, 'w-evil'));
     await writeFile(join(outer, 'w-evil/a.md'), '# secret');
-    tasks = await createTaskFiles({ workspace: root, folders: ['../w-evil'] });
+    await openTasks(['../w-evil']);
     await expect(tasks.get('a')).rejects.toMatchObject({ code: 'PATH_OUTSIDE' });
     await expect(tasks.create({ id: 'n', title: 'n', instruction: 'n' })).rejects.toMatchObject({ code: 'PATH_OUTSIDE' });
   });

@@ -1,29 +1,10 @@
 // Finding, reading, listing and making task files, in all layouts there are.
-import { mkdir, mkdtemp, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { mkdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createTaskFiles, type TaskFiles } from '../../storage/task-files.ts';
-
-let outer = '';
-let root = '';
-let tasks: TaskFiles;
-
-beforeEach(async () => {
-  outer = await mkdtemp(join(tmpdir(), 'sc-tasks-'));
-  root = join(outer, 'w');
-  await mkdir(join(root, '.tasks'), { recursive: true });
-  tasks = await createTaskFiles({ workspace: root });
-});
-afterEach(() => rm(outer, { recursive: true, force: true }));
-
-async function put(path: string, text = `# ${path}\n`): Promise<string> {
-  const file = join(root, path);
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, text);
-  return file;
-}
+import { describe, expect, it } from 'vitest';
+import { createTaskFiles } from '../../storage/task-files.ts';
+import { openTasks, outer, put, root, tasks } from './task-files-rig.ts';
 
 const ids = async () => (await tasks.list()).map(({ id }) => id);
 
@@ -67,7 +48,7 @@ describe('a task is found', () => {
   it('in current before backlog before archive, newest month first, and the other is told of', async () => {
     for (const bin of ['archive/2024-01/', 'archive/2025-01/', 'backlog/', '', 'current/']) {
       await put(`.tasks/${bin}a.task.md`);
-      tasks = await createTaskFiles({ workspace: root });
+      await openTasks();
       expect((await tasks.get('a'))?.file).toBe(join(root, `.tasks/${bin}a.task.md`));
     }
     await put('.tasks/current/a.md');
@@ -79,7 +60,7 @@ describe('a task is found', () => {
   it('in every folder of the config, below the workspace', async () => {
     await put('docs/tasks/b.md');
     await put('.tasks/a.md');
-    tasks = await createTaskFiles({ workspace: root, folders: ['.tasks', 'docs/tasks'] });
+    await openTasks(['.tasks', 'docs/tasks']);
     expect(await ids()).toEqual(['a', 'b']);
   });
 

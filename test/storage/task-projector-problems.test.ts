@@ -1,42 +1,8 @@
 // What the projector cannot write it reports, once for each file and reason, and leaves alone.
-import { chmod, link, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, link, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createTaskFiles } from '../../storage/task-files.ts';
-import { createTaskProjector, type ProjectionProblem, type TaskProjector } from '../../storage/task-projector.ts';
-import { readBack } from '../../storage/task-splice.ts';
-import { type MemoryLedger, memoryLedger } from './memory-ledger.ts';
-
-let root = '';
-let file = '';
-let problems: ProjectionProblem[] = [];
-let projector: TaskProjector;
-let ledger: MemoryLedger;
-
-const TEXT = '# Fix the login\n\n---\ntype: bug # why\n---\n\n## Log\n- mine\n';
-
-beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'sc-projector-'));
-  file = join(root, '.tasks/current/fix-login.task.md');
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, TEXT, { mode: 0o640 });
-  problems = [];
-  ledger = memoryLedger();
-  projector = await follow();
-});
-afterEach(async () => {
-  await projector.close();
-  await rm(root, { recursive: true, force: true });
-});
-
-async function follow(lateLooksMs: readonly number[] = [0]): Promise<TaskProjector> {
-  const taskFiles = await createTaskFiles({ workspace: root });
-  return createTaskProjector({ ledger, taskFiles, onProblem: (problem) => problems.push(problem), lateLooksMs });
-}
-
-const text = () => readFile(file, 'utf8');
-const told = async () => readBack(await text()).map(({ id, status }) => [id, status]);
+import { describe, expect, it } from 'vitest';
+import { file, ledger, problems, projector, root, text, told } from './projector-rig.ts';
 
 describe('what it cannot write it reports, once', () => {
   const reported = () => problems.map(({ code }) => code);

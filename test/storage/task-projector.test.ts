@@ -1,46 +1,10 @@
 // The task file follows the ledger: what is written when, and what is left alone.
-import { appendFile, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { appendFile, mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createTaskFiles } from '../../storage/task-files.ts';
-import { createTaskProjector, type ProjectionProblem, type TaskProjector } from '../../storage/task-projector.ts';
+import { describe, expect, it } from 'vitest';
 import { readBack } from '../../storage/task-splice.ts';
-import { type MemoryLedger, memoryLedger } from './memory-ledger.ts';
-
-let root = '';
-let file = '';
-let problems: ProjectionProblem[] = [];
-let projector: TaskProjector;
-let ledger: MemoryLedger;
-
-const TEXT = '# Fix the login\n\n---\ntype: bug # why\n---\n\n## Log\n- mine\n';
-
-beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'sc-projector-'));
-  file = join(root, '.tasks/current/fix-login.task.md');
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, TEXT, { mode: 0o640 });
-  problems = [];
-  ledger = memoryLedger();
-  projector = await follow();
-});
-afterEach(async () => {
-  await projector.close();
-  await rm(root, { recursive: true, force: true });
-});
-
-async function follow(
-  lateLooksMs: readonly number[] = [0],
-  rests: { readonly restMs?: number; readonly mostRestMs?: number } = {},
-): Promise<TaskProjector> {
-  const taskFiles = await createTaskFiles({ workspace: root });
-  return createTaskProjector({ ledger, taskFiles, onProblem: (problem) => problems.push(problem), lateLooksMs, ...rests });
-}
-
-const text = () => readFile(file, 'utf8');
-const told = async () => readBack(await text()).map(({ id, status }) => [id, status]);
+import { file, followAgain, ledger, problems, projector, root, TEXT, text, told } from './projector-rig.ts';
 
 describe('the projector', () => {
   it('writes each state into the file, and everything else stays', async () => {
@@ -95,7 +59,7 @@ describe('the projector', () => {
 
   it('lets whatever happens go first, also to other tasks', async () => {
     await projector.close();
-    projector = await follow([0], { restMs: 1_000, mostRestMs: 60_000 });
+    await followAgain([0], { restMs: 1_000, mostRestMs: 60_000 });
     ledger.queue('a');
     for (let at = 0; at < 60; at++) {
       await pause(25);
@@ -108,7 +72,7 @@ describe('the projector', () => {
 
   it('does not wait for ever for a moment in which nothing happens', async () => {
     await projector.close();
-    projector = await follow([0], { restMs: 60_000, mostRestMs: 50 });
+    await followAgain([0], { restMs: 60_000, mostRestMs: 50 });
     ledger.queue('a');
     await projector.settled();
     expect(await told()).toEqual([['a', 'queued']]);
@@ -130,7 +94,7 @@ describe('the projector', () => {
     await projector.settled();
     await projector.close();
     ledger.end('a');
-    projector = await follow();
+    await followAgain();
     const session = ledger.session('a');
     if (!session) throw new Error('no session');
     expect(await told()).toEqual([['a', 'running']]);
@@ -191,7 +155,7 @@ it('a file rests after an event, so that what follows at once shares its write',
 it('what a hub before left unwritten is caught up with, and no more of it once it was closed', async () => {
   await projector.close();
   for (const id of ['a', 'b']) ledger.queue(id);
-  projector = await follow();
+  await followAgain();
   const sessions = ['a', 'b'].flatMap((id) => ledger.session(id) ?? []);
   await projector.catchUp(sessions);
   expect((await told()).toSorted()).toEqual([

@@ -18,7 +18,7 @@ export const HOSTILE: readonly HostileRule[] = [
   {
     name: 'of 5 MB',
     text: `---\nname: x\n---\n${'Say. '.repeat(1_000_000)}`,
-    says: /^1:1 The file has more than 65536 characters\.$/,
+    says: /^1:1 The file has more than 65536 bytes\.$/,
   },
   {
     name: 'with 60 kB of front matter',

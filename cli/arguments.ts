@@ -1,0 +1,34 @@
+// Reads the arguments of a command, with the failures in the words of this program. Knows no command.
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { fail, nearest } from '../core/errors.ts';
+
+type Options = NonNullable<ParseArgsConfig['options']>;
+
+/** Flags that every command has. */
+export const OWN_OPTIONS = {
+  workspace: { type: 'string' },
+  format: { type: 'string' },
+  help: { type: 'boolean', short: 'h' },
+} as const satisfies Options;
+
+/** The flags and the other words. Fails with INVALID_INPUT. */
+export function parsedArguments<const Known extends Options>(args: readonly string[], options: Known) {
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true, allowNegative: true });
+  } catch (error) {
+    const unknown = error instanceof Error ? /^Unknown option '(--?[^']+)'/.exec(error.message)?.[1] : undefined;
+    if (unknown === undefined)
+      return fail('INVALID_INPUT', error instanceof Error ? `${error.message.split('. ')[0]}.` : String(error));
+    const near = nearest(unknown.replace(/^--?(no-)?/, ''), Object.keys(options));
+    return fail(
+      'INVALID_INPUT',
+      `Unknown option "${unknown}".${near ? ` Did you mean "--${near}"?` : ' `--help` shows the options.'}`,
+    );
+  }
+}
+
+/** How the answer is to be printed. Fails with INVALID_INPUT on a format that there is not. */
+export function formatOf(given: unknown): 'table' | 'json' {
+  if (given === undefined || given === 'table' || given === 'json') return given ?? 'table';
+  return fail('INVALID_INPUT', `"--format" must be table or json, not "${String(given)}".`);
+}
