@@ -177,7 +177,7 @@ describe('what is served', () => {
     [['--host=0.0.0.0', '--behind-tls'], 'must be given with --allow-host'],
     [['70000'], 'INVALID_INPUT: "70000" is no port'],
     [['1', '2'], 'one argument too many'],
-    [['--hots=x'], "Unknown option '--hots'"],
+    [['--hots=x'], 'Unknown option "--hots". Did you mean'],
   ])('is nothing with %j', async (args, sentence) => {
     const { code, stderr } = await sc(['serve', '--http', ...args], { env: workspace.env, cwd: workspace.path });
     expect(code).toBe(1);
