@@ -24,6 +24,8 @@ afterEach(() => {
 
 const speak = () => engine.run(sessionId).say({ kind: 'spoke', bytes: 1 });
 const log = () => `session://${sessionId}/log`;
+/** What becomes stale within a moment is told together. */
+const moment = () => vi.advanceTimersByTime(25);
 
 describe('a log that grows', () => {
   it('is told at once, then once a second, and a last time when it is quiet', async () => {
@@ -31,6 +33,7 @@ describe('a log that grows', () => {
     updates.subscribe((uri) => heard.push(uri));
     speak();
     await engine.settle();
+    moment();
     expect(heard).toEqual([log()]);
     for (let tenth = 0; tenth < 25; tenth++) {
       speak();
@@ -42,6 +45,7 @@ describe('a log that grows', () => {
     expect(heard).toEqual([log(), log(), log(), log()]);
     speak();
     await engine.settle();
+    moment();
     expect(heard).toHaveLength(5);
   });
 
@@ -50,11 +54,14 @@ describe('a log that grows', () => {
     updates.subscribe((uri) => heard.push(uri));
     speak();
     await engine.settle();
+    moment();
     engine.run(sessionId).end(0);
     await engine.settle();
+    moment();
     expect(engine.orchestrator.get(sessionId).status).toBe('completed');
     expect(heard.filter((uri) => uri === log())).toHaveLength(1);
     vi.advanceTimersByTime(1_000);
+    moment();
     expect(heard.filter((uri) => uri === log())).toHaveLength(2);
     vi.advanceTimersByTime(60_000);
     expect(heard.filter((uri) => uri === log())).toHaveLength(2);
@@ -76,6 +83,7 @@ describe('the list of resources', () => {
     const lists: string[] = [];
     updates.subscribeLists((list) => lists.push(list));
     for (let at = 0; at < 30; at++) await started(engine, { label: `one ${at}` });
+    moment();
     expect(lists).toEqual(['resources']);
     vi.advanceTimersByTime(60_000);
     expect(lists).toEqual(['resources', 'resources']);
@@ -109,6 +117,7 @@ describe('a connection of the older era', () => {
     await engine.settle();
     speak();
     await engine.settle();
+    moment();
     expect(listening.heard).toEqual([log()]);
     await started(engine, { label: 'another' });
     vi.advanceTimersByTime(5_000);
@@ -117,6 +126,7 @@ describe('a connection of the older era', () => {
     await engine.settle();
     speak();
     await engine.settle();
+    moment();
     expect(listening.heard).toEqual([log()]);
     expect(deaf.heard).toEqual([]);
   });

@@ -28,8 +28,8 @@ serveStdio(({ era }) => {
         method: 'notifications/progress',
         params: { progressToken: token, progress: 1, message: 'half way' },
       });
-      // the v1 client drops a progress that arrives together with the result
-      await delay(50);
+      // clients drop a progress that they read together with the result
+      await delay(300);
     }
     const structuredContent = { ...given, toolUseId: context.mcpReq._meta?.['claudecode/toolUseId'] };
     return { content: [{ type: 'text', text: JSON.stringify(structuredContent) }], structuredContent };
