@@ -17,15 +17,22 @@ export interface TmuxControl {
   close(): Promise<void>;
 }
 
+/** How the names of its sessions begin; no session of an agent is called so. */
+export const CONTROL_SESSION = 'hub-';
+
 interface Waiting {
   readonly answer: (answer: Answer | 'lost') => void;
   readonly printed: string[];
   failed: string | undefined;
 }
 
+/** So long unused it is closed, for it keeps the server. */
+const UNUSED_MS = 60_000;
+
 /** With these words before the command, such as the socket. */
-export function openControl(program: string, words: readonly string[]): TmuxControl {
+export function openControl(program: string, words: readonly string[], unusedMs = UNUSED_MS): TmuxControl {
   let client: ControlClient | undefined;
+  let unused: NodeJS.Timeout | undefined;
   const start = () => {
     const started = startClient(program, words, () => {
       if (client === started) client = undefined;
@@ -36,7 +43,9 @@ export function openControl(program: string, words: readonly string[]): TmuxCont
   return {
     async call(commands) {
       client ??= start();
-      const { isOpen, send } = client;
+      const { isOpen, send, close } = client;
+      clearTimeout(unused);
+      unused = setTimeout(() => void close(), unusedMs).unref();
       return (await isOpen) ? send(commands.map(lineOf).join(' ; ')) : 'none';
     },
     async close() {
@@ -54,7 +63,7 @@ interface ControlClient {
 
 function startClient(program: string, words: readonly string[], onEnd: () => void): ControlClient {
   // the only pane of its session is dead from the beginning
-  const opening = ['-C', 'new-session', '-s', `hub-${randomUUID().slice(0, 8)}`, '/bin/sh', '-c', ':'];
+  const opening = ['-C', 'new-session', '-s', `${CONTROL_SESSION}${randomUUID().slice(0, 8)}`, '/bin/sh', '-c', ':'];
   const argv = [...words, ...opening, ';', 'set-option', 'destroy-unattached', 'on'];
   const child = spawn(program, argv, { cwd: '/', env: {}, stdio: ['pipe', 'pipe', 'ignore'] });
   // the hub leaves without asking
@@ -92,14 +101,17 @@ function startClient(program: string, words: readonly string[], onEnd: () => voi
       waiting.push({ answer, printed: [], failed: undefined });
       child.stdin.write(`${line}${line === '' ? '' : '\n'}display-message -p ${mark}\n`);
     });
+  // nothing is sent before it has answered: one that cannot begin may still do what it was sent
+  const isOpen = send('').then((answer) => answer !== 'lost' && !isOver);
   return {
-    // nothing is sent before it has answered: one that cannot begin may still do what it was sent
-    isOpen: send('').then((answer) => answer !== 'lost' && !isOver),
+    isOpen,
     send,
-    close: () => {
+    async close() {
       onEnd();
+      // before that its session would outlive it
+      await isOpen;
       child.stdin.end();
-      return gone;
+      await gone;
     },
   };
 }

@@ -10,7 +10,7 @@ import { lstat, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fail } from '../core/errors.ts';
 import { isProgram } from './agent-argv.ts';
-import { openControl } from './tmux-control.ts';
+import { CONTROL_SESSION, openControl } from './tmux-control.ts';
 
 export interface Tmux {
   readonly program: string;
@@ -92,7 +92,13 @@ export function tmuxAt(program: string, socket: string): Tmux {
       if (answer === 'none' || (answer === 'lost' && isIdle)) return call(commands, input === undefined ? {} : { input });
       return answer === 'lost' ? { isDone: false, stdout: '', stderr: 'The client of tmux went away.' } : answer;
     },
-    release: control.close,
+    async release() {
+      await control.close();
+      // what was killed as it began has left its session, and with that the server
+      const isLeft = `#{&&:#{m:${CONTROL_SESSION}*,#{session_name}},#{==:#{session_attached},0}}`;
+      const { stdout } = await call([['list-sessions', '-F', '#{session_name}', '-f', isLeft]]);
+      for (const name of stdout.split('\n').filter((line) => line !== '')) await call([['kill-session', '-t', `=${name}`]]);
+    },
     async ensureServer(searchPath) {
       await ensureFolder(path.dirname(socket));
       if (Buffer.byteLength(socket) > SOCKET_PATH_BYTES)

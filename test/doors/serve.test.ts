@@ -64,6 +64,8 @@ describe('a client over HTTP', () => {
       // who did it can be told
       const { events } = await http.call('event_list', { types: ['session.queued'] });
       expect(events).toMatchObject([{ data: { by: 'a test 1 (over HTTP, admin)' } }]);
+      // a run that outlives its hub starts another
+      await http.call('session_wait', { sessionIds: [id], timeoutSeconds: 40 });
     } finally {
       await door.close();
     }

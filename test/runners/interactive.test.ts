@@ -144,7 +144,7 @@ describe('an interactive run', { timeout: 60_000 }, () => {
       expect(await readFile(path.join(rig.folder(`many-${number}`), 'out'), 'utf8')).toContain(`for ${number}\r\nfor ${number}`);
     await Promise.all(runs.map((run) => run.stop(CANCELLED)));
     await Promise.all(all.map(({ over }) => over));
-    // tmux takes its client's session away a moment after the client
-    await expect.poll(rig.sessions).toEqual([]);
+    // the clients of other hubs may still be there
+    expect(rig.sessions().filter((name) => name.startsWith('s-'))).toEqual([]);
   }, 60_000);
 });

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Pane, paneOf } from '../../runners/pane.ts';
 import { shellWord } from '../../runners/shell-word.ts';
 import { type Tmux, tmuxAt, tmuxProgramOn } from '../../runners/tmux.ts';
+import { openControl } from '../../runners/tmux-control.ts';
 import { type InteractiveRig, openInteractiveRig } from './interactive-rig.ts';
 import { eventually } from './rig.ts';
 
@@ -104,6 +105,17 @@ describe('the client of tmux that stays', () => {
     await other.paste('x'.repeat(1000).concat('\n').repeat(30), { after: ['Enter'] });
     await eventually(async () => ((await lines()).length === 30 ? true : undefined));
     expect(clientPid()).toBeUndefined();
+  });
+
+  it('leaves when it was not used for a while, and another comes when it is', async () => {
+    const words = ['-u', '-S', rig.socket, '-f', '/dev/null', '-N'];
+    await tmux.release();
+    const brief = openControl(tmux.program, words, 300);
+    expect(await brief.call([['display-message', '-p', 'here']])).toMatchObject({ stdout: 'here\n' });
+    expect(clientPid()).toBeDefined();
+    await eventually(async () => (clientPid() === undefined ? true : undefined));
+    expect(await brief.call([['display-message', '-p', 'again']])).toMatchObject({ stdout: 'again\n' });
+    await brief.close();
   });
 
   it('goes with the last session, and the server with both', async () => {
