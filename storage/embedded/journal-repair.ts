@@ -139,7 +139,8 @@ async function writeGood(folder: string, { files, check, state }: RepairPlan, cl
     if (found.kind === 'damage') fill(found.from, found.to);
     else put(found.event);
   }
-  if (check.events > 0) fill(check.last + 1, state.seq);
+  // the name of a last segment of which nothing is left still tells what was before it
+  if (check.events > 0) fill(check.last + 1, Math.max(state.seq, (segments[0]?.first ?? 0) - 1));
   for (const [file, texts] of lines) await writeAtomic(file, texts.join(''));
 }
 

@@ -160,6 +160,19 @@ describe('a journal that is repaired', () => {
     await after.close();
   });
 
+  it('may have lost the end of a segment and all of the next, which is the last', async () => {
+    await written();
+    const [, second = '', last = ''] = await segments();
+    const [before, gone] = [await readFile(path.join(journalFolder(), second)), await readFile(path.join(journalFolder(), last))];
+    await writeFile(path.join(journalFolder(), second), before.fill(0x58, before.length - 100, before.length - 99));
+    await writeFile(path.join(journalFolder(), last), gone.fill(0x58));
+    await repaired();
+    const { events, close } = await opened();
+    await close();
+    expect(events.map(({ seq }) => seq)).toEqual(events.map((_, at) => at + 1));
+    expect(events.find(({ seq }) => seq === 10)).toMatchObject({ name: 'journal.lost' });
+  });
+
   it('whatever was damaged, is one that a hub starts on, with every good event in it', async () => {
     const wound = fc.record({ segment: fc.nat(2), at: fc.nat(3000), length: fc.integer({ min: 1, max: 400 }) });
     await fc.assert(
