@@ -32,6 +32,7 @@ const people: Person[] = [];
 afterEach(async () => {
   for (const person of people.splice(0)) await person.close();
   await workspace?.close();
+  workspace = undefined;
 });
 
 async function person(kind: ClientKind, reply: (message: string) => Reply): Promise<Person> {
@@ -70,10 +71,6 @@ async function person(kind: ClientKind, reply: (message: string) => Reply): Prom
 }
 
 describe.each(CLIENT_KINDS)('a person at a %s client', (kind) => {
-  afterEach(() => {
-    workspace = undefined;
-  });
-
   it('answers one form after the other, and the call ends with the result of the one session it started', async () => {
     const { seen, call } = await person(kind, (message) =>
       message.includes('Which one?')
