@@ -135,7 +135,7 @@ async function keepCode(): Promise<void> {
     });
     if (answers.match(/^\{"result":/gm)?.length !== asked().length) throw new Error(`The hub did not answer: ${answers}`);
   } finally {
-    if (hub.exitCode === null) {
+    if (hub.exitCode === null && hub.signalCode === null) {
       hub.kill();
       await once(hub, 'exit');
     }
