@@ -14,7 +14,7 @@ export default defineConfig({
     reporters: ['default', './test/support/closing-line.ts'],
     coverage: {
       provider: 'v8',
-      include: ['core/**'],
+      include: ['core/**/*.ts'],
       reporter: ['text-summary'],
       thresholds: { lines: 95, statements: 95, functions: 95 },
     },
