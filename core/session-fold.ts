@@ -1,50 +1,15 @@
-// The fold: how a session moves between its states, and what it is after one more event. Nothing else changes a status.
+// The fold: what a session is after one more event. Nothing else changes one.
 import { isOpenShare } from './access.ts';
 import type { AgentResult } from './ending.ts';
 import { fail } from './errors.ts';
-import type { EventOf, SessionEventName, StoredEvent } from './events.ts';
+import type { EventOf, StoredEvent } from './events.ts';
 import { historyLine, oneLine } from './history.ts';
-import { type Session, type SessionStatus, STATUSES } from './session.ts';
+import { statusAfter } from './moves.ts';
+import type { Session } from './session.ts';
 import { answered, asked, begun, openRequests, said, told, unheard } from './talk.ts';
 
 /** So much of a prompt stays with the session; the log has it whole. */
 const CUSTOM_PROMPT_LENGTH = 1000;
-
-interface Move {
-  readonly from: readonly SessionStatus[];
-  /** Undefined: it stays as it is. */
-  readonly to: SessionStatus | undefined;
-}
-
-/** From where each event may be taken, and where it leads. The one table of moves. */
-const MOVES = {
-  'session.queued': { from: ['completed', 'failed', 'cancelled', 'lost'], to: 'queued' },
-  'session.requeued': { from: ['starting', 'running', 'waiting'], to: 'queued' },
-  'queue.moved': { from: ['queued'], to: undefined },
-  // from starting: a run that was fenced before it began is tried again as the next one
-  'session.starting': { from: ['queued', 'starting'], to: 'starting' },
-  // it may have asked something, and have been answered or stopped, before its start was seen
-  'session.started': { from: ['starting', 'running', 'waiting', 'stopping'], to: 'running' },
-  'session.resumed': { from: ['waiting', 'lost', 'starting'], to: 'running' },
-  // what it works in, and what it works on, is made ready
-  'session.prepared': { from: ['starting', 'stopping'], to: undefined },
-  'session.prompted': { from: ['queued', 'starting', 'running', 'waiting', 'stopping'], to: undefined },
-  'session.received': { from: STATUSES, to: undefined },
-  'session.undelivered': { from: STATUSES, to: undefined },
-  'session.reopened': { from: ['completed', 'failed', 'cancelled', 'lost'], to: 'queued' },
-  'session.waiting': { from: ['starting', 'running', 'waiting'], to: 'waiting' },
-  // runs on when that was the last open one
-  'session.answered': { from: STATUSES, to: undefined },
-  'session.pinned': { from: STATUSES, to: undefined },
-  'session.shared': { from: STATUSES, to: undefined },
-  'session.unshared': { from: STATUSES, to: undefined },
-  'session.stopping': { from: ['starting', 'running', 'waiting'], to: 'stopping' },
-  'session.completed': { from: ['starting', 'running', 'waiting'], to: 'completed' },
-  'session.failed': { from: ['queued', 'starting', 'running', 'waiting', 'stopping'], to: 'failed' },
-  // from active ones: where the disk was too full to record that it was being stopped
-  'session.cancelled': { from: ['queued', 'starting', 'running', 'waiting', 'stopping'], to: 'cancelled' },
-  'session.lost': { from: ['starting', 'running', 'waiting', 'stopping'], to: 'lost' },
-} as const satisfies Record<SessionEventName, Move>;
 
 /** The session as it is after one more event; the only place where a status changes. Fails with INTERNAL on a move the table does not have. */
 export function apply(session: Session | undefined, event: StoredEvent): Session {
@@ -58,11 +23,7 @@ function moved(session: Session | undefined, event: StoredEvent): Session {
     return event.name === 'session.queued'
       ? opened(event)
       : fail('INTERNAL', `Event ${event.seq} ${event.name} speaks of a session that was never queued.`);
-  const moves: Partial<Record<string, Move>> = MOVES;
-  const move = moves[event.name];
-  if (!move?.from.includes(session.status))
-    fail('INTERNAL', `Session ${session.id} is ${session.status}; ${event.name} cannot follow.`);
-  const status = move.to ?? session.status;
+  const status = statusAfter(session, event.name);
   switch (event.name) {
     case 'session.queued':
       return {

@@ -1,6 +1,6 @@
 // Starting a session: everything that can be wrong is found before the first fact is recorded, and the same request makes one session.
 import { agentNamed, environmentOf, type PermissionMode } from './agent.ts';
-import { fail, nearest } from './errors.ts';
+import { fail } from './errors.ts';
 import type { Ledger } from './ledger.ts';
 import type { Clock, Environments, Ids, JobQueue, Prompts, Settings, TaskStore } from './ports.ts';
 import type { Priority } from './priority.ts';
@@ -10,7 +10,8 @@ import type { Runner } from './run-ports.ts';
 import { holdOf, holdText, orderKeyOf, placeOf } from './scheduler.ts';
 import type { Session, SessionType } from './session.ts';
 import { checkKind, checkParent, checkPriority, checkPrompt, checkRoom, unknownAgent } from './start-checks.ts';
-import { slugOf, type Task } from './task.ts';
+import { namedTask, newTask } from './start-task.ts';
+import { slugOf } from './task.ts';
 import { timeOf } from './time.ts';
 
 export interface StartParts extends RuleStartParts {
@@ -147,8 +148,7 @@ async function startNew(parts: StartParts, asked: StartRequest, caller: Caller, 
         ? `The program "${agent.command ?? agent.kind}" of agent "${agentName}", or tmux, which interactive sessions run in, is not installed or not on PATH.`
         : `The program "${agent.command ?? agent.kind}" of agent "${agentName}" is not installed or not on PATH.`,
     );
-  const task =
-    named ?? (await newTask(parts, prompt ?? fail('PROMPT_EMPTY', `Template "${asked.template}" says nothing by itself.`)));
+  const task = named ?? (await newTask(parts.tasks, ids, prompt ?? saysNothing(asked)));
 
   const sessionId = named && !ledger.session(wantedId) ? wantedId : freeId(ledger, ids, task.id);
   // all that came with the call: its own sessions may be of other agents and need other values
@@ -159,19 +159,17 @@ async function startNew(parts: StartParts, asked: StartRequest, caller: Caller, 
   const line = queue.line();
   const at = Math.max(parts.clock.now(), ledger.newest);
   const orderKey = orderKeyOf(config, priority, at);
-  const job = {
-    ...jobOf(ledger, {
-      id: sessionId,
-      type,
-      priority,
-      orderKey,
-      orderSeq: ledger.seq + 1,
-      taskId: task.id,
-      concurrent: request.concurrent,
-      parentId,
-      notBefore,
-    }),
-  };
+  const job = jobOf(ledger, {
+    id: sessionId,
+    type,
+    priority,
+    orderKey,
+    orderSeq: ledger.seq + 1,
+    taskId: task.id,
+    concurrent: request.concurrent,
+    parentId,
+    notBefore,
+  });
   const ahead = placeOf(job, line.waiting);
   const hold = holdOf(job, line);
   if (!request.queue && hold?.kind === 'task') fail('TASK_BUSY', `Session ${hold.sessionId} works on task "${task.id}".`);
@@ -227,29 +225,14 @@ async function startNew(parts: StartParts, asked: StartRequest, caller: Caller, 
   return { session: ledger.session(sessionId) ?? queued, notes: [...settings.notes(), ...unset, ...masked] };
 }
 
-/** The task that the caller named. Fails with TASK_NOT_FOUND. */
-async function namedTask(tasks: TaskStore, taskId: string): Promise<Task> {
-  return (await tasks.get(taskId)) ?? unknownTask(tasks, taskId);
-}
-
-/** A task for a prompt that came alone. */
-function newTask({ tasks, ids }: StartParts, prompt: string): Promise<Task> {
-  const title = (prompt.trim().split('\n')[0] ?? '').slice(0, 80);
-  return tasks.create({ id: `${slugOf(title, 40)}-${ids.base32(4)}`, title, instruction: prompt });
-}
-
-async function unknownTask(tasks: TaskStore, taskId: string): Promise<never> {
-  const near = nearest(
-    taskId,
-    (await tasks.list()).map((task) => task.id),
-  );
-  return fail('TASK_NOT_FOUND', `There is no task "${taskId}".${near ? ` Did you mean "${near}"?` : ''}`);
-}
-
 /** `<task slug>-<4 base32>`, unique in the workspace. */
 function freeId(ledger: Ledger, ids: Ids, taskId: string): string {
   for (;;) {
     const id = `${slugOf(taskId)}-${ids.base32(4)}`;
     if (!ledger.session(id)) return id;
   }
+}
+
+function saysNothing({ template }: StartRequest): never {
+  return fail('PROMPT_EMPTY', `Template "${template}" says nothing by itself.`);
 }

@@ -9,10 +9,10 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import { type EventStore, type McpServerFactory, WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server';
 import { z } from 'zod';
-import { SCOPES } from '../core/access.ts';
 import { callerKey, type HttpCaller, memoryFolder } from './http-caller.ts';
 import { refusalBody } from './http-guard.ts';
 import { type CallMemory, createCallMemory, ID, KeptRequest, type KeptSession } from './http-memory.ts';
+import { startTidying, TIDY_MS } from './http-tidying.ts';
 import { part } from './messages.ts';
 
 export interface RememberedSessions {
@@ -31,9 +31,6 @@ export interface RememberedSessionsOptions {
 const RETRY_MS = 3000;
 /** How long an answered request is kept, in case its answer was lost with the connection. */
 const KEEP_ANSWERED_MS = 30_000;
-/** A session that no client came back to for so long is forgotten, and how often that is looked for. */
-const KEEP_UNUSED_MS = 7 * 86_400_000;
-const TIDY_MS = 3_600_000;
 /** Most sessions of one run or guest, and of one client's token, which many clients may share; the oldest one goes. */
 const MAX_SESSIONS = 8;
 const MAX_CLIENT_SESSIONS = 512;
@@ -69,25 +66,15 @@ export function createRememberedSessions(options: RememberedSessionsOptions): Re
     return found;
   }
 
-  /** Forgets what earlier hubs kept for this caller and nobody came back for; one at a time. */
-  const tidying = new Set<string>();
-  async function tidy(caller: HttpCaller): Promise<void> {
-    const key = keyOf(caller, '');
-    if (tidying.has(key)) return;
-    tidying.add(key);
-    try {
-      const inUse = new Set([...sessions.keys()].filter((one) => one.startsWith(key)).map((one) => one.slice(key.length)));
-      const before = Date.now() - KEEP_UNUSED_MS;
-      await createCallMemory(memoryFolder(options.stateDir, caller)).tidy({ before, most: mostOf(caller), inUse });
-    } catch (error) {
-      options.onerror(error instanceof Error ? error : new Error(String(error)));
-    } finally {
-      tidying.delete(key);
-    }
-  }
-  const timer = setInterval(() => {
-    for (const scope of SCOPES) void tidy({ kind: 'client', scope });
-  }, TIDY_MS).unref();
+  const tidying = startTidying({
+    stateDir: options.stateDir,
+    mostOf,
+    inUse(caller) {
+      const key = keyOf(caller, '');
+      return new Set([...sessions.keys()].filter((one) => one.startsWith(key)).map((one) => one.slice(key.length)));
+    },
+    onerror: options.onerror,
+  });
 
   async function begin(caller: HttpCaller, request: Request, body: unknown): Promise<Response> {
     await makeRoom(caller);
@@ -100,7 +87,7 @@ export function createRememberedSessions(options: RememberedSessionsOptions): Re
     }
     sessions.set(keyOf(caller, id), Promise.resolve(session));
     await session.memory.keepSession(id, session.kept);
-    void tidy(caller);
+    void tidying.tidy(caller);
     return response;
   }
 
@@ -148,7 +135,7 @@ export function createRememberedSessions(options: RememberedSessionsOptions): Re
       return unanswered ? session.post(unanswered, request.headers, callId) : session.pass(request);
     },
     async close() {
-      clearInterval(timer);
+      tidying.close();
       for (const key of [...sessions.keys()]) await end(key, false);
     },
   };

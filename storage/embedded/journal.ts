@@ -7,12 +7,13 @@
 // A write that failed, as on a full disk, is cut off the file again and refused, and with it all that wait behind it: their numbers follow on
 // events that are not there. What comes next must carry the number after the last good event, so that no gap can ever be written.
 import { constants } from 'node:fs';
-import { mkdir, open, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, open, rm, truncate } from 'node:fs/promises';
 import { fail, ScopecraftError } from '../../core/errors.ts';
 import type { StoredEvent } from '../../core/events.ts';
 import type { Journal } from '../../core/ports.ts';
 import { syncFolder, type Writable, writeFully } from '../atomic-write.ts';
 import { errnoOf } from '../errno.ts';
+import { damageText, mendedEnd } from './journal-end.ts';
 import { eventOf, lineOf, piecesOf, type Segment, segmentFile, segmentsIn, seqOf } from './journal-records.ts';
 import { storageError } from './storage-error.ts';
 
@@ -204,47 +205,6 @@ async function* read({ all, isThere, lastBytes, after }: Reading): AsyncGenerato
       if (errnoOf(error) !== 'ENOENT' || isThere(segment)) throw error;
     }
   }
-}
-
-/** Number and place of the last good event, after a torn end was cut off. */
-async function mendedEnd(segments: Segment[]): Promise<{ readonly last: number | undefined; readonly bytes: number }> {
-  const segment = segments.at(-1);
-  if (!segment) return { last: undefined, bytes: 0 };
-  let bytes = 0;
-  let last: number | undefined;
-  let damage: { readonly at: number; readonly line: number } | undefined;
-  for await (const pieces of piecesOf(segment.file)) {
-    for (const piece of pieces) {
-      if (piece.kind === 'damage') damage ??= piece;
-      else [bytes, last] = [piece.end, seqOf(piece.json)];
-      if (damage && (piece.kind === 'record' || piece.records.length > 0))
-        fail('STORAGE_CORRUPT', damageText(segment.file, damage));
-    }
-  }
-  if (damage) await cutTorn(segment.file, damage.at);
-  if (last !== undefined) return { last, bytes };
-  // nothing in it was ever acknowledged
-  await rm(segment.file);
-  segments.pop();
-  return segments.length > 0 ? { last: segment.first - 1, bytes: Number.POSITIVE_INFINITY } : { last: undefined, bytes: 0 };
-}
-
-function damageText(file: string, { at, line }: { readonly at: number; readonly line: number }): string {
-  return `The journal ${file} is damaged at line ${line}, byte ${at}, and good records follow.`;
-}
-
-/** Keeps the bytes behind `at` in a file of their own, then cuts them off. */
-async function cutTorn(file: string, at: number): Promise<void> {
-  const handle = await open(file, 'r');
-  try {
-    const { size } = await handle.stat();
-    const torn = Buffer.alloc(size - at);
-    await handle.read(torn, 0, torn.length, at);
-    await writeFile(`${file}.torn-${size}`, torn, { mode: 0o600 });
-  } finally {
-    await handle.close();
-  }
-  await truncate(file, at);
 }
 
 function openForAppending(file: string, isNew: boolean): Promise<SegmentFile> {
