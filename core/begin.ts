@@ -26,7 +26,7 @@ export interface BeginParts {
   readonly clock: Clock;
   readonly settings: Settings;
   /** Asked before each start; false when another hub may own the workspace by now: then nothing may be started here. */
-  readonly mayStart: () => Promise<boolean>;
+  readonly mayStart: () => boolean;
   /** Told of faults that were survived. */
   readonly onError: (error: unknown) => void;
 }
@@ -44,7 +44,7 @@ const START_FAILURES: readonly ErrorCode[] = [
 
 /** Undefined when it was stopped in between, or when it cannot be started; then it may have been settled. */
 export async function begin(parts: BeginParts, id: string, isStopAsked: () => boolean): Promise<Run | undefined> {
-  if (!(await parts.mayStart())) return undefined;
+  if (!parts.mayStart()) return undefined;
   const { ledger, ids, environments, tasks } = parts;
   const before = ledger.session(id);
   if (!before || isSettled(before) || before.stop || isStopAsked()) return undefined;
@@ -63,7 +63,11 @@ export async function begin(parts: BeginParts, id: string, isStopAsked: () => bo
   reading.catch(() => undefined);
   const isKept = await ledger.record({ name: 'session.starting', data: { sessionId: id, run, conversationId, resume } }).then(
     () => true,
-    (error: unknown) => unlessFull(error) ?? false,
+    (error: unknown) => {
+      // where what put it into the line could not be kept either, that is taken back and its caller was told
+      if (ledger.session(id)?.status === before.status) unlessFull(error);
+      return false;
+    },
   );
   const mayGoOn = () => {
     const session = ledger.session(id);

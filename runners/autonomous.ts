@@ -56,7 +56,7 @@ export function createAutonomousRunner(options: AutonomousRunnerOptions): Runner
       const argv = await agentArgv(spec, program, programs, folder);
       const mark = markFor(sessionId, run);
       const promptIds = spec.messages.map(({ promptId }) => promptId);
-      await makeRunFolder(folder, spec, { kept: { promptIds, argv, mark }, input: inputOf(spec) });
+      makeRunFolder(folder, spec, { kept: { promptIds, argv, mark }, input: inputOf(spec) });
       const words = [scripts.supervise, folder, hubPidFile, scripts.keeper, nodePath, scripts.hub, workspace, '--', ...argv];
       const variables = { ...env, ...accessOf(spec), SCOPECRAFT_SESSION: sessionId, [RUN_MARK]: mark };
       const launch = await launchSupervisor(words, cwd, variables);

@@ -1,5 +1,5 @@
 // The runner of interactive sessions: each run has a terminal on the workspace's own tmux server, where a person can meet it.
-import { writeFile } from 'node:fs/promises';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { fail } from '../core/errors.ts';
@@ -81,7 +81,7 @@ export function createInteractiveRunner(options: InteractiveRunnerOptions): Runn
       const mark = markFor(sessionId, run);
       const startedAt = clock.now();
       const words = [scripts.supervise, folder, hubPidFile, scripts.keeper, nodePath, scripts.hub, workspace, '--', ...argv];
-      await makeRunFolder(folder, spec, {
+      makeRunFolder(folder, spec, {
         kept: { argv, mark, startedAt, tmux: tmux.program },
         input: { file: 'prompt', text: '' },
         more: () => prepareTerminal(folder, words, spec),
@@ -126,12 +126,12 @@ export function createInteractiveRunner(options: InteractiveRunnerOptions): Runn
     },
   };
 
-  async function prepareTerminal(folder: string, words: readonly string[], { messages }: RunSpec): Promise<void> {
+  function prepareTerminal(folder: string, words: readonly string[], { messages }: RunSpec): void {
     const mode = 0o600;
     prepareTold(folder, messages);
-    await writeFile(settingsFile(folder), hookSettings(scripts.hook, folder), { mode });
-    await writeFile(path.join(folder, 'terminal'), '', { mode });
-    await writeFile(launchFile(folder), launchScript(words), { mode });
+    writeFileSync(settingsFile(folder), hookSettings(scripts.hook, folder), { mode });
+    writeFileSync(path.join(folder, 'terminal'), '', { mode });
+    writeFileSync(launchFile(folder), launchScript(words), { mode });
   }
 }
 

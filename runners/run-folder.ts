@@ -11,7 +11,7 @@
 // An interactive run has besides: launch (what its pane runs)  terminal (the supervisor leaves it the terminal)  settings.json (with the
 // hooks of Claude Code)  hooks (what they told)  parts (where its transcript lies)  told (what was said to it, and how far that came)
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { link, mkdir, open, readFile, stat, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
@@ -51,29 +51,27 @@ export function mcpConfigFile(folder: string): string {
 /**
  * Makes the folder with all that a supervisor needs. False when the folder is there already.
  * Nothing is forced to disk: the files outlive the hub, and a run does not outlive the machine. What must is the intent in the ledger.
+ * Nothing is waited for either: the agent's start waits for this, and seven small files take less time than one turn of the event loop.
  */
-export async function prepareRunFolder(
+export function prepareRunFolder(
   folder: string,
   spec: object,
   input: { readonly file: 'prompt' | 'in'; readonly text: string },
   mcp?: RunSpec['mcp'],
-): Promise<boolean> {
-  await mkdir(path.dirname(folder), { recursive: true, mode: 0o700 });
+): boolean {
+  mkdirSync(path.dirname(folder), { recursive: true, mode: 0o700 });
   try {
-    await mkdir(folder, { mode: 0o700 });
+    mkdirSync(folder, { mode: 0o700 });
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') return false;
     throw error;
   }
-  const writeOwn = (name: string, text: string) => writeFile(path.join(folder, name), text, OWN);
-  await Promise.all([
-    writeOwn('spec.json', `${JSON.stringify(spec, undefined, 2)}\n`),
-    writeOwn(input.file, input.text),
-    ...(mcp ? [writeOwn(MCP_CONFIG, mcpConfig(mcp))] : []),
-    // before the supervisor, which would make them by the agent's umask
-    writeOwn('out', ''),
-    writeOwn('err', ''),
-  ]);
+  const writeOwn = (name: string, text: string) => writeFileSync(path.join(folder, name), text, OWN);
+  writeOwn('spec.json', `${JSON.stringify(spec, undefined, 2)}\n`);
+  writeOwn(input.file, input.text);
+  if (mcp) writeOwn(MCP_CONFIG, mcpConfig(mcp));
+  // before the supervisor, which would make them by the agent's umask
+  for (const name of ['out', 'err']) writeOwn(name, '');
   return true;
 }
 

@@ -19,20 +19,20 @@ export interface RunFiles {
   readonly kept: object;
   readonly input: { readonly file: 'prompt' | 'in'; readonly text: string };
   /** Writes what else this kind of run needs. */
-  readonly more?: () => Promise<void>;
+  readonly more?: () => void;
 }
 
 /** Makes the folder of the run. Fails with STORAGE_FAILED, or INTERNAL where this run was begun before. */
-export async function makeRunFolder(folder: string, spec: RunSpec, { kept, input, more }: RunFiles): Promise<void> {
+export function makeRunFolder(folder: string, spec: RunSpec, { kept, input, more }: RunFiles): void {
   const { env, messages: _messages, mcp, ...rest } = spec;
   // names of variables, never their values
   const file = { ...rest, ...kept, env: Object.keys(env), ...(mcp && { mcp: { url: mcp.url } }) };
   let isNew: boolean;
   try {
-    isNew = await prepareRunFolder(folder, file, input, spec.agent.kind === 'claude' ? mcp : undefined);
-    if (isNew) await more?.();
+    isNew = prepareRunFolder(folder, file, input, spec.agent.kind === 'claude' ? mcp : undefined);
+    if (isNew) more?.();
   } catch (error) {
-    return fail('STORAGE_FAILED', `The run folder "${folder}" could not be written (${errnoOf(error) ?? 'unknown error'}).`);
+    fail('STORAGE_FAILED', `The run folder "${folder}" could not be written (${errnoOf(error) ?? 'unknown error'}).`);
   }
   if (!isNew) fail('INTERNAL', `Run ${spec.run} of session ${spec.sessionId} was begun before.`);
 }

@@ -46,7 +46,7 @@ export function createClientTokens(stateDir: string): ClientTokens {
 
 /** Makes the tokens that are missing. Answers the file of each scope. Fails with STORAGE_FAILED when others could know one. */
 export async function ensureTokens(stateDir: string): Promise<Readonly<Record<Scope, string>>> {
-  await prepareFolder(stateDir);
+  prepareFolder(stateDir);
   for (const scope of SCOPES) {
     const file = tokenFile(stateDir, scope);
     if ((await readPrivate(file, FILE)) === undefined) await createAtomic(file, `${newToken(scope)}\n`);
@@ -59,7 +59,7 @@ export async function rotateTokens(
   stateDir: string,
   scopes: readonly Scope[] = SCOPES,
 ): Promise<Readonly<Record<Scope, string>>> {
-  await prepareFolder(stateDir);
+  prepareFolder(stateDir);
   for (const scope of scopes) {
     const file = tokenFile(stateDir, scope);
     // the file may be a link: what it points to is left alone
@@ -69,9 +69,9 @@ export async function rotateTokens(
   return filesOf(stateDir);
 }
 
-async function prepareFolder(stateDir: string): Promise<void> {
-  await prepareStateFolder(stateDir);
-  await privateFolder(path.join(stateDir, 'tokens'), 'close');
+function prepareFolder(stateDir: string): void {
+  prepareStateFolder(stateDir);
+  privateFolder(path.join(stateDir, 'tokens'), 'close');
 }
 
 function filesOf(stateDir: string): Readonly<Record<Scope, string>> {

@@ -55,7 +55,7 @@ export interface ComposeOptions {
   /** Number of the hub's claim. */
   readonly epoch: number;
   /** False when this hub lost the workspace. */
-  readonly stillOwner: () => Promise<boolean>;
+  readonly stillOwner: () => boolean;
   /** What a run is given to call this hub. */
   readonly grant: (identity: RunIdentity) => RunAccess;
   /** What a guest is given to call this hub. */
@@ -121,8 +121,8 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     onAdmitted: ({ sessionId }) => guard.admitted(sessionId, kindOf(sessionId)),
     onError: (error) => (isClosing ? complain('leaving')(error) : giveUp(error)),
   });
-  const mayStart = async () => {
-    const isOwner = await options.stillOwner();
+  const mayStart = () => {
+    const isOwner = options.stillOwner();
     if (!isOwner) queue.close();
     return isOwner;
   };

@@ -56,21 +56,21 @@ type Finding = HubLink | { readonly is: 'ended' | 'promised' | 'silent' | 'close
 /** A welcomed connection to the hub of the workspace. Fails with HUB_UNREACHABLE, HUB_VERSION or STORAGE_FAILED, saying what to do. */
 export async function connectHub(options: ConnectOptions): Promise<HubLink> {
   const { stateDir, patienceMs = PATIENCE_MS } = options;
-  await prepareStateFolder(stateDir);
-  const here = await placeOf(stateDir);
+  prepareStateFolder(stateDir);
+  const here = placeOf(stateDir);
   const until = performance.now() + patienceMs;
   const folder = watchFolder(stateDir);
   const since = Date.now();
   try {
     for (let pauseMs = 10; ; pauseMs = Math.min(pauseMs * 1.5, 250)) {
-      const found = await highestClaim(stateDir);
+      const found = highestClaim(stateDir);
       const finding = await look(found, here, options, Math.max(100, until - performance.now()));
       if ('socket' in finding) return finding;
       if (finding.is === 'ended') {
         if (options.start === false) fail('HUB_UNREACHABLE', `No hub runs for the workspace ${options.workspace}.`);
         if (await isOurTurn(stateDir, found?.epoch ?? 0)) await startKeeper(options);
       }
-      const failure = await readFailure(stateDir, since);
+      const failure = readFailure(stateDir, since);
       if (failure) fail('HUB_UNREACHABLE', failure.message, { code: failure.code });
       if (performance.now() > until) fail('HUB_UNREACHABLE', sentence(finding.is, found, stateDir, patienceMs));
       await folder.changed(pauseMs);
@@ -102,7 +102,7 @@ async function look(found: FoundClaim | undefined, here: Place, options: Connect
   const socket = await reach(claim.socket);
   if (socket === 'EPERM' || socket === 'EACCES') fail('HUB_UNREACHABLE', forbiddenSocket(claim.socket, socket));
   if (socket === 'EAGAIN') return { is: 'silent' };
-  if (typeof socket === 'string') return { is: (await remainsOf(claim, here)) === 'silent' ? 'silent' : 'ended' };
+  if (typeof socket === 'string') return { is: remainsOf(claim, here) === 'silent' ? 'silent' : 'ended' };
   try {
     const welcome = await greet(socket, claim, here, options, ms);
     if (typeof welcome !== 'string') return { socket, welcome };

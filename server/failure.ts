@@ -1,5 +1,6 @@
 // Why a hub could not start, left in the state folder where the door that waits for it can read and tell it.
-import { readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { readFileSync, statSync } from 'node:fs';
+import { rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 /** How a hub ends, for its keeper: `done` ends the keeper too, `again` is restarted, `hopeless` leaves `hub.failed` and is not. */
@@ -18,12 +19,13 @@ export async function leaveFailure(stateDir: string, failure: HubFailure): Promi
 }
 
 /** The reason left since then (milliseconds since the epoch), or undefined. */
-export async function readFailure(stateDir: string, since: number): Promise<HubFailure | undefined> {
+export function readFailure(stateDir: string, since: number): HubFailure | undefined {
   const file = path.join(stateDir, 'hub.failed');
   try {
     // clocks of files tick coarsely
-    if ((await stat(file)).mtimeMs < since - 20) return undefined;
-    const found: unknown = JSON.parse(await readFile(file, 'utf8'));
+    const changed = statSync(file, { throwIfNoEntry: false });
+    if (!changed || changed.mtimeMs < since - 20) return undefined;
+    const found: unknown = JSON.parse(readFileSync(file, 'utf8'));
     if (typeof found !== 'object' || found === null || !('code' in found) || !('message' in found)) return undefined;
     return { code: String(found.code), message: String(found.message) };
   } catch {

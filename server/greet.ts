@@ -86,7 +86,7 @@ async function stoppedHub(claim: Claim, here: Place, signal: AbortSignal): Promi
   let seen = 0;
   for (;;) {
     await sleep(PATIENCE_MS, undefined, { signal });
-    seen = (await isStopped(claim, here)) ? seen + 1 : 0;
+    seen = isStopped(claim, here) ? seen + 1 : 0;
     if (seen === 2)
       fail('HUB_UNREACHABLE', `The hub of this workspace (pid ${claim.pid}) is stopped; run \`kill -CONT ${claim.pid}\`.`);
   }

@@ -33,7 +33,7 @@ export interface Ownership {
   /** Number of the claim. */
   readonly epoch: number;
   /** To be asked before each start of a run; false means: start nothing, this process is about to end. */
-  stillOwner(): Promise<boolean>;
+  stillOwner(): boolean;
   /** Ends the hub in good order. */
   stop(reason: StopReason): void;
 }

@@ -2,7 +2,8 @@
 //
 // Sessions that were started from one place have the same. Such a file is another name of the one that was forced to disk before, so that many
 // starts at once wait for the disk once. No file is ever written again, and it lives as long as one of its names.
-import { link, mkdir, open, readFile } from 'node:fs/promises';
+import { linkSync, mkdirSync, readFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import type { Environments } from '../core/ports.ts';
@@ -34,15 +35,24 @@ export function createEnvironments(stateDir: string): Environments {
   return {
     async keep(sessionId, env) {
       const file = fileOf(sessionId);
-      await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+      mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
       const text = JSON.stringify(env);
       if (!(await isLinked(written.get(text), file))) await writeAnew(file, text);
     },
     async find(sessionId) {
-      const text = await readFile(fileOf(sessionId), 'utf8').catch(() => undefined);
+      const text = textOf(fileOf(sessionId));
       return text === undefined ? undefined : Kept.parse(JSON.parse(text));
     },
   };
+}
+
+/** Undefined when it cannot be read. */
+function textOf(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
 }
 
 /** Resolves with the file when it is on disk. */
@@ -61,7 +71,7 @@ async function write(file: string, text: string): Promise<string> {
 async function isLinked(written: Promise<string> | undefined, file: string): Promise<boolean> {
   if (!written) return false;
   try {
-    await link(await written, file);
+    linkSync(await written, file);
     return true;
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') throw error;

@@ -78,8 +78,8 @@ export function createStateFiles(root: string): StateFiles {
       }
     },
     async write(place, state) {
-      await prepareStateFolder(stateDir);
-      for (const folder of [base, folderOf(place.taskId)]) await privateFolder(folder, 'close');
+      prepareStateFolder(stateDir);
+      for (const folder of [base, folderOf(place.taskId)]) privateFolder(folder, 'close');
       await writeAtomic(pathOf(place), `${JSON.stringify(state, null, 2)}\n`);
     },
   };

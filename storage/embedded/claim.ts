@@ -1,11 +1,10 @@
 // The numbered claims of a workspace as they lie in the state folder, and whether the hub that made one still lives.
-// The door bundles this file, so it checks by hand and loads no zod.
-import { readdir, readFile, readlink, stat } from 'node:fs/promises';
+// The door bundles this file, so it checks by hand and loads no zod. It reads without waiting: a door waits for this, and each start of a run.
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { hostname } from 'node:os';
 import path from 'node:path';
-import { errnoOf } from '../errno.ts';
-import { orNothing } from './private-folder.ts';
+import { errnoOf, unless } from '../errno.ts';
 
 /** What a hub says of itself in `hub.<epoch>.json`. */
 export interface Claim {
@@ -55,8 +54,8 @@ export interface FoundClaim {
 export type Remains = 'ended' | 'silent' | 'elsewhere';
 
 /** The numbers of all files `hub.<N>.<ending>` in the folder. */
-export async function numbersOf(stateDir: string, ending: 'json' | 'gone'): Promise<number[]> {
-  const names = await readdir(stateDir).catch(orNothing([]));
+export function numbersOf(stateDir: string, ending: 'json' | 'gone'): number[] {
+  const names = unless('ENOENT', [], () => readdirSync(stateDir));
   return names.flatMap((name) => {
     const number = /^hub\.(\d{1,15})\.(json|gone)$/.exec(name);
     return number?.[2] === ending ? [Number(number[1])] : [];
@@ -64,15 +63,15 @@ export async function numbersOf(stateDir: string, ending: 'json' | 'gone'): Prom
 }
 
 /** The claim with the highest number, or undefined where no hub ever was. */
-export async function highestClaim(stateDir: string): Promise<FoundClaim | undefined> {
+export function highestClaim(stateDir: string): FoundClaim | undefined {
   for (;;) {
-    const epoch = Math.max(0, ...(await numbersOf(stateDir, 'json')));
+    const epoch = Math.max(0, ...numbersOf(stateDir, 'json'));
     if (epoch === 0) return undefined;
-    const text = await readFile(claimFile(stateDir, epoch), 'utf8').catch((error: unknown) => errnoOf(error) ?? '');
+    const found = readOrCode(claimFile(stateDir, epoch));
     // it was pruned meanwhile, so there is a higher one
-    if (text === 'ENOENT') continue;
-    const claim = parsed(text);
-    return { epoch, claim: isClaim(claim) && claim.epoch === epoch ? claim : undefined, gone: await readGone(stateDir, epoch) };
+    if (found.code === 'ENOENT') continue;
+    const claim = parsed(found.text ?? '');
+    return { epoch, claim: isClaim(claim) && claim.epoch === epoch ? claim : undefined, gone: readGone(stateDir, epoch) };
   }
 }
 
@@ -85,11 +84,10 @@ export function goneFile(stateDir: string, epoch: number): string {
 }
 
 /** Boot, process namespace, host and folder of this process. Outside Linux the first two are empty and pids are believed. */
-export async function placeOf(stateDir: string): Promise<Place> {
-  const bootId = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '');
-  const pidNamespace = await readlink('/proc/self/ns/pid').catch(() => '');
-  const { ino } = await stat(stateDir);
-  return { bootId: bootId.trim(), pidNamespace, host: hostname(), folder: String(ino) };
+export function placeOf(stateDir: string): Place {
+  const bootId = readOrCode('/proc/sys/kernel/random/boot_id').text ?? '';
+  const { ino } = statSync(stateDir);
+  return { bootId: bootId.trim(), pidNamespace: pidNamespace(), host: hostname(), folder: String(ino) };
 }
 
 /** True when the claim came along with a copy of another workspace: same machine, other folder. Its hub is not ours. */
@@ -98,16 +96,16 @@ export function isForeignCopy(claim: Claim, here: Place): boolean {
 }
 
 /** What is left of a hub whose socket does not answer. */
-export async function remainsOf(claim: Claim, here: Place): Promise<Remains> {
+export function remainsOf(claim: Claim, here: Place): Remains {
   if (!isSamePlace(claim, here)) return claim.host === here.host && claim.bootId !== here.bootId ? 'ended' : 'elsewhere';
-  const found = await processAt(claim.pid);
+  const found = processAt(claim.pid);
   return found && found.startedAt === claim.startedAt && found.state !== 'Z' ? 'silent' : 'ended';
 }
 
 /** Start time and state letter of a process, or undefined when there is none. */
-export async function processAt(pid: number): Promise<{ readonly startedAt: string; readonly state: string } | undefined> {
+export function processAt(pid: number): { readonly startedAt: string; readonly state: string } | undefined {
   if (process.platform !== 'linux') return isPidTaken(pid) ? { startedAt: '', state: '?' } : undefined;
-  const line = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
+  const line = readOrCode(`/proc/${pid}/stat`).text;
   if (line === undefined) return undefined;
   // the program name stands in parentheses and may itself hold any of these
   const fields = line.slice(line.lastIndexOf(')') + 2).split(' ');
@@ -115,9 +113,9 @@ export async function processAt(pid: number): Promise<{ readonly startedAt: stri
 }
 
 /** True when the process of this claim is stopped, as by ctrl-Z or SIGSTOP. */
-export async function isStopped(claim: Claim, here: Place): Promise<boolean> {
+export function isStopped(claim: Claim, here: Place): boolean {
   if (!isSamePlace(claim, here)) return false;
-  const found = await processAt(claim.pid);
+  const found = processAt(claim.pid);
   return found?.startedAt === claim.startedAt && found.state === 'T';
 }
 
@@ -144,6 +142,23 @@ function isSamePlace(claim: Claim, here: Place): boolean {
   return here.bootId === '' ? claim.host === here.host : claim.bootId === here.bootId && claim.pidNamespace === here.pidNamespace;
 }
 
+function pidNamespace(): string {
+  try {
+    return readlinkSync('/proc/self/ns/pid');
+  } catch {
+    return '';
+  }
+}
+
+/** The text of a file, or the system's code of the refusal. */
+function readOrCode(file: string): { readonly text?: string; readonly code?: string | undefined } {
+  try {
+    return { text: readFileSync(file, 'utf8') };
+  } catch (error) {
+    return { code: errnoOf(error) };
+  }
+}
+
 function isPidTaken(pid: number): boolean {
   try {
     return process.kill(pid, 0);
@@ -152,9 +167,10 @@ function isPidTaken(pid: number): boolean {
   }
 }
 
-async function readGone(stateDir: string, epoch: number): Promise<FoundClaim['gone']> {
+function readGone(stateDir: string, epoch: number): FoundClaim['gone'] {
   const file = goneFile(stateDir, epoch);
-  const [text, found] = await Promise.all([readFile(file, 'utf8').catch(() => undefined), stat(file).catch(() => undefined)]);
+  const { text } = readOrCode(file);
+  const found = statSync(file, { throwIfNoEntry: false });
   if (text === undefined || !found) return undefined;
   const note = parsed(text);
   const handoverTo = typeof note === 'object' && note && 'handoverTo' in note ? note.handoverTo : undefined;

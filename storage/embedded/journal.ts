@@ -131,7 +131,8 @@ export async function openJournal(folder: string, options: JournalOptions = {}):
         const refused = [...batch, ...waiting];
         waiting = [];
         failure = why;
-        taken = last;
+        // also where there is no event yet
+        taken = last ?? (batch[0]?.seq ?? 1) - 1;
         await takeBack();
         for (const entry of refused) entry.reject(why);
       }

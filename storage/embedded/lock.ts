@@ -6,6 +6,7 @@
 // while it slept, and withdraws when it is not the highest. Only then does it own. The highest claim is never removed, so numbers
 // never come again; a hub that leaves in good order puts `hub.<N>.gone` beside it.
 import { randomBytes } from 'node:crypto';
+import { statSync } from 'node:fs';
 import { link, lstat, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import path from 'node:path';
@@ -27,7 +28,7 @@ import {
   reach,
   remainsOf,
 } from './claim.ts';
-import { orNothing, prepareRuntimeFolder, prepareStateFolder } from './private-folder.ts';
+import { prepareRuntimeFolder, prepareStateFolder } from './private-folder.ts';
 
 /** Longest path of a unix socket that every system takes. */
 const SOCKET_PATH_BYTES = 103;
@@ -51,7 +52,7 @@ export interface LockOptions {
 export interface Lock {
   readonly claim: Claim;
   /** True while the highest claim and the socket are ours; calls onFenced when they are not. Also asked by itself every 30 s. */
-  stillOwner(): Promise<boolean>;
+  stillOwner(): boolean;
   /** Takes no more connections. */
   stopListening(): void;
   /** Says that this hub is gone, so that the next one need not prove it. The last act of a hub that ends in good order. */
@@ -60,14 +61,14 @@ export interface Lock {
 
 /** Claims the workspace. Answers the lock, or undefined when another hub has it. Fails with HUB_UNREACHABLE or STORAGE_FAILED. */
 export async function claimWorkspace(options: LockOptions): Promise<Lock | undefined> {
-  await prepareStateFolder(options.stateDir);
-  await prepareRuntimeFolder(options.runtimeDir);
-  const here = await placeOf(options.stateDir);
+  prepareStateFolder(options.stateDir);
+  prepareRuntimeFolder(options.runtimeDir);
+  const here = placeOf(options.stateDir);
   const nonce = randomBytes(16).toString('hex');
   const socket = path.join(options.runtimeDir, `${nonce.slice(0, 12)}.sock`);
   const server = await listen(socket, options.onConnection);
   try {
-    const startedAt = (await processAt(process.pid))?.startedAt ?? '';
+    const startedAt = processAt(process.pid)?.startedAt ?? '';
     const { version, protocol } = options;
     const claim = await contend(options, { pid: process.pid, startedAt, ...here, socket, nonce, version, protocol });
     if (claim) return await own(options, claim, server);
@@ -84,7 +85,7 @@ async function contend(options: LockOptions, record: Omit<Claim, 'epoch'>): Prom
   const patientUntil = performance.now() + (options.patienceMs ?? 10_000);
   for (;;) {
     await pause('read');
-    const found = await highestClaim(stateDir);
+    const found = highestClaim(stateDir);
     // the link was made although its answer was lost, as network file systems do
     if (found?.claim?.nonce === record.nonce) return found.claim;
     const standing = await standingOf(found, record, stateDir);
@@ -97,7 +98,7 @@ async function contend(options: LockOptions, record: Omit<Claim, 'epoch'>): Prom
     await pause('link');
     if (!(await linked(stateDir, claim))) continue;
     await pause('confirm');
-    if (Math.max(...(await numbersOf(stateDir, 'json'))) === claim.epoch) return claim;
+    if (Math.max(...numbersOf(stateDir, 'json')) === claim.epoch) return claim;
     await rm(claimFile(stateDir, claim.epoch), { force: true });
   }
 }
@@ -112,7 +113,7 @@ async function standingOf(found: FoundClaim | undefined, here: Place, stateDir: 
   if (typeof socket !== 'string') socket.destroy();
   // a full backlog means that somebody listens
   if (typeof socket !== 'string' || socket === 'EAGAIN') return 'answers';
-  const remains = await remainsOf(claim, here);
+  const remains = remainsOf(claim, here);
   if (remains !== 'elsewhere') return remains;
   const where = claim.host === here.host ? `in another container or sandbox on ${claim.host}` : `on the host ${claim.host}`;
   return fail('HUB_UNREACHABLE', `A hub ${where} owns this workspace (pid ${claim.pid} there). ${force}`);
@@ -148,14 +149,19 @@ async function own(options: LockOptions, claim: Claim, server: Server): Promise<
     clearInterval(timer);
     return false;
   };
-  const stillOwner = async () => {
+  const stillOwner = () => {
     if (isOver) return false;
-    if (Math.max(0, ...(await numbersOf(stateDir, 'json'))) !== claim.epoch) return fenced('superseded');
-    const now = await stat(claim.socket).catch(orNothing(undefined));
+    if (Math.max(0, ...numbersOf(stateDir, 'json')) !== claim.epoch) return fenced('superseded');
+    const now = statSync(claim.socket, { throwIfNoEntry: false });
     return (now?.ino === ino && now.dev === dev) || fenced('socket_lost');
   };
-  // where the folder cannot be read just now nothing is known; the next check tells
-  const timer = setInterval(() => void stillOwner().catch(() => {}), SELF_CHECK_MS).unref();
+  const timer = setInterval(() => {
+    try {
+      stillOwner();
+    } catch {
+      // the folder cannot be read just now; the next check tells
+    }
+  }, SELF_CHECK_MS).unref();
   await prune(stateDir, claim);
   for (const [name, text] of [
     ['hub.json', `${JSON.stringify(claim, null, 2)}\n`],

@@ -1,29 +1,23 @@
 // Folders only their owner may enter: made when missing, refused when somebody else could have prepared them.
-import { chmod, lstat, mkdir, writeFile } from 'node:fs/promises';
+// Without waiting: a door and its hub begin with this, and a handful of calls costs less than one turn of the event loop.
+import { chmodSync, lstatSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fail } from '../../core/errors.ts';
-import { errnoOf } from '../errno.ts';
+import { errnoOf, unless } from '../errno.ts';
 
 /** Makes `<workspace>/.scopecraft/state` ready: a real folder of this user, closed to others, unseen by git. Fails with STORAGE_FAILED. */
-export async function prepareStateFolder(stateDir: string): Promise<void> {
+export function prepareStateFolder(stateDir: string): void {
   const parent = path.dirname(stateDir);
-  await mkdir(parent, { recursive: true });
-  await refuseLink(parent);
-  await privateFolder(stateDir, 'close');
-  await writeFile(path.join(stateDir, '.gitignore'), '*\n', { flag: 'wx' }).catch(unless('EEXIST'));
+  mkdirSync(parent, { recursive: true });
+  refuseLink(parent);
+  privateFolder(stateDir, 'close');
+  unless('EEXIST', undefined, () => writeFileSync(path.join(stateDir, '.gitignore'), '*\n', { flag: 'wx' }));
 }
 
 /** Makes the folder of the socket ready, and the one above it, which other users could otherwise have made. Fails with STORAGE_FAILED. */
-export async function prepareRuntimeFolder(runtimeDir: string): Promise<void> {
-  await mkdir(path.dirname(path.dirname(runtimeDir)), { recursive: true });
-  for (const folder of [path.dirname(runtimeDir), runtimeDir]) await privateFolder(folder, 'refuse');
-}
-
-/** For `catch`: swallows the one error code, throws any other error on. */
-export function unless(code: string): (error: unknown) => void {
-  return (error) => {
-    if (errnoOf(error) !== code) throw error;
-  };
+export function prepareRuntimeFolder(runtimeDir: string): void {
+  mkdirSync(path.dirname(path.dirname(runtimeDir)), { recursive: true });
+  for (const folder of [path.dirname(runtimeDir), runtimeDir]) privateFolder(folder, 'refuse');
 }
 
 /** For `catch`: answers `nothing` where a file or folder is not there, throws any other error on. */
@@ -35,21 +29,21 @@ export function orNothing<Nothing>(nothing: Nothing): (error: unknown) => Nothin
 }
 
 /** Makes one folder that only its owner may enter; one that is open to others is closed or refused. Fails with STORAGE_FAILED. */
-export async function privateFolder(folder: string, whenOpen: 'close' | 'refuse'): Promise<void> {
-  await mkdir(folder, { mode: 0o700 }).catch(unless('EEXIST'));
-  await refuseLink(folder);
-  const { uid, mode } = await lstat(folder);
+export function privateFolder(folder: string, whenOpen: 'close' | 'refuse'): void {
+  unless('EEXIST', undefined, () => mkdirSync(folder, { mode: 0o700 }));
+  refuseLink(folder);
+  const { uid, mode } = lstatSync(folder);
   const me = process.getuid?.();
   if (me !== undefined && uid !== me)
     fail('STORAGE_FAILED', `The folder ${folder} belongs to another user (uid ${uid}); remove it or make it yours.`);
   if ((mode & 0o077) === 0) return;
   if (whenOpen === 'refuse')
     fail('STORAGE_FAILED', `The folder ${folder} is open to other users; run \`chmod 700 '${folder}'\`.`);
-  await chmod(folder, 0o700);
+  chmodSync(folder, 0o700);
 }
 
-async function refuseLink(folder: string): Promise<void> {
-  const found = await lstat(folder);
+function refuseLink(folder: string): void {
+  const found = lstatSync(folder);
   if (found.isSymbolicLink()) fail('STORAGE_FAILED', `${folder} is a symbolic link; it must be a real folder.`);
   if (!found.isDirectory()) fail('STORAGE_FAILED', `${folder} is not a folder; remove what stands there.`);
 }

@@ -33,13 +33,16 @@ describe('a stop', () => {
   });
 
   it('between admission and the intent keeps the session from ever starting', async () => {
-    let go = () => {};
-    const engine = await makeEngine({ beforeStart: () => new Promise<void>((resolve) => (go = resolve)) });
+    let cancelled: Promise<unknown> | undefined;
+    const engine = await makeEngine({
+      beforeStart: () => {
+        const [session] = engine.ledger.sessions();
+        cancelled ??= session && engine.orchestrator.cancel(session.id, { by: 'me' });
+      },
+    });
     const { session } = await engine.orchestrator.start(request, caller);
     await engine.settle();
-    await engine.orchestrator.cancel(session.id, { by: 'me' });
-    go();
-    await engine.settle();
+    await cancelled;
     expect(get(engine, session.id)).toMatchObject({ status: 'cancelled', run: 0, cause: { by: 'me' } });
     expect(engine.runs.size).toBe(0);
     expect(engine.errors).toEqual([]);

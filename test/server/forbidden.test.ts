@@ -23,7 +23,7 @@ test.runIf(process.getuid?.() === 0)('a forbidden socket and a foreign state fol
     epoch: 1,
     pid: process.pid,
     startedAt: '1',
-    ...(await placeOf(state)),
+    ...placeOf(state),
     socket,
     nonce: 'n',
     version: '1.0.0',

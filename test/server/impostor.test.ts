@@ -49,7 +49,7 @@ async function impostor(welcome: object): Promise<{ heard(): string; door: Door 
     epoch: 1,
     pid: process.pid,
     startedAt: '1',
-    ...(await placeOf(state)),
+    ...placeOf(state),
     socket,
     nonce: 'the-nonce-of-the-claim',
     version: '1.0.0',

@@ -64,7 +64,7 @@ test('a claim is a private record, and its socket lies in a private folder', asy
   expect(statSync(lock?.claim.socket ?? '').mode & 0o777).toBe(0o700);
   expect(readFileSync(path.join(stateDir, '.gitignore'), 'utf8')).toBe('*\n');
   expect(readFileSync(path.join(stateDir, 'hub.pid'), 'utf8')).toBe(`${process.pid}\n`);
-  expect(await highestClaim(stateDir)).toMatchObject({
+  expect(highestClaim(stateDir)).toMatchObject({
     epoch: 1,
     claim: { pid: process.pid, version: '1.0.0', nonce: lock?.claim.nonce },
   });
@@ -103,7 +103,7 @@ test('a contender that slept while its number came and went withdraws', async ()
   sleeper.wake();
   expect(await late).toBeUndefined();
   expect(readdirSync(folders('late').stateDir).filter((name) => /^hub\.\d/.test(name))).toEqual(['hub.2.json']);
-  expect(await second?.stillOwner()).toBe(true);
+  expect(second?.stillOwner()).toBe(true);
 });
 
 test('a hub that lives with its socket closed is not taken over', async () => {
@@ -115,13 +115,13 @@ test('a hub that lives with its socket closed is not taken over', async () => {
 test('an owner is fenced when a higher claim appears, and when its socket is gone', async () => {
   const reasons: string[] = [];
   const first = await claim('fence', (why) => reasons.push(why));
-  expect(await first?.stillOwner()).toBe(true);
+  expect(first?.stillOwner()).toBe(true);
   writeFileSync(claimFile(folders('fence').stateDir, 7), '{}');
-  expect(await first?.stillOwner()).toBe(false);
+  expect(first?.stillOwner()).toBe(false);
   const second = await claim('fence-socket', (why) => reasons.push(why));
   unlinkSync(second?.claim.socket ?? '');
-  expect(await second?.stillOwner()).toBe(false);
-  expect(await second?.stillOwner()).toBe(false);
+  expect(second?.stillOwner()).toBe(false);
+  expect(second?.stillOwner()).toBe(false);
   expect(reasons).toEqual(['superseded', 'socket_lost']);
 });
 
@@ -155,7 +155,7 @@ test('a copy of a workspace is not ruled by the hub of the original', async () =
   await claim('original');
   mkdirSync(path.join(root, 'copy/.scopecraft'), { recursive: true });
   cpSync(folders('original').stateDir, folders('copy').stateDir, { recursive: true });
-  expect((await placeOf(folders('copy').stateDir)).folder).not.toBe((await placeOf(folders('original').stateDir)).folder);
+  expect(placeOf(folders('copy').stateDir).folder).not.toBe(placeOf(folders('original').stateDir).folder);
   expect((await claim('copy'))?.claim.epoch).toBe(2);
 });
 

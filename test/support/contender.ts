@@ -23,7 +23,7 @@ async function contend({ round, stateDir, runtimeDir, stallMs }: z.infer<typeof 
         if (stallMs > 0) await sleep(Math.random() * stallMs);
       },
     });
-    process.send?.({ round, epoch: held?.claim.epoch ?? 0, still: held ? await held.stillOwner() : false });
+    process.send?.({ round, epoch: held?.claim.epoch ?? 0, still: held?.stillOwner() ?? false });
   } catch (error) {
     process.send?.({ round, epoch: -1, error: String(error) });
   }

@@ -37,7 +37,7 @@ const { values } = parseArgs({ options: { workspace: { type: 'string' }, 'no-wor
 const workspace = values.workspace ?? '';
 const updates = new Set<(uri: string) => void>();
 let isBusy = false;
-let stillOwner = async () => true;
+let stillOwner = () => true;
 let epoch = 0;
 
 if (values['no-workspace']) serve(process.stdin, process.stdout, {}, process.cwd());
@@ -86,7 +86,7 @@ function serve(input: Readable, output: Writable, environment: object, cwd: stri
     if (workspace) appendFileSync(path.join(workspace, 'calls.log'), `${JSON.stringify({ id, name, meta, pid: process.pid })}\n`);
     if (name === 'crash') process.exit(3);
     if (name === 'busy') isBusy = true;
-    if (name === 'check') await stillOwner();
+    if (name === 'check') stillOwner();
     if (name === 'touch') for (const tell of updates) tell(given.uri);
     if (name === 'flood')
       for (let sent = 0; sent < given.megabytes; sent++) send({ method: 'x/flood', params: { text: 'x'.repeat(1e6) } });

@@ -59,7 +59,7 @@ export interface EngineOptions {
   /** False: this hub lost the workspace. */
   readonly mayStart?: boolean;
   /** Awaited before each start, to make the moment longer. */
-  readonly beforeStart?: () => Promise<void>;
+  readonly beforeStart?: () => void;
   /** Why the machine has no room for anybody, from the first moment. */
   readonly guard?: string;
   /** Throws where the journal is to refuse an event. */
@@ -203,8 +203,8 @@ export async function makeEngine({
     ...playedGit(git, openWorktree),
     ...parts,
     requests,
-    mayStart: async () => {
-      await beforeStart?.();
+    mayStart: () => {
+      beforeStart?.();
       if (!mayStart) queue.close();
       return mayStart;
     },
@@ -259,21 +259,25 @@ function memoryJournal(events: StoredEvent[], refuse?: (event: StoredEvent) => v
   const last = () => events.at(-1)?.seq;
   /** Number of the newest event that was taken; with one that is refused all behind it are. */
   let taken = last();
+  /** Number of the newest event that is there, or before the first. */
+  let done = taken;
   let failure: unknown = new Error('An event cannot follow on those before it.');
   return {
     async append(event) {
       if (taken !== undefined && event.seq !== taken + 1) throw failure;
       taken = event.seq;
+      done ??= event.seq - 1;
       await Promise.resolve();
-      if (event.seq !== (last() ?? event.seq - 1) + 1) throw failure;
+      if (event.seq !== done + 1) throw failure;
       try {
         refuse?.(event);
       } catch (error) {
         failure = error;
-        taken = last();
+        taken = done;
         throw error;
       }
       events.push(structuredClone(event));
+      done = event.seq;
     },
     async *read(after = 0) {
       for (const event of [...events]) if (event.seq > after) yield event;
