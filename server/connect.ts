@@ -1,7 +1,6 @@
 // How a door or the CLI comes to a hub: it connects to the one whose claim is highest, and starts one, with its keeper, where there is none.
 // The only file in server/ that starts processes.
-import { type FSWatcher, watch } from 'node:fs';
-import { open, stat, utimes, writeFile } from 'node:fs/promises';
+import { closeSync, type FSWatcher, openSync, statSync, utimesSync, watch, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import path from 'node:path';
 import { Duplex } from 'node:stream';
@@ -18,7 +17,7 @@ import {
   remainsOf,
 } from '../storage/embedded/claim.ts';
 import { prepareStateFolder } from '../storage/embedded/private-folder.ts';
-import { errnoOf } from '../storage/errno.ts';
+import { unless } from '../storage/errno.ts';
 import { readFailure } from './failure.ts';
 import { type Guest, greet } from './greet.ts';
 import type { Programs } from './programs.ts';
@@ -68,7 +67,7 @@ export async function connectHub(options: ConnectOptions): Promise<HubLink> {
       if ('socket' in finding) return finding;
       if (finding.is === 'ended') {
         if (options.start === false) fail('HUB_UNREACHABLE', `No hub runs for the workspace ${options.workspace}.`);
-        if (await isOurTurn(stateDir, found?.epoch ?? 0)) await startKeeper(options);
+        if (isOurTurn(stateDir, found?.epoch ?? 0)) await startKeeper(options);
       }
       const failure = readFailure(stateDir, since);
       if (failure) fail('HUB_UNREACHABLE', failure.message, { code: failure.code });
@@ -116,35 +115,34 @@ async function look(found: FoundClaim | undefined, here: Place, options: Connect
 }
 
 /** True for one door of those that find the same hub dead at the same time; only spares processes, the claim decides who owns. */
-async function isOurTurn(stateDir: string, epoch: number): Promise<boolean> {
+function isOurTurn(stateDir: string, epoch: number): boolean {
   const ticket = path.join(stateDir, `start.${epoch}`);
-  try {
-    await writeFile(ticket, '', { flag: 'wx', mode: 0o600 });
+  const isMade = unless('EEXIST', false, () => {
+    writeFileSync(ticket, '', { flag: 'wx', mode: 0o600 });
     return true;
-  } catch (error) {
-    if (errnoOf(error) !== 'EEXIST') throw error;
-  }
-  const taken = await stat(ticket).catch(() => undefined);
+  });
+  if (isMade) return true;
+  const taken = statSync(ticket, { throwIfNoEntry: false });
   if (!taken || Date.now() - taken.mtimeMs < START_MS) return false;
-  await utimes(ticket, new Date(), new Date()).catch(() => {});
+  unless('ENOENT', undefined, () => utimesSync(ticket, new Date(), new Date()));
   return true;
 }
 
 /** Starts keeper and hub, detached. */
 async function startKeeper({ programs, workspace, stateDir, hubEnvironment }: ConnectOptions): Promise<void> {
   const { spawn } = await import('node:child_process');
-  const log = await open(path.join(stateDir, 'hub.log'), 'a', 0o600);
+  const log = openSync(path.join(stateDir, 'hub.log'), 'a', 0o600);
   try {
     const keeper = spawn('/bin/sh', [programs.keeper, programs.node, programs.hub, workspace], {
       cwd: workspace,
       env: hubEnvironment,
       detached: true,
-      stdio: ['ignore', log.fd, log.fd],
+      stdio: ['ignore', log, log],
     });
     await new Promise((resolve, reject) => keeper.once('spawn', resolve).once('error', reject));
     keeper.unref();
   } finally {
-    await log.close();
+    closeSync(log);
   }
 }
 

@@ -35,7 +35,7 @@ export async function createAtomic(file: string, content: string | Uint8Array, m
     } finally {
       await rm(temporary, { force: true });
     }
-    await syncFolder(dirname(file));
+    await sync(dirname(file));
     return true;
   });
 }
@@ -61,7 +61,7 @@ export async function writeBeside(file: string, content: string | Uint8Array, mo
 /** Moves a temporary file into the place of `file`, also on disk; removes it when that fails. Throws the system's error. */
 export async function replaceWith(temporary: string, file: string): Promise<void> {
   await takePlace(temporary, file);
-  await syncFolder(dirname(file));
+  await sync(dirname(file));
 }
 
 /** The same without forcing the folder to disk: after a crash there may be the old file or the new one. */
@@ -84,9 +84,9 @@ export async function writeFully(target: Writable, bytes: Uint8Array): Promise<v
   }
 }
 
-/** Forces the names in a folder to disk. */
-export async function syncFolder(folder: string): Promise<void> {
-  const fd = openSync(folder, 'r');
+/** Forces a file, or the names in a folder, to disk. */
+export async function sync(place: string): Promise<void> {
+  const fd = openSync(place, 'r');
   try {
     await synced(fd);
   } finally {

@@ -10,7 +10,7 @@ import { constants, lstatSync, readlinkSync, type Stats } from 'node:fs';
 import { link, open, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { createAtomic, syncFolder as forceFolder, takePlace, writeAtomic, writeBeside, writeFully } from './atomic-write.ts';
+import { createAtomic, sync as forceFolder, takePlace, writeAtomic, writeBeside, writeFully } from './atomic-write.ts';
 import { errnoOf } from './errno.ts';
 import { type OpenFile, openInside, statsAt } from './inside.ts';
 
@@ -40,7 +40,7 @@ export interface RewriteOptions {
   /** Does the deed that waits for the disk, when its turn has come. */
   readonly onDisk: <Result>(deed: () => Promise<Result>) => Promise<Result>;
   /** Forces the names in a folder to disk; who writes several files there may share it. */
-  readonly syncFolder?: (folder: string) => Promise<void>;
+  readonly sync?: (folder: string) => Promise<void>;
 }
 
 interface Source {
@@ -54,7 +54,7 @@ const EMPTY_REST_MS = 200;
 
 /** One try. `again` means that somebody else was faster. Throws PATH_OUTSIDE, TASK_UNREADABLE or the system's error. */
 export async function rewriteFile(options: RewriteOptions): Promise<RewriteOutcome> {
-  const { root, file, change, onDisk, syncFolder = forceFolder } = options;
+  const { root, file, change, onDisk, sync = forceFolder } = options;
   if (lstatSync(file).isSymbolicLink()) return { kind: 'protected', why: 'symlink' };
   const opened = openInside(root, file, 'refuse');
   try {
@@ -68,7 +68,7 @@ export async function rewriteFile(options: RewriteOptions): Promise<RewriteOutco
     if (why) return { kind: 'protected', why };
     const source = { opened, bytes };
     if (!(await onDisk(() => swap(file, source, next))) || (await wasMoved(file, source, next))) return { kind: 'again' };
-    const [outcome] = await Promise.all([followUp(options, source, next), syncFolder(dirname(file))]);
+    const [outcome] = await Promise.all([followUp(options, source, next), sync(dirname(file))]);
     return outcome;
   } finally {
     opened.close();
@@ -177,14 +177,14 @@ async function append(file: string, bytes: Uint8Array): Promise<void> {
 
 /** Makes the new content anew from what the old file became, unless the new file was changed too. */
 async function takeOver(options: RewriteOptions, stats: Stats, late: Buffer, written: Buffer): Promise<RewriteOutcome> {
-  const { root, file, change, onDisk, syncFolder = forceFolder } = options;
+  const { root, file, change, onDisk, sync = forceFolder } = options;
   const opened = openInside(root, file, 'refuse');
   try {
     const source = { opened, bytes: opened.read() };
     const merged = change(late) ?? late;
     if (!source.bytes.equals(written) || !(await onDisk(() => swap(file, source, merged))))
       return await conflict(options, stats, late);
-    const [outcome] = await Promise.all([followUp(options, source, merged), syncFolder(dirname(file))]);
+    const [outcome] = await Promise.all([followUp(options, source, merged), sync(dirname(file))]);
     return outcome;
   } finally {
     opened.close();

@@ -3,7 +3,7 @@ import { mkdir, readdir, realpath, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fail, ScopecraftError } from '../core/errors.ts';
 import type { RuleFiles } from '../core/rule-ports.ts';
-import { syncFolder, writeAtomic } from './atomic-write.ts';
+import { sync, writeAtomic } from './atomic-write.ts';
 import { errnoOf } from './errno.ts';
 import { isInside, isText, openInside } from './inside.ts';
 
@@ -63,7 +63,7 @@ export function createRuleFiles(workspace: string): RuleFiles {
       await checkFolder(workspace, folder);
       await orStorageFailed(name, async () => {
         await rm(join(folder, name), { force: true });
-        await syncFolder(folder);
+        await sync(folder);
       });
     },
   };

@@ -8,7 +8,7 @@ import { relative } from 'node:path';
 import PQueue from 'p-queue';
 import type { Ledger } from '../core/ledger.ts';
 import type { Session } from '../core/session.ts';
-import { syncFolder as forceFolder } from './atomic-write.ts';
+import { sync as forceFolder } from './atomic-write.ts';
 import { asProjectionError, type ProjectionError, type ProjectionProblem } from './projection-problem.ts';
 import { sharedDeed } from './shared-deed.ts';
 import type { TaskFiles } from './task-files.ts';
@@ -119,7 +119,7 @@ export function createTaskProjector({
         sessions: () => [...sessions.values()].map((session) => ledger.session(session.id) ?? session),
         lateLooksMs,
         onDisk,
-        syncFolder,
+        sync,
         inTurn: (place, deed) => {
           file = relative(root, place);
           return inTurn(turns, place, deed);
@@ -135,7 +135,7 @@ export function createTaskProjector({
   const disk = new PQueue({ concurrency: 1 });
   const onDisk = <Result>(deed: () => Promise<Result>): Promise<Result> => disk.add(deed);
   const folderSyncs = new Map<string, () => Promise<void>>();
-  const syncFolder = (folder: string): Promise<void> => {
+  const sync = (folder: string): Promise<void> => {
     const sync = folderSyncs.get(folder) ?? sharedDeed(() => onDisk(() => forceFolder(folder)));
     folderSyncs.set(folder, sync);
     return sync();

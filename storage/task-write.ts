@@ -11,7 +11,7 @@ import { type ProjectedSession, spliceBytes } from './task-splice.ts';
 /** How often a file is tried while somebody else keeps changing it. */
 const TRIES = 8;
 
-export interface SessionsWrite extends Pick<RewriteOptions, 'lateLooksMs' | 'onDisk' | 'syncFolder'> {
+export interface SessionsWrite extends Pick<RewriteOptions, 'lateLooksMs' | 'onDisk' | 'sync'> {
   readonly taskFiles: Pick<TaskFiles, 'root' | 'locate'>;
   readonly taskId: string;
   /** The sessions as they are now; asked anew for each try. */

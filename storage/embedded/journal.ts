@@ -11,7 +11,7 @@ import { mkdir, open, rm, truncate } from 'node:fs/promises';
 import { fail, ScopecraftError } from '../../core/errors.ts';
 import type { StoredEvent } from '../../core/events.ts';
 import type { Journal } from '../../core/ports.ts';
-import { syncFolder, type Writable, writeFully } from '../atomic-write.ts';
+import { sync, type Writable, writeFully } from '../atomic-write.ts';
 import { errnoOf } from '../errno.ts';
 import { damageText, mendedEnd } from './journal-end.ts';
 import { eventOf, lineOf, piecesOf, type Segment, segmentFile, segmentsIn, seqOf } from './journal-records.ts';
@@ -84,7 +84,7 @@ export async function openJournal(folder: string, options: JournalOptions = {}):
     segments.push({ file, first: seq });
     goodBytes = 0;
     handle = opened;
-    await syncFolder(folder);
+    await sync(folder);
     return handle;
   }
 
@@ -162,7 +162,7 @@ export async function openJournal(folder: string, options: JournalOptions = {}):
         segments.shift();
         await rm(oldest.file, { force: true });
       }
-      if (segments.length < before) await syncFolder(folder);
+      if (segments.length < before) await sync(folder);
     },
     async close() {
       await written;

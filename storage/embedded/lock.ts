@@ -5,13 +5,16 @@
 // number; `link` lets exactly one through. It lists again, because the number it took may have been pruned from below a higher one
 // while it slept, and withdraws when it is not the highest. Only then does it own. The highest claim is never removed, so numbers
 // never come again; a hub that leaves in good order puts `hub.<N>.gone` beside it.
+//
+// Where no hub runs nothing is waited for until the record is on its way to the disk: a hub loads the rest of its program meanwhile.
 import { randomBytes } from 'node:crypto';
-import { statSync } from 'node:fs';
-import { link, lstat, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { linkSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { lstat, readdir, rename, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fail, ScopecraftError } from '../../core/errors.ts';
+import { sync } from '../atomic-write.ts';
 import { errnoOf } from '../errno.ts';
 import {
   type Claim,
@@ -66,11 +69,12 @@ export async function claimWorkspace(options: LockOptions): Promise<Lock | undef
   const here = placeOf(options.stateDir);
   const nonce = randomBytes(16).toString('hex');
   const socket = path.join(options.runtimeDir, `${nonce.slice(0, 12)}.sock`);
-  const server = await listen(socket, options.onConnection);
+  const { server, listening } = listen(socket, options.onConnection);
   try {
     const startedAt = processAt(process.pid)?.startedAt ?? '';
     const { version, protocol } = options;
-    const claim = await contend(options, { pid: process.pid, startedAt, ...here, socket, nonce, version, protocol });
+    const record = { pid: process.pid, startedAt, ...here, socket, nonce, version, protocol };
+    const claim = await contend(options, record, listening);
     if (claim) return await own(options, claim, server);
     server.close();
     return undefined;
@@ -80,32 +84,30 @@ export async function claimWorkspace(options: LockOptions): Promise<Lock | undef
   }
 }
 
-async function contend(options: LockOptions, record: Omit<Claim, 'epoch'>): Promise<Claim | undefined> {
-  const { stateDir, pause = async () => {} } = options;
+async function contend(options: LockOptions, record: Omit<Claim, 'epoch'>, listening: Promise<void>): Promise<Claim | undefined> {
+  const { stateDir, pause } = options;
   const patientUntil = performance.now() + (options.patienceMs ?? 10_000);
   for (;;) {
-    await pause('read');
+    if (pause) await pause('read');
     const found = highestClaim(stateDir);
     // the link was made although its answer was lost, as network file systems do
     if (found?.claim?.nonce === record.nonce) return found.claim;
-    const standing = await standingOf(found, record, stateDir);
+    const standing = !found || found.gone ? 'ended' : await standingOf(found, record, stateDir);
     if (standing === 'answers' || (standing === 'silent' && performance.now() > patientUntil)) return undefined;
     if (standing === 'silent') {
       await sleep(50);
       continue;
     }
     const claim = { epoch: (found?.epoch ?? 0) + 1, ...record };
-    await pause('link');
-    if (!(await linked(stateDir, claim))) continue;
-    await pause('confirm');
+    if (pause) await pause('link');
+    if (!(await linked(stateDir, claim, listening))) continue;
+    if (pause) await pause('confirm');
     if (Math.max(...numbersOf(stateDir, 'json')) === claim.epoch) return claim;
     await rm(claimFile(stateDir, claim.epoch), { force: true });
   }
 }
 
-async function standingOf(found: FoundClaim | undefined, here: Place, stateDir: string): Promise<'answers' | 'silent' | 'ended'> {
-  if (!found || found.gone) return 'ended';
-  const { claim, epoch } = found;
+async function standingOf({ claim, epoch }: FoundClaim, here: Place, stateDir: string): Promise<'answers' | 'silent' | 'ended'> {
   const force = `If no hub runs there, run \`touch '${goneFile(stateDir, epoch)}'\` and try again.`;
   if (!claim) return fail('HUB_UNREACHABLE', `The claim ${claimFile(stateDir, epoch)} cannot be read. ${force}`);
   if (isForeignCopy(claim, here)) return 'ended';
@@ -119,11 +121,12 @@ async function standingOf(found: FoundClaim | undefined, here: Place, stateDir: 
   return fail('HUB_UNREACHABLE', `A hub ${where} owns this workspace (pid ${claim.pid} there). ${force}`);
 }
 
-async function linked(stateDir: string, claim: Claim): Promise<boolean> {
+async function linked(stateDir: string, claim: Claim, listening: Promise<void>): Promise<boolean> {
   const temp = path.join(stateDir, `.claim.${claim.nonce}`);
-  await writeDurably(temp, JSON.stringify(claim));
+  writeFileSync(temp, JSON.stringify(claim), { mode: 0o600 });
   try {
-    await link(temp, claimFile(stateDir, claim.epoch));
+    await Promise.all([sync(temp), listening]);
+    linkSync(temp, claimFile(stateDir, claim.epoch));
   } catch (error) {
     const code = errnoOf(error) ?? '';
     // ENOENT: an owner cleared the record away
@@ -133,15 +136,14 @@ async function linked(stateDir: string, claim: Claim): Promise<boolean> {
     }
     throw error;
   } finally {
-    await rm(temp, { force: true });
+    rmSync(temp, { force: true });
   }
-  await syncFolder(stateDir);
   return true;
 }
 
 async function own(options: LockOptions, claim: Claim, server: Server): Promise<Lock> {
   const { stateDir } = options;
-  const { ino, dev } = await stat(claim.socket);
+  const { ino, dev } = statSync(claim.socket);
   let isOver = false;
   const fenced = (why: 'superseded' | 'socket_lost'): false => {
     if (!isOver) options.onFenced(why);
@@ -162,14 +164,16 @@ async function own(options: LockOptions, claim: Claim, server: Server): Promise<
       // the folder cannot be read just now; the next check tells
     }
   }, SELF_CHECK_MS).unref();
-  await prune(stateDir, claim);
+  const durable = sync(stateDir);
+  prune(stateDir, claim.epoch);
   for (const [name, text] of [
     ['hub.json', `${JSON.stringify(claim, null, 2)}\n`],
     ['hub.pid', `${claim.pid}\n`],
   ] as const) {
-    await writeFile(path.join(stateDir, `.${name}.${claim.nonce}`), text, { mode: 0o600 });
-    await rename(path.join(stateDir, `.${name}.${claim.nonce}`), path.join(stateDir, name));
+    writeFileSync(path.join(stateDir, `.${name}.${claim.nonce}`), text, { mode: 0o600 });
+    renameSync(path.join(stateDir, `.${name}.${claim.nonce}`), path.join(stateDir, name));
   }
+  await Promise.all([durable, pruneSockets(path.dirname(claim.socket), claim.socket)]);
   return {
     claim,
     stillOwner,
@@ -181,22 +185,20 @@ async function own(options: LockOptions, claim: Claim, server: Server): Promise<
       isOver = true;
       clearInterval(timer);
       const temp = path.join(stateDir, `.gone.${claim.nonce}`);
-      await writeDurably(temp, JSON.stringify(note));
+      writeFileSync(temp, JSON.stringify(note), { mode: 0o600 });
+      await sync(temp);
       await rename(temp, goneFile(stateDir, claim.epoch));
     },
   };
 }
 
-/** Clears away what older hubs left: their claims, their sockets, unfinished records. */
-async function prune(stateDir: string, { epoch, socket }: Claim): Promise<void> {
-  const names = await readdir(stateDir);
-  for (const name of names) {
+/** Clears away what older hubs left: their claims, unfinished records. */
+function prune(stateDir: string, epoch: number): void {
+  for (const name of readdirSync(stateDir)) {
     const file = path.join(stateDir, name);
     const number = Number(/^(?:hub|start)\.(\d{1,15})(?:\.json|\.gone)?$/.exec(name)?.[1] ?? Number.NaN);
-    if (/^\.(?:claim|gone|hub)\.|^hub\.failed$/.test(name)) await rm(file, { force: true });
-    if (number < epoch) await rm(file, { force: true });
+    if (/^\.(?:claim|gone|hub)\.|^hub\.failed$/.test(name) || number < epoch) rmSync(file, { force: true });
   }
-  await pruneSockets(path.dirname(socket), socket);
 }
 
 /** Removes sockets nobody listens on; a contender that is alive answers on its own. */
@@ -211,21 +213,27 @@ async function pruneSockets(runtimeDir: string, ours: string): Promise<void> {
   }
 }
 
-function listen(socketPath: string, onConnection: (socket: Socket) => void): Promise<Server> {
+function listen(
+  socketPath: string,
+  onConnection: (socket: Socket) => void,
+): { readonly server: Server; readonly listening: Promise<void> } {
   if (Buffer.byteLength(socketPath) > SOCKET_PATH_BYTES) {
     fail(
       'STORAGE_FAILED',
       `The socket path ${socketPath} is longer than ${SOCKET_PATH_BYTES} bytes; set XDG_RUNTIME_DIR to a shorter folder.`,
     );
   }
-  return new Promise((resolve, reject) => {
-    const server = createServer(onConnection);
+  const server = createServer(onConnection);
+  const listening = new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(translated(error, socketPath)));
     // bind happens inside this call, so the mask need not stay: agents would inherit it
     const mask = process.umask(0o077);
-    server.listen(socketPath, () => resolve(server));
+    server.listen(socketPath, resolve);
     process.umask(mask);
   });
+  // told where it is waited for
+  listening.catch(() => undefined);
+  return { server, listening };
 }
 
 function translated(error: Error, socketPath: string): unknown {
@@ -233,23 +241,4 @@ function translated(error: Error, socketPath: string): unknown {
   return code === 'EPERM' || code === 'EACCES'
     ? new ScopecraftError('HUB_UNREACHABLE', forbiddenSocket(socketPath, code))
     : error;
-}
-
-async function writeDurably(file: string, text: string): Promise<void> {
-  const handle = await open(file, 'w', 0o600);
-  try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
