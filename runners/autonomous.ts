@@ -39,9 +39,9 @@ export function createAutonomousRunner(options: AutonomousRunnerOptions): Runner
 
   async function find(sessionId: string, run: number): Promise<Run | undefined> {
     const folder = runFolder(stateDir, sessionId, run);
-    if (await fence(folder)) return undefined;
-    if ((await readClaim(folder)) === 'fenced') return undefined;
-    const spec = await readSpec(folder);
+    if (fence(folder)) return undefined;
+    if (readClaim(folder) === 'fenced') return undefined;
+    const spec = readSpec(folder);
     const agent = spec?.agent ?? UNKNOWN_AGENT;
     return followRun({ folder, agent, promptIds: spec?.promptIds ?? [], mark: markFor(sessionId, run), clock, resultGraceMs });
   }

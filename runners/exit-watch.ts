@@ -9,7 +9,7 @@ export interface ExitWatch {
   readonly supervisor: ProcessRef | undefined;
   readonly agent: ProcessRef | undefined;
   /** The exit as far as it can be seen; undefined while the run is under way. */
-  look(): Promise<Exit | undefined>;
+  look(): Exit | undefined;
 }
 
 /** `isExpected` says whether a supervisor may still be on its way to its claim; when not, the run is fenced. */
@@ -17,9 +17,12 @@ export function watchExit(folder: string, isExpected: () => boolean): ExitWatch 
   let supervisor: ProcessRef | undefined;
   let agent: ProcessRef | undefined;
 
-  async function isSupervised(): Promise<boolean> {
+  function isSupervised(): boolean {
     if (supervisor) return isAlive(supervisor);
-    return isExpected() || !(await fence(folder));
+    if (isExpected()) return true;
+    if (fence(folder)) return false;
+    // it was just claimed: the next look tells more; a claim that cannot be read is nobody's
+    return readClaim(folder) !== undefined;
   }
 
   return {
@@ -29,16 +32,16 @@ export function watchExit(folder: string, isExpected: () => boolean): ExitWatch 
     get agent() {
       return agent;
     },
-    async look() {
+    look() {
       if (!supervisor) {
-        const claim = await readClaim(folder);
+        const claim = readClaim(folder);
         if (claim === 'fenced') return 'lost';
         supervisor = claim;
       }
-      agent ??= await readChild(folder);
-      const isGone = !(await isSupervised()) && !(agent && isAlive(agent));
+      agent ??= readChild(folder);
+      const isGone = !isSupervised() && !(agent && isAlive(agent));
       // asked last: the supervisor writes it before it goes
-      const code = await readExit(folder);
+      const code = readExit(folder);
       if (code !== undefined) return { code };
       return isGone ? 'lost' : undefined;
     },

@@ -4,6 +4,7 @@
 // its exit code is there; when supervisor and agent are both gone without one, it is *lost*. It has *ended* when, besides, no process of
 // it is left and its terminal is closed. Its own record says how it stands; the screen is looked at only where that is silent.
 import path from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { AgentEntry } from '../core/agent.ts';
 import { fail } from '../core/errors.ts';
 import type { Clock } from '../core/ports.ts';
@@ -84,7 +85,7 @@ export function followInteractive(parts: InteractiveParts): Run {
   }
 
   async function climbDown(): Promise<void> {
-    while ((await processes.look()) === undefined && !processes.agent) await pause(clock, 20);
+    while (processes.look() === undefined && !processes.agent) await pause(clock, 20);
     await descend(LADDERS[agent.kind]);
   }
 
@@ -106,7 +107,7 @@ export function followInteractive(parts: InteractiveParts): Run {
     const isReady = () =>
       processes.agent !== undefined && clock.now() - heardAt > (out.offset > 0 ? limits.quietMs / 4 : limits.quietMs);
     const shows = async (text: string, since: number) =>
-      squeezed(await readFrom(path.join(folder, 'out'), since)).includes(squeezed(text));
+      squeezed(readFrom(path.join(folder, 'out'), since)).includes(squeezed(text));
     const delivery = createDelivery(
       scene,
       agent.kind === 'claude'
@@ -118,9 +119,10 @@ export function followInteractive(parts: InteractiveParts): Run {
 
     /** Reads what is new; hooks are read last and taken first, because each is told before its line is written. */
     async function hear(): Promise<boolean> {
+      await nextTurn();
       while (await copier?.copy());
-      const lines = await out.read();
-      const hooked = copier ? await hooks.read() : [];
+      const lines = out.read();
+      const hooked = copier ? hooks.read() : [];
       for (const { text, start } of hooked) {
         const fact = factOfHook(text);
         if (!fact) continue;
@@ -170,7 +172,7 @@ export function followInteractive(parts: InteractiveParts): Run {
     const soonMs = () => (copier && delivery.isPasting ? LOOK_MS : SOON_MS);
 
     try {
-      for (let exit = await processes.look(); ; exit = await processes.look()) {
+      for (let exit = processes.look(); ; exit = processes.look()) {
         if (processes.agent && !isAnnounced) yield { kind: 'started', process: processes.agent };
         isAnnounced = processes.agent !== undefined;
         const offset = out.offset;
@@ -192,8 +194,8 @@ export function followInteractive(parts: InteractiveParts): Run {
       }
     } finally {
       wake.close();
-      await hooks.close();
-      await out.close();
+      hooks.close();
+      out.close();
     }
 
     /** The screen when all is on it: once its pane is dead. The line that says so moves the others up. */

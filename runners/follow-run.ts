@@ -6,16 +6,16 @@
 // leaves. One that neither works on nor leaves is taken down after a grace; it may have been told something that it does not take.
 // Nothing runs by itself: the reader of `events` drives it, and only a ladder under way goes on without a reader.
 import path from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { AgentEntry } from '../core/agent.ts';
 import { fail } from '../core/errors.ts';
 import type { Clock } from '../core/ports.ts';
 import type { Exit, Run, RunEvent } from '../core/run-ports.ts';
-import type { ProcessRef } from '../core/session.ts';
+import { watchExit } from './exit-watch.ts';
 import { openInbox } from './inbox.ts';
-import { isAlive } from './process.ts';
 import { createProcessTree } from './process-tree.ts';
 import { createRunFacts } from './run-facts.ts';
-import { errorBytes, fence, readChild, readClaim, readErrorEnd, readExit } from './run-folder.ts';
+import { errorBytes, readErrorEnd } from './run-folder.ts';
 import { LADDERS, LEFTOVERS, type Step, takeDown } from './stop-ladder.ts';
 import { openTail } from './tail.ts';
 import { openWake, pause } from './wake.ts';
@@ -45,12 +45,12 @@ const SPOKE_MS = 100;
 const STDERR_BYTES = 4096;
 
 export function followRun({ folder, agent, promptIds, mark, clock, resultGraceMs, launch }: FollowParts): Run {
-  let supervisor: ProcessRef | undefined;
-  let child: ProcessRef | undefined;
+  // it died before it had the claim, unless somebody else took that in the meantime
+  const watch = watchExit(folder, () => launch !== undefined && !launch.hasExited);
   let isUrgent = false;
   let ladder: Promise<unknown> | undefined;
   let trouble: unknown;
-  const tree = createProcessTree(() => ({ mark, supervisor, agent: child }));
+  const tree = createProcessTree(() => ({ mark, supervisor: watch.supervisor, agent: watch.agent }));
   const facts = createRunFacts(agent.kind === 'command' ? agent.output : 'stream-json');
   // others are told all they are ever told before they start
   const inbox = agent.kind === 'command' ? undefined : openInbox(folder, clock);
@@ -60,34 +60,18 @@ export function followRun({ folder, agent, promptIds, mark, clock, resultGraceMs
   let isOver = false;
 
   /** The exit as far as it can be seen; undefined while the run is under way. */
-  async function look(): Promise<Exit | undefined> {
-    if (!supervisor) {
-      const claim = await readClaim(folder);
-      if (claim === 'fenced') return 'lost';
-      supervisor = claim;
-    }
-    child ??= await readChild(folder);
-    if (child) launch?.feed();
-    const isGone = !(await isSupervised()) && !(child && isAlive(child));
-    // asked last: the supervisor writes it before it goes
-    const code = await readExit(folder);
-    isOver = code !== undefined || isGone;
-    if (code !== undefined) return { code };
-    return isGone ? 'lost' : undefined;
-  }
-
-  async function isSupervised(): Promise<boolean> {
-    if (supervisor) return isAlive(supervisor);
-    if (!launch) return false;
-    // it died before it had the claim, unless somebody else took that in the meantime
-    return !launch.hasExited || !(await fence(folder));
+  function look(): Exit | undefined {
+    const exit = watch.look();
+    if (watch.agent) launch?.feed();
+    isOver = exit !== undefined;
+    return exit;
   }
 
   function descend(steps: readonly Step[]): Promise<boolean> {
     return takeDown({
       tree,
       steps,
-      agent: () => child,
+      agent: () => watch.agent,
       isUrgent: () => isUrgent,
       pause: (ms) => pause(clock, ms),
       now: () => clock.now(),
@@ -96,7 +80,7 @@ export function followRun({ folder, agent, promptIds, mark, clock, resultGraceMs
 
   async function climbDown(): Promise<void> {
     // nothing can be aimed at before the agent has written down who it is
-    while ((await look()) === undefined && !child) await pause(clock, 20);
+    while (look() === undefined && !watch.agent) await pause(clock, 20);
     await descend(LADDERS[agent.kind]);
   }
 
@@ -138,11 +122,11 @@ export function followRun({ folder, agent, promptIds, mark, clock, resultGraceMs
     let complainedBytes = 0;
     let complainedAt = 0;
     try {
-      for (let exit = await look(); ; exit = await look()) {
-        if (child && !isAnnounced) yield { kind: 'started', process: child };
-        isAnnounced = child !== undefined;
+      for (let exit = look(); ; exit = look()) {
+        if (watch.agent && !isAnnounced) yield { kind: 'started', process: watch.agent };
+        isAnnounced = watch.agent !== undefined;
         if (isAnnounced && !inbox) yield* receipts(promptIds);
-        const lines = await tail.read();
+        const lines = tail.read();
         for (const line of lines) yield* told(line.text);
         const isDue = exit !== undefined || clock.now() - toldAt >= SPOKE_MS;
         if (tail.offset > toldBytes && isDue) {
@@ -152,7 +136,7 @@ export function followRun({ folder, agent, promptIds, mark, clock, resultGraceMs
         }
         if (exit !== undefined || clock.now() - complainedAt >= SPOKE_MS) {
           const before = complainedBytes;
-          [complainedBytes, complainedAt] = [await errorBytes(folder), clock.now()];
+          [complainedBytes, complainedAt] = [errorBytes(folder), clock.now()];
           if (complainedBytes > before) yield { kind: 'complained', bytes: complainedBytes };
         }
         if (exit !== undefined && lines.length === 0) return yield* conclude(exit);
@@ -165,23 +149,26 @@ export function followRun({ folder, agent, promptIds, mark, clock, resultGraceMs
           }
         }
         if (lines.length === 0) await wake.next(tail.offset > toldBytes ? SPOKE_MS : POLL_MS);
+        // one that floods its log must not keep the hub from everything else
+        else await nextTurn();
       }
     } finally {
       wake.close();
-      await tail.close();
+      tail.close();
     }
 
     async function* conclude(exit: Exit): AsyncGenerator<RunEvent> {
       await ladder;
       if (trouble !== undefined) throw trouble;
       while ((await tree.members()).length > 0 && !(await descend(LEFTOVERS))) await pause(clock, 1000);
-      for (let lines = await tail.read(); lines.length > 0; lines = await tail.read()) {
+      for (let lines = tail.read(); lines.length > 0; lines = tail.read()) {
         for (const line of lines) yield* told(line.text);
+        await nextTurn();
       }
       const rest = tail.rest();
       if (rest) yield* told(rest.text);
       if (tail.offset > toldBytes) yield { kind: 'spoke', bytes: tail.offset };
-      yield { kind: 'ended', exit, result: facts.result, stderr: await readErrorEnd(folder, STDERR_BYTES) };
+      yield { kind: 'ended', exit, result: facts.result, stderr: readErrorEnd(folder, STDERR_BYTES) };
     }
   }
 

@@ -57,7 +57,7 @@ export function openInbox(folder: string, clock: Clock): Inbox {
   }
 
   async function look() {
-    const text = await readIfThere(file);
+    const text = readIfThere(file);
     if (text === undefined) return fail('PROMPT_REFUSED', 'This agent cannot be spoken to while it runs.');
     const end = text.lastIndexOf('\n') + 1;
     const mend = mendOf(text.slice(end));
@@ -69,7 +69,7 @@ export function openInbox(folder: string, clock: Clock): Inbox {
   async function addOnce(id: string, text: string): Promise<void> {
     const { mend, said } = await look();
     const isSaid = said.has(id);
-    const feeder = await readFeeder(folder);
+    const feeder = readFeeder(folder);
     if (hasEnded || (feeder && !isAlive(feeder)) || (isSaid && mend === '')) return;
     toldAt = clock.now();
     await add(isSaid ? mend : `${mend}${text}`);
@@ -92,12 +92,12 @@ export function openInbox(folder: string, clock: Clock): Inbox {
       ),
     answer: (requestId, response) => inTurn(() => addOnce(ANSWER + requestId, answerLine(requestId, response))),
     async hasAnswered(requestId) {
-      const lines = ((await readIfThere(file)) ?? '').split('\n').slice(0, -1);
+      const lines = (readIfThere(file) ?? '').split('\n').slice(0, -1);
       return lines.some((line) => idIn(parsed(line)) === ANSWER + requestId);
     },
     endUnlessOwing: (received) =>
       inTurn(async () => {
-        const feeder = hasEnded ? undefined : await readFeeder(folder);
+        const feeder = hasEnded ? undefined : readFeeder(folder);
         if (!feeder) return;
         const { mend, said } = await look();
         if (mend !== '') {

@@ -45,14 +45,14 @@ export function createInteractiveRunner(options: InteractiveRunnerOptions): Runn
 
   /** The pane as a later hub finds it; `spec` is unreadable only after damage. */
   async function found(sessionId: string, run: number) {
-    const spec = await readSpec(runFolder(stateDir, sessionId, run));
+    const spec = readSpec(runFolder(stateDir, sessionId, run));
     const { resume, startedAt, tmux } = TerminalSpec.safeParse(spec).data ?? { resume: true, startedAt: 0, tmux: 'tmux' };
     return { spec, resume, startedAt, tmux, pane: paneOf(tmuxOf(tmux), sessionId, run) };
   }
 
   async function adopt(sessionId: string, run: number): Promise<Run | undefined> {
     const folder = runFolder(stateDir, sessionId, run);
-    if ((await fence(folder)) || (await readClaim(folder)) === 'fenced') return undefined;
+    if (fence(folder) || readClaim(folder) === 'fenced') return undefined;
     const { spec, resume, startedAt, pane } = await found(sessionId, run);
     const agent = spec?.agent ?? UNKNOWN_AGENT;
     const mark = markFor(sessionId, run);

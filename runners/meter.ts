@@ -37,13 +37,13 @@ export function createMeter({ stateDir, exactAbove = () => Number.POSITIVE_INFIN
   let runs = new Map<string, MarkedRun>();
   let spent = new Map<number, Spent>();
 
-  async function marked(sessionId: string, run: number): Promise<MarkedRun> {
+  function marked(sessionId: string, run: number): MarkedRun {
     const key = keyOf(sessionId, run);
     const before = runs.get(key);
     if (before?.mark !== undefined && before.supervisor) return before;
     const folder = runFolder(stateDir, sessionId, run);
-    const [spec, claim] = await Promise.all([readSpec(folder), readClaim(folder)]);
-    return { key, mark: spec?.mark, supervisor: claim === 'fenced' ? undefined : claim };
+    const claim = readClaim(folder);
+    return { key, mark: readSpec(folder)?.mark, supervisor: claim === 'fenced' ? undefined : claim };
   }
 
   /** Resident size and processor share of the processes that are still there. */
@@ -68,7 +68,7 @@ export function createMeter({ stateDir, exactAbove = () => Number.POSITIVE_INFIN
   return {
     async sample(asked) {
       const machine = measureMachine();
-      const found = await Promise.all(asked.map(({ sessionId, run }) => marked(sessionId, run)));
+      const found = asked.map(({ sessionId, run }) => marked(sessionId, run));
       runs = new Map(found.map((run) => [run.key, run]));
       const members =
         asked.length === 0 ? new Map<string, readonly ProcessRef[]>() : attribution.sort(await processTable(), found);

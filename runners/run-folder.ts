@@ -1,4 +1,5 @@
 // The folder of one run: what is in it and how it is read. Its files are the only link between a hub and a run.
+// Nothing here is waited for: the files are small, a start or an end waits for them, and a turn of the event loop costs ten times such a call.
 //
 //   spec.json  what was started (no environment values)      out, err  what the agent printed
 //   prompt     its standard input; instead of it `in` for an agent that can be told more while it runs
@@ -11,8 +12,18 @@
 // An interactive run has besides: launch (what its pane runs)  terminal (the supervisor leaves it the terminal)  settings.json (with the
 // hooks of Claude Code)  hooks (what they told)  parts (where its transcript lies)  told (what was said to it, and how far that came)
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { link, mkdir, open, readFile, stat, unlink, writeFile } from 'node:fs/promises';
+import {
+  closeSync,
+  fstatSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { AgentEntry } from '../core/agent.ts';
@@ -51,7 +62,6 @@ export function mcpConfigFile(folder: string): string {
 /**
  * Makes the folder with all that a supervisor needs. False when the folder is there already.
  * Nothing is forced to disk: the files outlive the hub, and a run does not outlive the machine. What must is the intent in the ledger.
- * Nothing is waited for either: the agent's start waits for this, and seven small files take less time than one turn of the event loop.
  */
 export function prepareRunFolder(
   folder: string,
@@ -81,8 +91,8 @@ function mcpConfig({ url, token, callTimeoutMs = CALL_TIMEOUT_MS }: NonNullable<
 }
 
 /** What the run was started with, or undefined when that cannot be read any more. */
-export async function readSpec(folder: string): Promise<SpecFile | undefined> {
-  const text = await readIfThere(path.join(folder, 'spec.json'));
+export function readSpec(folder: string): SpecFile | undefined {
+  const text = readIfThere(path.join(folder, 'spec.json'));
   try {
     return text === undefined ? undefined : SpecFile.parse(JSON.parse(text));
   } catch {
@@ -91,64 +101,58 @@ export async function readSpec(folder: string): Promise<SpecFile | undefined> {
 }
 
 /** Takes the claim for nobody: the run can never start from here on. False when somebody has it. */
-export async function fence(folder: string): Promise<boolean> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+export function fence(folder: string): boolean {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const own = path.join(folder, `claim.${randomUUID()}`);
-  await writeFile(own, 'fenced\n', { mode: 0o600 });
+  writeFileSync(own, 'fenced\n', { mode: 0o600 });
   try {
-    await link(own, path.join(folder, 'claim'));
+    linkSync(own, path.join(folder, 'claim'));
     return true;
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') return false;
     throw error;
   } finally {
-    await unlink(own);
+    unlinkSync(own);
   }
 }
 
 /** The supervisor, `fenced` when the run never started and never will, undefined while nobody has claimed it. */
-export async function readClaim(folder: string): Promise<ProcessRef | 'fenced' | undefined> {
-  const line = completeLine(await readIfThere(path.join(folder, 'claim')));
+export function readClaim(folder: string): ProcessRef | 'fenced' | undefined {
+  const line = completeLine(readIfThere(path.join(folder, 'claim')));
   return line === 'fenced' ? line : line === undefined ? undefined : parseRef(line);
 }
 
 /** The agent's process, once it is there. */
-export function readChild(folder: string): Promise<ProcessRef | undefined> {
+export function readChild(folder: string): ProcessRef | undefined {
   return readRef(folder, 'child');
 }
 
 /** The process that feeds the agent, once it is there; it may have ended. */
-export function readFeeder(folder: string): Promise<ProcessRef | undefined> {
+export function readFeeder(folder: string): ProcessRef | undefined {
   return readRef(folder, 'feeder');
 }
 
 /** The exit code, once it is there. */
-export async function readExit(folder: string): Promise<number | undefined> {
-  const line = completeLine(await readIfThere(path.join(folder, 'exit')));
+export function readExit(folder: string): number | undefined {
+  const line = completeLine(readIfThere(path.join(folder, 'exit')));
   return line !== undefined && /^\d{1,3}$/.test(line) ? Number(line) : undefined;
 }
 
 /** How much the agent wrote to its standard error. */
-export async function errorBytes(folder: string): Promise<number> {
-  try {
-    return (await stat(path.join(folder, 'err'))).size;
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return 0;
-    throw error;
-  }
+export function errorBytes(folder: string): number {
+  return statSync(path.join(folder, 'err'), { throwIfNoEntry: false })?.size ?? 0;
 }
 
 /** The last so many bytes of what the agent wrote to its standard error. */
-export async function readErrorEnd(folder: string, bytes: number): Promise<string> {
+export function readErrorEnd(folder: string, bytes: number): string {
   try {
-    const file = await open(path.join(folder, 'err'));
+    const fd = openSync(path.join(folder, 'err'), 'r');
     try {
-      const { size } = await file.stat();
+      const { size } = fstatSync(fd);
       const buffer = Buffer.alloc(Math.min(size, bytes));
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, Math.max(0, size - bytes));
-      return buffer.toString('utf8', 0, bytesRead);
+      return buffer.toString('utf8', 0, readSync(fd, buffer, 0, buffer.length, Math.max(0, size - bytes)));
     } finally {
-      await file.close();
+      closeSync(fd);
     }
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return '';
@@ -157,18 +161,18 @@ export async function readErrorEnd(folder: string, bytes: number): Promise<strin
 }
 
 /** The text of a file from this place on, at most 1 MiB of it. */
-export async function readFrom(file: string, since: number): Promise<string> {
-  const handle = await open(file, 'r');
+export function readFrom(file: string, since: number): string {
+  const fd = openSync(file, 'r');
   try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(READ_BYTES), 0, READ_BYTES, since);
-    return buffer.toString('utf8', 0, bytesRead);
+    const buffer = Buffer.alloc(READ_BYTES);
+    return buffer.toString('utf8', 0, readSync(fd, buffer, 0, READ_BYTES, since));
   } finally {
-    await handle.close();
+    closeSync(fd);
   }
 }
 
-async function readRef(folder: string, name: string): Promise<ProcessRef | undefined> {
-  const line = completeLine(await readIfThere(path.join(folder, name)));
+function readRef(folder: string, name: string): ProcessRef | undefined {
+  const line = completeLine(readIfThere(path.join(folder, name)));
   return line === undefined ? undefined : parseRef(line);
 }
 
@@ -189,9 +193,9 @@ function completeLine(text: string | undefined): string | undefined {
 }
 
 /** The text of a file, or undefined when there is none. */
-export async function readIfThere(file: string): Promise<string | undefined> {
+export function readIfThere(file: string): string | undefined {
   try {
-    return await readFile(file, 'utf8');
+    return readFileSync(file, 'utf8');
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined;
     throw error;

@@ -167,7 +167,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     onError: complain('watchdog'),
   });
   const projector = createTaskProjector({ ledger, taskFiles: tasks, onProblem: ({ message }) => log(`task file: ${message}`) });
-  const isCutOff = await findUnreachable({ ledger, stateDir, isReachable: options.isReachable });
+  const isCutOff = findUnreachable({ ledger, stateDir, isReachable: options.isReachable });
   const orchestrator = createOrchestrator({
     isCutOff,
     passes: { grantShare: options.grantShare },

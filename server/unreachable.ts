@@ -11,13 +11,9 @@ export interface UnreachableParts {
 }
 
 /** Looks at the runs that live now. Answers whether a session's run is one that cannot call this hub. */
-export async function findUnreachable({
-  ledger,
-  stateDir,
-  isReachable,
-}: UnreachableParts): Promise<(session: Session) => boolean> {
+export function findUnreachable({ ledger, stateDir, isReachable }: UnreachableParts): (session: Session) => boolean {
   const active = [...ledger.sessions()].filter((session) => isActive(session) && session.run > 0);
-  const urls = await Promise.all(active.map(async ({ id, run }) => (await readSpec(runFolder(stateDir, id, run)))?.mcp?.url));
+  const urls = active.map(({ id, run }) => readSpec(runFolder(stateDir, id, run))?.mcp?.url);
   const isCutOff = (url: string | undefined) => url !== undefined && !isReachable(url);
   const without = new Set(active.filter((_, at) => isCutOff(urls[at])).map(keyOf));
   return (session) => without.has(keyOf(session));

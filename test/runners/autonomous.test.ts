@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => rig.close());
 
 const supervisorOf = async (sessionId: string) => {
-  const claim = await readClaim(rig.folder(sessionId));
+  const claim = readClaim(rig.folder(sessionId));
   return claim === 'fenced' ? undefined : claim;
 };
 
@@ -248,7 +248,7 @@ describe('stopping a run', () => {
     await run.stop({ kind: 'cancelled' });
     await ending(run);
     await run.stop({ kind: 'cancelled' });
-    expect(await readExit(rig.folder('early'))).toBeGreaterThan(125);
+    expect(readExit(rig.folder('early'))).toBeGreaterThan(125);
     expect(await processesLeft(rig.root, 2000)).toEqual([]);
   });
 

@@ -56,8 +56,8 @@ describe('the end of an interactive run', { timeout: 60_000 }, () => {
     const run = await rig.runner.start(rig.spec('lost', [message(1, '@@hang')]));
     const seen = listen(run);
     await seen.outcome(1);
-    const claim = await readClaim(rig.folder('lost'));
-    const child = await readChild(rig.folder('lost'));
+    const claim = readClaim(rig.folder('lost'));
+    const child = readChild(rig.folder('lost'));
     if (claim === undefined || claim === 'fenced' || !child) throw new Error('The run has no processes.');
     process.kill(claim.pid, 'SIGKILL');
     process.kill(child.pid, 'SIGKILL');
@@ -98,6 +98,6 @@ describe('a run whose hub is gone', { timeout: 60_000 }, () => {
 
   it('that never started is fenced', async () => {
     expect(await rig.nextHub().adopt('never', 1)).toBeUndefined();
-    expect(await readClaim(rig.folder('never'))).toBe('fenced');
+    expect(readClaim(rig.folder('never'))).toBe('fenced');
   });
 });

@@ -27,7 +27,7 @@ describe('an interactive run', { timeout: 60_000 }, () => {
       '@@say one',
       '@@say two\n@@say more',
     ]);
-    expect(await readExit(rig.folder('plays'))).toBe(0);
+    expect(readExit(rig.folder('plays'))).toBe(0);
     expect(rig.sessions()).not.toContain('s-plays');
   });
 

@@ -97,7 +97,7 @@ describe('the processes of a run', () => {
     const first = meterOf({ exactAbove: () => 0 });
     expect((await use(first, 'left'))?.memoryBytes).toBeGreaterThan(60 * MB);
     const agent = await eventually(() => readChild(rig.folder('left')));
-    const claim = await readClaim(rig.folder('left'));
+    const claim = readClaim(rig.folder('left'));
     process.kill(agent.pid, 'SIGKILL');
     await eventually(() => (claim !== 'fenced' && claim && processAt(claim.pid) ? undefined : true));
     for (const meter of [first, meterOf({ exactAbove: () => 0 })]) {

@@ -26,7 +26,7 @@ it('another program gets address and token in its environment, and a way past ev
       'no_proxy=intern.example,127.0.0.1,localhost',
     ]),
   );
-  expect(await readSpec(rig.folder('other'))).toMatchObject({ mcp: { url: mcp.url } });
+  expect(readSpec(rig.folder('other'))).toMatchObject({ mcp: { url: mcp.url } });
   expect(await readFile(path.join(rig.folder('other'), 'spec.json'), 'utf8')).not.toContain(mcp.token);
 });
 

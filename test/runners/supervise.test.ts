@@ -81,12 +81,12 @@ it('writes down itself and the agent by pid and start time before the agent does
   const child = await eventually(() => readChild(folder));
   const line = await eventually(async () => (await readFile(path.join(folder, 'out'), 'utf8')) || undefined);
   expect(line).toBe(await readFile(path.join(folder, 'child'), 'utf8'));
-  expect(await readClaim(folder)).toMatchObject({ pid: supervisor.pid });
+  expect(readClaim(folder)).toMatchObject({ pid: supervisor.pid });
   expect(isAlive(child)).toBe(true);
   expect(processAt(child.pid)).toMatchObject({ ppid: supervisor.pid, startedAt: child.startedAt });
   process.kill(child.pid, 'SIGTERM');
   expect(await exitOf(supervisor)).toBe(0);
-  expect(await readExit(folder)).toBe(143);
+  expect(readExit(folder)).toBe(143);
 });
 
 it('lets INT reach an agent that has no handler of its own', async () => {
@@ -96,7 +96,7 @@ it('lets INT reach an agent that has no handler of its own', async () => {
   await eventually(async () => ((await readFile(`/proc/${child.pid}/comm`, 'utf8')) === 'sleep\n' ? true : undefined));
   process.kill(child.pid, 'SIGINT');
   await exitOf(supervisor);
-  expect(await readExit(folder)).toBe(130);
+  expect(readExit(folder)).toBe(130);
 });
 
 it('outlives TERM, INT and HUP to itself and to its group, and records what became of the agent', async () => {
@@ -109,13 +109,13 @@ it('outlives TERM, INT and HUP to itself and to its group, and records what beca
   expect(isAlive(child)).toBe(true);
   process.kill(-(supervisor.pid ?? 0), 'SIGTERM');
   await exitOf(supervisor);
-  expect(await readExit(folder)).toBe(9);
+  expect(readExit(folder)).toBe(9);
 });
 
 it('records 127 and the reason for a program that is not there', async () => {
   const folder = await newFolder();
   await exitOf(supervise(folder, ['/no/such/program']));
-  expect(await readExit(folder)).toBe(127);
+  expect(readExit(folder)).toBe(127);
   expect(await readFile(path.join(folder, 'err'), 'utf8')).toContain('/no/such/program');
 });
 
@@ -170,7 +170,7 @@ it('feeds an agent whatever is added to its input, until the feeder is ended', a
   expect(isAlive(feeder)).toBe(true);
   process.kill(feeder.pid, 'SIGTERM');
   await exitOf(supervisor);
-  expect(await readExit(folder)).toBe(0);
+  expect(readExit(folder)).toBe(0);
   expect(await processesLeft(`${folder}/`, 1000)).toEqual([]);
 });
 
@@ -181,7 +181,7 @@ it.each([
 ])('leaves neither feeder nor watch behind when the agent %s', async (_how, argv, code) => {
   const folder = await newFed('one\n');
   await exitOf(supervise(folder, argv, await keeping('alive', process.pid)));
-  expect(await readExit(folder)).toBe(code);
+  expect(readExit(folder)).toBe(code);
   expect(await processesLeft(`${folder}/`, 1000)).toEqual([]);
 });
 
@@ -193,7 +193,7 @@ it('lets INT reach an agent that is fed, too', async () => {
   await eventually(async () => ((await readFile(`/proc/${child.pid}/comm`, 'utf8')) === 'sleep\n' ? true : undefined));
   process.kill(child.pid, 'SIGINT');
   await exitOf(supervisor);
-  expect(await readExit(folder)).toBe(130);
+  expect(readExit(folder)).toBe(130);
 });
 
 it('starts the keeper when the hub is dead while an agent waits to be told more', async () => {
@@ -210,9 +210,9 @@ it('starts the keeper when the hub is dead while an agent waits to be told more'
   hub.kill('SIGKILL');
   await once(hub, 'exit');
   await eventually(started);
-  expect(await readExit(folder)).toBeUndefined();
+  expect(readExit(folder)).toBeUndefined();
   process.kill((await eventually(() => readFeeder(folder))).pid, 'SIGTERM');
   await exitOf(supervisor);
-  expect(await readExit(folder)).toBe(0);
+  expect(readExit(folder)).toBe(0);
   expect(await processesLeft(`${folder}/`, 1000)).toEqual([]);
 });

@@ -15,24 +15,24 @@ beforeEach(async () => {
   tail = openTail(file);
 });
 afterEach(async () => {
-  await tail.close();
+  tail.close();
   await rm(folder, { recursive: true });
 });
 
-const texts = async () => (await tail.read()).map((line) => line.text);
+const texts = () => tail.read().map((line) => line.text);
 
 it('counts as empty until the file is there', async () => {
-  expect(await tail.read()).toEqual([]);
+  expect(tail.read()).toEqual([]);
   await writeFile(file, 'one\n');
-  expect(await texts()).toEqual(['one']);
+  expect(texts()).toEqual(['one']);
 });
 
 it('keeps half a line back, even in the middle of a character, and gives it when the writer is gone', async () => {
   const bytes = Buffer.from('zwei €\ndrei');
   await writeFile(file, bytes.subarray(0, 6));
-  expect(await tail.read()).toEqual([]);
+  expect(tail.read()).toEqual([]);
   await appendFile(file, bytes.subarray(6));
-  expect(await tail.read()).toEqual([{ text: 'zwei €', start: 0, end: 9 }]);
+  expect(tail.read()).toEqual([{ text: 'zwei €', start: 0, end: 9 }]);
   expect(tail.rest()).toEqual({ text: 'drei', start: 9, end: 13 });
   expect(tail.rest()).toBeUndefined();
   expect(tail.offset).toBe(13);
@@ -40,20 +40,20 @@ it('keeps half a line back, even in the middle of a character, and gives it when
 
 it('takes only a line feed for the end of a line', async () => {
   await writeFile(file, 'a\u2028b\u2029c\u0085d\re\n\nf\n');
-  expect(await texts()).toEqual(['a\u2028b\u2029c\u0085d\re', '', 'f']);
+  expect(texts()).toEqual(['a\u2028b\u2029c\u0085d\re', '', 'f']);
 });
 
 it('begins at the byte it is given', async () => {
   await writeFile(file, 'one\ntwo\n');
-  await tail.close();
+  tail.close();
   tail = openTail(file, 4);
-  expect(await tail.read()).toEqual([{ text: 'two', start: 4, end: 8 }]);
+  expect(tail.read()).toEqual([{ text: 'two', start: 4, end: 8 }]);
 });
 
 it('cuts a line over 1 MB, tells its length, and reads on behind it', async () => {
   const length = 3 * 1024 * 1024 + 1;
   await writeFile(file, `x${'€'.repeat((length - 1) / 3)}\nnext\n`);
-  const [long, next] = [...(await tail.read()), ...(await tail.read())];
+  const [long, next] = [...tail.read(), ...tail.read()];
   expect(long?.text).toMatch(/^x€+ … \[cut: the line has 3145729 bytes\]$/);
   expect(Buffer.byteLength(long?.text ?? '')).toBeLessThan(1024 * 1024 + 100);
   expect(next).toEqual({ text: 'next', start: length + 1, end: length + 6 });
@@ -61,10 +61,10 @@ it('cuts a line over 1 MB, tells its length, and reads on behind it', async () =
 
 it('notices that the file was trimmed, and begins anew', async () => {
   await writeFile(file, 'a long first line\nand half');
-  await tail.read();
+  tail.read();
   await truncate(file, 0);
   await appendFile(file, 'new\n');
-  expect(await texts()).toEqual(['new']);
+  expect(texts()).toEqual(['new']);
   expect(tail.truncations).toBe(1);
 });
 
@@ -74,7 +74,7 @@ it('loses nothing of what is written in arbitrary pieces', async () => {
   const read: string[] = [];
   for (let at = 0; at < bytes.length; at += 7919) {
     await appendFile(file, bytes.subarray(at, at + 7919));
-    read.push(...(await texts()));
+    read.push(...texts());
   }
   expect(read).toEqual(lines);
 });

@@ -101,7 +101,7 @@ describe('a running agent', () => {
     const run = await rig.runner.start(rig.spec('alone', '@@say done'));
     await shows('alone', '"result"');
     await delay(500);
-    expect(await readExit(rig.folder('alone'))).toBeUndefined();
+    expect(readExit(rig.folder('alone'))).toBeUndefined();
     expect(await ending(run)).toMatchObject({ exit: { code: 0 }, result: { text: 'done' } });
   });
 
