@@ -104,9 +104,9 @@ it('a guest who may prompt is recorded with each prompt, whatever the client cal
   const shared = await share('prompt', { name: 'Boris' });
   const client = await connectHttp('modern', shared, `session ${sessionId}`);
   clients.push(client);
-  await client.call('session_prompt', { sessionId, prompt: 'Look at the tests too.', timeoutSeconds: 10 });
+  await client.call('session_prompt', { sessionId, prompt: 'Look at the tests too.', timeoutSeconds: 1 });
   await expect(client.call('session_cancel', { sessionId })).rejects.toThrow('not for guests');
-  await owner.call('session_prompt', { sessionId, prompt: 'And at the docs.', timeoutSeconds: 10 });
+  await owner.call('session_prompt', { sessionId, prompt: 'And at the docs.', timeoutSeconds: 1 });
   const { prompts } = await owner.call('session_get', { sessionId });
   expect(prompts).toMatchObject([
     { text: 'Look at the tests too.', by: `guest Boris (share ${shared.shareId}, session ${sessionId} 1)` },

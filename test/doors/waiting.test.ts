@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { TOOLS } from '../../tools/index.ts';
 import { DOOR } from '../support/project.ts';
@@ -26,9 +26,6 @@ beforeAll(async () => {
   const client = await connected('stdio', 'modern');
   sessionId = z.looseObject({ id: z.string() }).parse(await call(client, 'session_start', { taskId: 'hang' })).id;
   while ((await call(client, 'session_get', { sessionId })).status !== 'running') await sleep(100);
-});
-afterEach(async () => {
-  for (const client of clients.splice(0)) await client.close();
 });
 afterAll(async () => {
   await call(await connected('stdio', 'modern'), 'session_cancel', { sessionId });
@@ -76,7 +73,8 @@ it('no tool takes a time to wait that is longer than 45 seconds', () => {
         expect(input.safeParse({ ...example, timeoutSeconds: seconds }).success, `${name} ${seconds}`).toBe(isTaken);
 });
 
-describe.each([
+// at once: they do little but wait
+describe.concurrent.each([
   ['stdio', 'modern'],
   ['stdio', 'legacy'],
   ['HTTP', 'modern'],
