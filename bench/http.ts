@@ -11,12 +11,11 @@ import { type Access, connectHttp, type HttpClient } from '../test/support/http-
 import { serve } from '../test/support/serving.ts';
 import { makeWorkspace, type Workspace } from '../test/support/workspace.ts';
 import { type Bench, startSession, taskFiles } from './bench.ts';
-import { byTurns, type Row, rowOf, timed } from './measure.ts';
+import { besideEcho } from './latency.ts';
+import { type Row, rowOf } from './measure.ts';
 import { residentMb } from './memory.ts';
 import type { Command } from './programs.ts';
 
-const ROUNDS = 300;
-const WARM_UP = 50;
 const TIMES_ECHO = 2;
 const CLIENTS = 200;
 /** Lines whose telling is measured. */
@@ -62,24 +61,8 @@ async function callLatency(access: Access, [program, ...args]: Command): Promise
   const ours = await connectHttp('modern', access);
   const peer = await connectHttp('modern', { url, token: 'none' });
   try {
-    const turns = {
-      ours: () => timed(() => ours.call('queue_status')),
-      baseline: () => timed(() => peer.call('echo', { text: 'How long is the line?' })),
-    };
-    await byTurns({ rounds: WARM_UP, budgetMs: 5_000, ...turns });
-    const samples = await byTurns({ rounds: ROUNDS, budgetMs: 15_000, ...turns });
-    const target = (figures: { p50: number }, baseline: { p50: number }) => ({
-      text: `p50 ≤ ${TIMES_ECHO} × echo`,
-      measured: figures.p50,
-      most: TIMES_ECHO * baseline.p50,
-    });
-    return rowOf({
-      name: 'http call',
-      what: 'queue_status over HTTP',
-      samples,
-      against: 'echo on the bare SDK over HTTP',
-      target,
-    });
+    const by = { name: 'http call', what: 'queue_status over HTTP', against: 'echo on the bare SDK over HTTP' };
+    return await besideEcho({ ours, peer, most: TIMES_ECHO, ...by });
   } finally {
     await ours.close();
     await peer.close();
