@@ -152,7 +152,11 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
     if (!session.stop) asked.set(id, cause);
     // on a full disk the run is stopped all the same; how it ended is recorded when there is space again
     if (!session.stop && session.status !== 'queued')
-      await ledger.record({ name: 'session.stopping', data: { sessionId: id, cause } }).catch(unlessFull);
+      await ledger.record({ name: 'session.stopping', data: { sessionId: id, cause } }).catch((error: unknown) => {
+        // its start was not on disk yet and was refused with this: it stands in the line again, or is gone, and has no run to stop
+        const now = ledger.session(id);
+        if (now && isActive(now)) unlessFull(error);
+      });
     await live.get(id)?.stop(cause);
   }
 

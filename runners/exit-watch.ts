@@ -16,13 +16,15 @@ export interface ExitWatch {
 export function watchExit(folder: string, isExpected: () => boolean): ExitWatch {
   let supervisor: ProcessRef | undefined;
   let agent: ProcessRef | undefined;
+  let isClaimed = false;
 
   function isSupervised(): boolean {
     if (supervisor) return isAlive(supervisor);
     if (isExpected()) return true;
-    if (fence(folder)) return false;
-    // it was just claimed: the next look tells more; a claim that cannot be read is nobody's
-    return readClaim(folder) !== undefined;
+    // asked once, because it writes into the folder that is being watched
+    isClaimed ||= !fence(folder);
+    // whose it is the next look tells; a claim that cannot be read is nobody's
+    return isClaimed && readClaim(folder) !== undefined;
   }
 
   return {

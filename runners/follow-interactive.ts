@@ -137,7 +137,7 @@ export function followInteractive(parts: InteractiveParts): Run {
         state.take(fact, copier ? 'out' : 'hooks');
         delivery.evidence(fact, 'out', start);
       }
-      return lines.length + hooked.length > 0;
+      return lines.length + hooked.length > 0 || out.isBehind;
     }
 
     function* news(): Generator<RunEvent> {

@@ -127,6 +127,7 @@ export function followRun({ folder, agent, promptIds, mark, clock, resultGraceMs
         isAnnounced = watch.agent !== undefined;
         if (isAnnounced && !inbox) yield* receipts(promptIds);
         const lines = tail.read();
+        const isQuiet = lines.length === 0 && !tail.isBehind;
         for (const line of lines) yield* told(line.text);
         const isDue = exit !== undefined || clock.now() - toldAt >= SPOKE_MS;
         if (tail.offset > toldBytes && isDue) {
@@ -139,16 +140,16 @@ export function followRun({ folder, agent, promptIds, mark, clock, resultGraceMs
           [complainedBytes, complainedAt] = [errorBytes(folder), clock.now()];
           if (complainedBytes > before) yield { kind: 'complained', bytes: complainedBytes };
         }
-        if (exit !== undefined && lines.length === 0) return yield* conclude(exit);
+        if (exit !== undefined && isQuiet) return yield* conclude(exit);
         if (exit === undefined && facts.doneAt !== undefined) {
           // where that fails, what follows is left to the grace
-          if (lines.length === 0) await inbox?.endUnlessOwing(received).catch(() => undefined);
+          if (isQuiet) await inbox?.endUnlessOwing(received).catch(() => undefined);
           if (clock.now() - Math.max(facts.doneAt, inbox?.toldAt ?? 0) >= resultGraceMs) {
             facts.freeze();
             beginLadder();
           }
         }
-        if (lines.length === 0) await wake.next(tail.offset > toldBytes ? SPOKE_MS : POLL_MS);
+        if (isQuiet) await wake.next(tail.offset > toldBytes ? SPOKE_MS : POLL_MS);
         // one that floods its log must not keep the hub from everything else
         else await nextTurn();
       }
@@ -161,7 +162,7 @@ export function followRun({ folder, agent, promptIds, mark, clock, resultGraceMs
       await ladder;
       if (trouble !== undefined) throw trouble;
       while ((await tree.members()).length > 0 && !(await descend(LEFTOVERS))) await pause(clock, 1000);
-      for (let lines = tail.read(); lines.length > 0; lines = tail.read()) {
+      for (let lines = tail.read(); lines.length > 0 || tail.isBehind; lines = tail.read()) {
         for (const line of lines) yield* told(line.text);
         await nextTurn();
       }

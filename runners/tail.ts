@@ -15,6 +15,8 @@ export interface Line {
 export interface Tail {
   /** The lines that are complete now, at most about 256 kB at a time. Empty when there are none; then the last one is kept back. */
   read(): readonly Line[];
+  /** True when the last read left off in the middle of a very long line. */
+  readonly isBehind: boolean;
   /** The last line without its end, once the writer is gone; undefined when the file ends with a line end. */
   rest(): Line | undefined;
   /** How many bytes were read, counted from the start of the file. */
@@ -26,6 +28,8 @@ export interface Tail {
 
 const CHUNK_BYTES = 256 * 1024;
 const LONGEST_BYTES = 1024 * 1024;
+/** So much of one line is read without giving way. */
+const MOST_AT_ONCE_BYTES = 4 * 1024 * 1024;
 
 /** Opens the file when it is there; until then it counts as empty. */
 export function openTail(file: string, from = 0): Tail {
@@ -33,13 +37,15 @@ export function openTail(file: string, from = 0): Tail {
   let fd: number | undefined;
   let offset = from;
   let truncations = 0;
+  let isBehind = false;
   let partial = startLine(from);
 
   return {
     read() {
       fd ??= openIfThere(file);
+      isBehind = false;
       if (fd === undefined) return [];
-      for (;;) {
+      for (const most = offset + MOST_AT_ONCE_BYTES; offset < most; ) {
         const bytesRead = readSync(fd, buffer, 0, CHUNK_BYTES, offset);
         if (bytesRead === 0) {
           if (offset === 0 || fstatSync(fd).size >= offset) return [];
@@ -60,6 +66,11 @@ export function openTail(file: string, from = 0): Tail {
         offset += bytesRead;
         if (lines.length > 0) return lines;
       }
+      isBehind = true;
+      return [];
+    },
+    get isBehind() {
+      return isBehind;
     },
     rest() {
       if (offset === partial.start) return undefined;

@@ -2,15 +2,14 @@
 // With `--no-workspace` it serves one connection on its standard pipes: tools are listed, and every call says what is missing.
 // `hub-start.ts` starts it, and reads `--keep-code`.
 //
-// It claims the workspace first and loads what it serves with while the disk writes the claim down: both take about as long, and a door waits.
-import { statSync } from 'node:fs';
+// It claims the workspace first and loads what it serves with while the disk writes the claim down, because a door waits for both.
 import { parseArgs } from 'node:util';
 import { readEnvironment } from './config.ts';
 import { HUB_EXIT } from './failure.ts';
 import { startHub } from './hub.ts';
 import type { HubService } from './hub-service.ts';
 import { runtimeDirOf } from './runtime-dir.ts';
-import { stateDirOf } from './workspace.ts';
+import { realFolder, stateDirOf } from './workspace.ts';
 
 declare const __VERSION__: string;
 
@@ -23,8 +22,8 @@ else void serveWorkspace(values.workspace).then((code) => process.exit(code));
 
 async function serveWorkspace(workspace: string): Promise<number> {
   // what is left of a run may start a hub late; it must not bring a removed workspace back
-  if (!statSync(workspace, { throwIfNoEntry: false })?.isDirectory()) {
-    console.error(`There is no folder "${workspace}".`);
+  if (realFolder(workspace) === undefined) {
+    console.error(`${new Date().toISOString()} There is no folder "${workspace}".`);
     return HUB_EXIT.hopeless;
   }
   const environment = readEnvironment();

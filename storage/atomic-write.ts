@@ -3,7 +3,7 @@
 // The bytes go into a temporary file with a name of its own in the same folder, are forced to disk, and take the place of
 // the file by one rename; then the folder is forced to disk too. A temporary file that did not get there is removed.
 import { randomUUID } from 'node:crypto';
-import { closeSync, fstatSync, fsync, openSync } from 'node:fs';
+import { closeSync, fstatSync, fsync, openSync, writeFileSync } from 'node:fs';
 import { link, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -81,6 +81,17 @@ export async function writeFully(target: Writable, bytes: Uint8Array): Promise<v
     const { bytesWritten } = await target.write(bytes, done, bytes.length - done);
     if (bytesWritten <= 0) throw new Error(`Only ${done} of ${bytes.length} bytes could be written.`);
     done += bytesWritten;
+  }
+}
+
+/** Writes a file for the owner alone and forces it to disk, by the one descriptor: others may remove it meanwhile. The write itself is not waited for. */
+export async function writeSynced(file: string, text: string): Promise<void> {
+  const fd = openSync(file, 'w', 0o600);
+  try {
+    writeFileSync(fd, text);
+    await synced(fd);
+  } finally {
+    closeSync(fd);
   }
 }
 

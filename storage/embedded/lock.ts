@@ -6,7 +6,8 @@
 // while it slept, and withdraws when it is not the highest. Only then does it own. The highest claim is never removed, so numbers
 // never come again; a hub that leaves in good order puts `hub.<N>.gone` beside it.
 //
-// Where no hub runs nothing is waited for until the record is on its way to the disk: a hub loads the rest of its program meanwhile.
+// Where the last hub left in good order nothing is waited for until the record is on its way to the disk: a hub loads the rest of its program
+// meanwhile.
 import { randomBytes } from 'node:crypto';
 import { linkSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { lstat, readdir, rename, rm } from 'node:fs/promises';
@@ -14,7 +15,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fail, ScopecraftError } from '../../core/errors.ts';
-import { sync } from '../atomic-write.ts';
+import { sync, writeSynced } from '../atomic-write.ts';
 import { errnoOf } from '../errno.ts';
 import {
   type Claim,
@@ -123,22 +124,28 @@ async function standingOf({ claim, epoch }: FoundClaim, here: Place, stateDir: s
 
 async function linked(stateDir: string, claim: Claim, listening: Promise<void>): Promise<boolean> {
   const temp = path.join(stateDir, `.claim.${claim.nonce}`);
-  writeFileSync(temp, JSON.stringify(claim), { mode: 0o600 });
   try {
-    await Promise.all([sync(temp), listening]);
-    linkSync(temp, claimFile(stateDir, claim.epoch));
-  } catch (error) {
-    const code = errnoOf(error) ?? '';
-    // ENOENT: an owner cleared the record away
-    if (code === 'EEXIST' || code === 'ENOENT') return false;
-    if (['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP'].includes(code)) {
-      fail('STORAGE_FAILED', `The file system of ${stateDir} has no hard links (${code}); put the workspace on another one.`);
-    }
-    throw error;
+    await Promise.all([writeSynced(temp, JSON.stringify(claim)), listening]);
+    return link(temp, claimFile(stateDir, claim.epoch));
   } finally {
     rmSync(temp, { force: true });
   }
-  return true;
+}
+
+/** False when somebody else has made that claim, or cleared the record away. */
+function link(record: string, file: string): boolean {
+  try {
+    linkSync(record, file);
+    return true;
+  } catch (error) {
+    const code = errnoOf(error) ?? '';
+    if (code === 'EEXIST' || code === 'ENOENT') return false;
+    if (['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP'].includes(code)) {
+      const folder = path.dirname(file);
+      fail('STORAGE_FAILED', `The file system of ${folder} has no hard links (${code}); put the workspace on another one.`);
+    }
+    throw error;
+  }
 }
 
 async function own(options: LockOptions, claim: Claim, server: Server): Promise<Lock> {
@@ -165,7 +172,6 @@ async function own(options: LockOptions, claim: Claim, server: Server): Promise<
     }
   }, SELF_CHECK_MS).unref();
   const durable = sync(stateDir);
-  prune(stateDir, claim.epoch);
   for (const [name, text] of [
     ['hub.json', `${JSON.stringify(claim, null, 2)}\n`],
     ['hub.pid', `${claim.pid}\n`],
@@ -173,7 +179,9 @@ async function own(options: LockOptions, claim: Claim, server: Server): Promise<
     writeFileSync(path.join(stateDir, `.${name}.${claim.nonce}`), text, { mode: 0o600 });
     renameSync(path.join(stateDir, `.${name}.${claim.nonce}`), path.join(stateDir, name));
   }
-  await Promise.all([durable, pruneSockets(path.dirname(claim.socket), claim.socket)]);
+  await durable;
+  prune(stateDir, claim.epoch);
+  await pruneSockets(path.dirname(claim.socket), claim.socket);
   return {
     claim,
     stillOwner,
@@ -185,8 +193,7 @@ async function own(options: LockOptions, claim: Claim, server: Server): Promise<
       isOver = true;
       clearInterval(timer);
       const temp = path.join(stateDir, `.gone.${claim.nonce}`);
-      writeFileSync(temp, JSON.stringify(note), { mode: 0o600 });
-      await sync(temp);
+      await writeSynced(temp, JSON.stringify(note));
       await rename(temp, goneFile(stateDir, claim.epoch));
     },
   };

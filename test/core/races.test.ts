@@ -48,6 +48,23 @@ describe('a stop', () => {
     expect(engine.errors).toEqual([]);
   });
 
+  it('while the disk refuses the start that it is for finds nothing left to stop', async () => {
+    let cancelled: Promise<unknown> | undefined;
+    const refuse = (event: StoredEvent) => {
+      if (event.name !== 'session.queued') return;
+      cancelled = engine.orchestrator.cancel(event.data.sessionId, { by: 'me' }).catch((error: unknown) => error);
+      fail('STORAGE_FULL', 'Full.');
+    };
+    const engine = await makeEngine({ refuse });
+    await expect(engine.orchestrator.start(request, caller)).rejects.toMatchObject({ code: 'STORAGE_FULL' });
+    await engine.settle();
+    const outcome = await cancelled;
+    expect(outcome).not.toMatchObject({ code: 'INTERNAL' });
+    expect([...engine.ledger.sessions()]).toEqual([]);
+    expect(engine.queue.line()).toMatchObject({ waiting: [], active: [] });
+    expect(engine.errors).toEqual([]);
+  });
+
   it('while a retry is put into the line ends it there', async () => {
     const engine = await makeEngine();
     const id = await running(engine);

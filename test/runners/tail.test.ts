@@ -100,3 +100,11 @@ it('is woken by a change, by a nudge, and by time', async () => {
   await gone.next(20);
   gone.close();
 });
+
+it('gives way in the middle of a line that is very long, and says so', async () => {
+  await writeFile(file, Buffer.alloc(9 * 1024 * 1024, 'x'));
+  const reads = [tail.read(), tail.isBehind, tail.read(), tail.isBehind, tail.read(), tail.isBehind];
+  expect(reads).toEqual([[], true, [], true, [], false]);
+  await appendFile(file, '\n');
+  expect(tail.read()).toMatchObject([{ start: 0, end: 9 * 1024 * 1024 + 1 }]);
+});

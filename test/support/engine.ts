@@ -58,7 +58,7 @@ export interface EngineOptions {
   readonly clock?: FakeClock;
   /** False: this hub lost the workspace. */
   readonly mayStart?: boolean;
-  /** Awaited before each start, to make the moment longer. */
+  /** Called in each start, before its intent. */
   readonly beforeStart?: () => void;
   /** Why the machine has no room for anybody, from the first moment. */
   readonly guard?: string;
