@@ -49,6 +49,11 @@ export function requestView(request: SessionRequest & { readonly sessionId?: str
   });
 }
 
+/** A request that is not open any more, answered or not. */
+export function pastView(request: SessionRequest): RequestView {
+  return request.answer ? requestView(request) : { ...requestView({ ...request, expiresAt: undefined }), decision: 'unanswered' };
+}
+
 /** A prompt with its receipt. */
 export function promptView({ promptId, state, text, by, at, doneAt, reason }: SessionPrompt): PromptView {
   return {

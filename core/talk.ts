@@ -137,6 +137,12 @@ export function pendingPrompts({ prompts = [] }: Pick<Talk, 'prompts'>): readonl
   return prompts.filter(({ state }) => state === 'pending');
 }
 
+/** What was asked and is not open any more. */
+export function pastRequests(talk: Talk): readonly SessionRequest[] {
+  const open = openRequests(talk);
+  return (talk.requests ?? []).filter((request) => !open.includes(request));
+}
+
 /** What this run asks and nobody has answered; nothing when it is over or being stopped. */
 export function openRequests({ requests = [], run, status }: Talk): readonly SessionRequest[] {
   return ASKING.includes(status) ? requests.filter((request) => !request.answer && request.run === run) : [];

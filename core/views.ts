@@ -6,8 +6,8 @@ import { causeText } from './history.ts';
 import { Priority } from './priority.ts';
 import { holdOf, holdText, type Line } from './scheduler.ts';
 import { isSettled, type Session, SessionStatus, SessionType, WAITS_FOR } from './session.ts';
-import { openRequests } from './talk.ts';
-import { PromptView, promptView, RequestView, requestView } from './talk-views.ts';
+import { openRequests, pastRequests } from './talk.ts';
+import { PromptView, pastView, promptView, RequestView, requestView } from './talk-views.ts';
 import { iso, time } from './time.ts';
 import { UsedRule } from './used-rule.ts';
 
@@ -47,8 +47,10 @@ export const SessionView = z.looseObject({
   tokens: z.number().int().optional().describe('Of the last run, in and out together.'),
   waitsFor: z.enum(WAITS_FOR).optional().describe('While waiting: for what.'),
   requests: z.array(RequestView).optional().describe('What it asks and nobody has answered; answer with request_answer.'),
-  answered: z.array(RequestView).optional().describe('What it asked and was answered.'),
+  answered: z.array(RequestView).optional().describe('What it asked before, the newest; unanswered where its run ended first.'),
+  answeredCount: z.number().int().optional().describe('Of all, where not all are shown.'),
   prompts: z.array(PromptView).optional().describe('What was said to it after its first prompt, with receipts; the newest.'),
+  promptCount: z.number().int().optional().describe('Of all, where not all are shown.'),
   changes: z
     .looseObject({ files: z.array(z.string()), fileCount: z.number().int(), commitCount: z.number().int() })
     .optional()
@@ -115,8 +117,8 @@ export function sessionView(session: Session, line: Line, estimatedStart?: numbe
     tokens: result?.inputTokens === undefined ? undefined : result.inputTokens + (result.outputTokens ?? 0),
     waitsFor: session.waitsFor,
     ...listed('requests', openRequests(session), requestView),
-    ...listed('answered', (session.requests ?? []).filter(({ answer }) => answer).slice(-SHOWN), requestView),
-    ...listed('prompts', (session.prompts ?? []).slice(-SHOWN), promptView),
+    ...newest('answered', pastRequests(session), pastView),
+    ...newest('prompts', session.prompts ?? [], promptView),
     changes: session.changes && { ...session.changes, files: [...session.changes.files] },
     worktree: session.worktree && { ...session.worktree },
     rule: session.rule && { ...session.rule },
@@ -140,6 +142,12 @@ function nextOf(session: Session): string | undefined {
 
 function listed<Key extends string, Item, View>(key: Key, items: readonly Item[], view: (item: Item) => View) {
   return items.length === 0 ? {} : { [key]: items.map(view) };
+}
+
+/** The last ones, and how many there are where that is not all. */
+function newest<Key extends 'answered' | 'prompts', Item, View>(key: Key, items: readonly Item[], view: (item: Item) => View) {
+  const count = key === 'answered' ? 'answeredCount' : 'promptCount';
+  return { ...listed(key, items.slice(-SHOWN), view), ...(items.length > SHOWN && { [count]: items.length }) };
 }
 
 function summaryOf(session: Session, reason: string | undefined): string {

@@ -146,3 +146,23 @@ describe('a session that cannot ask', () => {
     await expect(asked).rejects.toMatchObject({ code: 'CANCELLED', message: expect.stringContaining('is gone') });
   });
 });
+
+it('what was never answered is told when its run is over, and how much was asked in all where not all is shown', async () => {
+  const engine = await makeEngine();
+  const id = await running(engine);
+  for (const command of ['1', '2', '3', '4', '5', '6']) open(engine, id, use(command));
+  await engine.settle();
+  await engine.orchestrator.answer({ requestId: `${id}.6`, decision: 'deny', text: 'No.' }, 'me');
+  const view = () => engine.orchestrator.view(engine.orchestrator.get(id));
+  expect(view()).toMatchObject({ answered: [{ requestId: `${id}.6`, decision: 'deny' }] });
+  expect(view()).not.toHaveProperty('answeredCount');
+  await ended(engine, id);
+  const { requests, answered, answeredCount } = view();
+  expect(requests).toBeUndefined();
+  expect(answered?.map(({ requestId, decision }) => `${requestId} ${decision}`)).toEqual([
+    ...['2', '3', '4', '5'].map((number) => `${id}.${number} unanswered`),
+    `${id}.6 deny`,
+  ]);
+  expect(answered?.[0]).not.toHaveProperty('expiresAt');
+  expect(answeredCount).toBe(6);
+});
