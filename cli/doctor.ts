@@ -3,8 +3,10 @@ import { accessSync, constants } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import path from 'node:path';
 import type { AgentEntry } from '../core/agent.ts';
+import type { Config } from '../core/config.ts';
 import { fail, ScopecraftError } from '../core/errors.ts';
 import { bytesOf, sizeText } from '../core/size.ts';
+import { countWithSessions, forgottenText } from '../core/task.ts';
 import { createRuleBook } from '../prompts/library.ts';
 import { systemClock } from '../server/clock.ts';
 import { readEnvironment } from '../server/config.ts';
@@ -61,7 +63,7 @@ export async function doctor(args: readonly string[], print: (text: string) => v
           await tasksFinding(workspace, settings.current().workspace.taskFolders),
           await rulesFinding(workspace),
           await hubFinding(workspace),
-          ...(await stateFindings(workspace, settings.current().storage.minFreeDisk)),
+          ...(await stateFindings(workspace, settings.current())),
         ]),
   ];
   if (options.json) print(JSON.stringify({ findings }, null, 2));
@@ -140,9 +142,9 @@ async function rulesFinding(workspace: string): Promise<Finding> {
 }
 
 /** The journal and the snapshot, and the disk they are on. */
-async function stateFindings(workspace: string, minFreeDisk: string): Promise<readonly Finding[]> {
+async function stateFindings(workspace: string, { storage, workspace: { taskFolders } }: Config): Promise<readonly Finding[]> {
   const stateDir = stateDirOf(workspace);
-  const least = bytesOf(minFreeDisk);
+  const least = bytesOf(storage.minFreeDisk);
   const free = await statfs(stateDir).then(
     ({ bavail, bsize }) => bavail * bsize,
     () => Number.POSITIVE_INFINITY,
@@ -161,7 +163,16 @@ async function stateFindings(workspace: string, minFreeDisk: string): Promise<re
     // a hub that works meanwhile may trim what is just being read
     const { problems, check } = await planRepair(stateDir).catch(() => planRepair(stateDir));
     const says = check.events === 0 ? 'no event yet' : `${check.events} events, ${check.first} to ${check.last}`;
-    if (problems.length === 0) return [...disk, { what: 'journal', state: 'ok', says }];
+    if (problems.length === 0) {
+      const forgotten =
+        check.events === 0 ? countWithSessions(await (await createTaskFiles({ workspace, folders: taskFolders })).list()) : 0;
+      return [
+        ...disk,
+        forgotten === 0
+          ? { what: 'journal', state: 'ok', says }
+          : { what: 'journal', state: 'warning', says: forgottenText(forgotten) },
+      ];
+    }
     return [
       ...disk,
       {

@@ -41,7 +41,10 @@ export function wordsOf(name: string, value: unknown): string {
   if (name.endsWith('Ms')) return durationOf(Number(value));
   if (name.endsWith('Bytes')) return sizeText(Number(value));
   if (name.endsWith('Usd')) return `$${Number(value).toFixed(4)}`;
-  if (typeof value === 'object' && value !== null && 'kind' in value) return String(value.kind).replaceAll('_', ' ');
+  if (typeof value === 'object' && value !== null && 'kind' in value) {
+    const kind = String(value.kind).replaceAll('_', ' ');
+    return safe('reason' in value && value.reason !== undefined ? `${kind}: ${value.reason}` : kind);
+  }
   return safe(String(value));
 }
 
@@ -76,10 +79,19 @@ function cellOf(path: string, value: unknown): string {
   return wordsOf(path.split('.').at(-1) ?? path, value).replace(/\s+/g, ' ');
 }
 
-function fieldAt(row: unknown, path: string): unknown {
-  return path
-    .split('.')
-    .reduce<unknown>((value, name) => (typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined), row);
+/** The field at a path, or the first that is there of several paths with `|` between them. */
+function fieldAt(row: unknown, paths: string): unknown {
+  const found = paths
+    .split('|')
+    .map((path) =>
+      path
+        .split('.')
+        .reduce<unknown>(
+          (value, name) => (typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined),
+          row,
+        ),
+    );
+  return found.find((value) => value !== undefined);
 }
 
 function isPlain(value: unknown): boolean {

@@ -1,34 +1,53 @@
-// When queued sessions may start: from how long sessions like those before them took.
+// When queued sessions may start: from how long sessions like those before them took. What waits for anything but slots, tasks and its time
+// cannot be told: nobody knows when the machine has room again, or when a budget allows more.
 import type { Ledger } from './ledger.ts';
-import { activeCount, type Line } from './scheduler.ts';
+import { activeCount, holdOf, type Line } from './scheduler.ts';
 import type { Session } from './session.ts';
 
 const SAMPLES = 20;
 /** Further back in the line nothing is told: it would be guesswork, and every answer to a start would go through the whole line for it. */
 const MOST = 500;
 
-/** Estimated starts of the first `most` waiting sessions in their order, up to 500, in milliseconds since the epoch; shorter where nothing tells the next one, empty while the line is paused. */
+/** Estimated starts of the first `most` waiting sessions in their order, up to 500, in milliseconds since the epoch; shorter where nothing tells the next one, empty while the line is paused or the machine is short of something. */
 export function estimatedStarts(ledger: Ledger, line: Line, most: number): readonly number[] {
-  if (line.isPaused || most === 0 || line.waiting.length === 0) return [];
+  const isHeld = line.isPaused || (line.guard !== undefined && line.isShort === true);
+  if (isHeld || most === 0 || line.waiting.length === 0) return [];
   const typical = typicalDurations(ledger);
   const duration = (id: string): number | undefined => {
     const session = ledger.session(id);
     return session && typical(session);
   };
   const free: number[] = Array.from({ length: Math.max(0, line.cap - activeCount(line)) }, () => line.now);
-  for (const run of line.active.filter(({ isLent }) => !isLent)) {
-    const length = duration(run.sessionId);
-    if (length === undefined) return [];
-    free.push(Math.max(line.now, (ledger.session(run.sessionId)?.runStartedAt ?? line.now) + length));
+  /** Task → when the last of those that are known to work on it has ended. */
+  const tasks = new Map<string, number>();
+  for (const { sessionId, taskId, isLent } of line.active) {
+    const length = duration(sessionId);
+    if (length === undefined && !isLent) return [];
+    if (length === undefined) continue;
+    const end = Math.max(line.now, (ledger.session(sessionId)?.runStartedAt ?? line.now) + length);
+    tasks.set(taskId, Math.max(end, tasks.get(taskId) ?? 0));
+    if (!isLent) free.push(end);
   }
   const starts: number[] = [];
-  for (const { sessionId, notBefore = 0 } of line.waiting.slice(0, Math.min(most, MOST))) {
+  for (const job of line.waiting.slice(0, Math.min(most, MOST))) {
+    if (holdOf(job, line)?.kind === 'budget') break;
+    const earliest = Math.max(job.notBefore ?? 0, job.concurrent ? 0 : (tasks.get(job.taskId) ?? 0));
     free.sort((a, b) => a - b);
-    const start = Math.max(free.shift() ?? line.now, notBefore);
+    // of the slots that are free by then the one that became so last: others start in the ones before it
+    const slot =
+      free.splice(
+        Math.max(
+          0,
+          free.findLastIndex((at) => at <= earliest),
+        ),
+        1,
+      )[0] ?? line.now;
+    const start = Math.max(slot, earliest);
     starts.push(start);
-    const length = duration(sessionId);
+    const length = duration(job.sessionId);
     if (length === undefined) break;
     free.push(start + length);
+    tasks.set(job.taskId, Math.max(start + length, tasks.get(job.taskId) ?? 0));
   }
   return starts;
 }

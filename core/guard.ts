@@ -54,7 +54,7 @@ interface Sample {
 }
 
 /** Said while there is no fresh sample yet. */
-export const MEASURING = 'waits until the machine is measured';
+export const MEASURING = 'the machine is being measured';
 /** Set aside for a run that was just admitted, less what it already uses. */
 export const EXPECTED_BYTES = 256 * 1024 ** 2;
 /** How long a run counts as just admitted. */
@@ -191,7 +191,7 @@ export function createGuard({ clock, meter, settings, ledger, stop, changed, onE
       else setAside += Math.max(0, EXPECTED_BYTES - (last?.runs.get(id)?.memoryBytes ?? 0));
     }
     if (least === 0 || setAside === 0 || freeBytes - setAside >= least) return undefined;
-    return `waits for memory: ${sizeText(freeBytes)} free, ${sizeText(setAside)} set aside for sessions just started, ${sizeText(least)} must stay free`;
+    return `${sizeText(freeBytes)} of memory are free, ${sizeText(setAside)} set aside for sessions just started, ${sizeText(least)} must stay free`;
   }
 
   const unsubscribe = ledger.subscribe((event) => {

@@ -14,7 +14,7 @@ export interface Reading {
   /** Bytes free, load per core, or share of time, as `resourceType` says. */
   readonly currentUsage: number;
   readonly limit: number;
-  /** What sessions wait for when it is short, in words. */
+  /** Why sessions wait when it is short, in words. */
   readonly reason: string;
 }
 
@@ -45,20 +45,20 @@ export function readings(
     resourceType: 'free_memory',
     currentUsage: freeMemoryBytes,
     limit: least,
-    reason: `waits for memory: ${sizeText(freeMemoryBytes)} free, ${sizeText(least)} must stay free`,
+    reason: `${sizeText(freeMemoryBytes)} of memory are free, ${sizeText(least)} must stay free`,
   };
   const load: Reading = {
     resourceType: 'cpu_load',
     currentUsage: cpuLoad,
     limit: resources.maxCpuLoad,
-    reason: `waits for CPU: load ${cpuLoad.toFixed(1)} per core, at most ${resources.maxCpuLoad} to start`,
+    reason: `the load is ${cpuLoad.toFixed(1)} per core, at most ${resources.maxCpuLoad} to start`,
   };
   if (memoryPressure === undefined) return [free, load];
   const pressure: Reading = {
     resourceType: 'memory_pressure',
     currentUsage: memoryPressure,
     limit: resources.maxMemoryPressure,
-    reason: `waits for memory: programs stood waiting for it ${percent(memoryPressure)} of the time, at most ${percent(resources.maxMemoryPressure)} to start`,
+    reason: `programs stood waiting for memory ${percent(memoryPressure)} of the time, at most ${percent(resources.maxMemoryPressure)} to start`,
   };
   return [free, load, pressure];
 }

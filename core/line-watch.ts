@@ -15,6 +15,9 @@ export interface LineWatchParts {
 /** Looks at the line every `queue.processingIntervalMs`. The returned function ends it. */
 export function watchLine({ queue, ledger, clock, settings, onError }: LineWatchParts): () => void {
   let stop = () => {};
+  /** When this watch began, or the clock was last set back: whoever seems to have come later has waited since then. */
+  let floor = clock.now();
+  let lookedAt = floor;
 
   const giveUp = (sessionId: string, kind: 'queue_timeout' | 'budget', reason: string) => {
     const run = ledger.session(sessionId)?.run ?? 0;
@@ -28,9 +31,12 @@ export function watchLine({ queue, ledger, clock, settings, onError }: LineWatch
   const look = () => {
     const { timeoutMs, processingIntervalMs } = settings.current().queue;
     const line = queue.line();
+    if (line.now < lookedAt) floor = line.now;
+    lookedAt = line.now;
     const mayEnd = timeoutMs > 0 || line.isShort || line.hold !== undefined;
     for (const job of mayEnd ? [...line.waiting] : []) {
-      const waitedMs = line.now - Math.max(ledger.session(job.sessionId)?.queuedAt ?? line.now, job.notBefore ?? 0);
+      const queuedAt = ledger.session(job.sessionId)?.queuedAt ?? line.now;
+      const waitedMs = line.now - Math.max(queuedAt > line.now ? floor : queuedAt, job.notBefore ?? 0);
       const hold = holdOf(job, line);
       if (timeoutMs > 0 && waitedMs > timeoutMs && !line.isPaused)
         giveUp(job.sessionId, 'queue_timeout', `it waited longer than ${timeoutMs} ms`);

@@ -51,7 +51,8 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
     // people may take their time; what stands idle is ended by its own limit
     const usualMs = session.type === 'interactive' ? Number.POSITIVE_INFINITY : settings.current().resources.sessionTimeoutMs;
     const timeoutMs = session.timeoutMs ?? usualMs;
-    const disarm = clock.after(Math.max(0, (session.runStartedAt ?? clock.now()) + timeoutMs - clock.now()), () => {
+    const ranMs = Math.max(0, clock.now() - (session.runStartedAt ?? clock.now()));
+    const disarm = clock.after(Math.max(0, timeoutMs - ranMs), () => {
       stop(id, { kind: 'timeout', reason: `it ran longer than ${timeoutMs} ms` }).catch(parts.onError);
     });
     const agent = agentNamed(settings.current(), session.agent);

@@ -30,6 +30,17 @@ export const TaskRow = z.looseObject({
 });
 export type TaskRow = z.infer<typeof TaskRow>;
 
+/** How many of these files tell of sessions. */
+export function countWithSessions(tasks: readonly Task[]): number {
+  return tasks.filter(({ fields: { sessions } }) => Array.isArray(sessions) && sessions.length > 0).length;
+}
+
+/** What to say where so many task files tell of sessions and the ledger knows none at all. */
+export function forgottenText(files: number): string {
+  const count = files === 1 ? '1 task file tells' : `${files} task files tell`;
+  return `${count} of sessions, and this workspace knows of none: its state folder .scopecraft/state was removed, or the files came from another copy. What stands in them stays; those sessions cannot be continued here.`;
+}
+
 /** A status, type or tag as words that can be compared: `🟡 To Do` and `to_do` are both `todo`. */
 export function normalised(word: unknown): string {
   return String(word ?? '')

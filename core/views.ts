@@ -105,7 +105,8 @@ export function sessionView(session: Session, line: Line, estimatedStart?: numbe
     queuedAt: iso(session.queuedAt),
     startedAt: session.startedAt === undefined ? undefined : iso(session.startedAt),
     settledAt: session.settledAt === undefined ? undefined : iso(session.settledAt),
-    durationMs: session.startedAt === undefined ? undefined : (session.settledAt ?? now) - session.startedAt,
+    // the machine's clock may have been set back meanwhile
+    durationMs: session.startedAt === undefined ? undefined : Math.max(0, (session.settledAt ?? now) - session.startedAt),
     pinned: session.pinned || undefined,
     run: session.run > 1 ? session.run : undefined,
     cause: session.cause,

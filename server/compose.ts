@@ -15,6 +15,7 @@ import { startRetention } from '../core/retention.ts';
 import type { Secrets } from '../core/secrets.ts';
 import { bytesOf } from '../core/size.ts';
 import { createSupervisor } from '../core/supervisor.ts';
+import { countWithSessions, forgottenText } from '../core/task.ts';
 import { createWatchdog } from '../core/watchdog.ts';
 import { removeWorktreesOf } from '../core/worktree-deeds.ts';
 import { createRuleBook } from '../prompts/library.ts';
@@ -195,6 +196,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   });
 
   roomChanged = () => queue.admit();
+  const isNew = ledger.seq === 0;
   const { adopted, queued } = recover(ledger, queue);
   const endIdle = watchIdle({ ledger, clock: systemClock, settings, stop: supervisor.stop, onError: complain('idle') });
   queue.work((job) => supervisor.run(job));
@@ -203,7 +205,11 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   void projector.catchUp(ledger.sessions());
   // looking at every process of the machine takes a while, and a door waits
   const swept = sleep(SWEEP_AFTER_MS)
-    .then(() => sweepOrphans({ ledger, workspace, programs, log }))
+    .then(async () => {
+      await sweepOrphans({ ledger, workspace, programs, log });
+      const forgotten = isNew ? countWithSessions(await tasks.list()) : 0;
+      if (forgotten > 0) log(forgottenText(forgotten));
+    })
     .catch(complain('sweeping'));
   const retention = startRetention({
     ledger,

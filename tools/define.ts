@@ -32,7 +32,7 @@ export interface Table {
   readonly title?: string;
   /** Name of the field that holds the rows. */
   readonly rows: string;
-  /** Heading → field of a row, or a path such as `cause.kind`. */
+  /** Heading → field of a row, a path such as `lastSession.id`, or several of which the first that is there is shown, such as `reason|cause`. */
   readonly columns: Readonly<Record<string, string>>;
 }
 

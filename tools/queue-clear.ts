@@ -14,7 +14,7 @@ export const queueClear = defineTool({
   toolset: 'queue',
   input: z.strictObject({ type, reason }),
   output: z.looseObject({ summary, cancelled: z.number().int(), ids: z.array(z.string()).describe(`The first ${MOST_IDS}.`) }),
-  fails: ['WORKSPACE_MISSING', 'STORAGE_FAILED'],
+  fails: ['WORKSPACE_MISSING', 'STORAGE_FAILED', 'STORAGE_FULL'],
   examples: [{ reason: 'start over' }],
   async handle({ type, reason }, { orchestrator, caller }) {
     const ids = await orchestrator.clear(type, { by: caller.by, reason });

@@ -19,7 +19,7 @@ export const queueMove = defineTool({
   }),
   output: SessionView,
   positional: ['sessionId'],
-  fails: ['SESSION_NOT_FOUND', 'NOT_QUEUED', 'WORKSPACE_MISSING', 'STORAGE_FAILED'],
+  fails: ['SESSION_NOT_FOUND', 'NOT_QUEUED', 'WORKSPACE_MISSING', 'STORAGE_FAILED', 'STORAGE_FULL'],
   examples: [
     { sessionId: '{{queued}}', priority: 'high' },
     { sessionId: '{{queued}}', place: 1 },

@@ -12,7 +12,7 @@ export const queuePause = defineTool({
   toolset: 'queue',
   input: z.strictObject({ reason }),
   output: z.looseObject({ summary, isPaused: z.boolean(), waiting: z.number().int() }),
-  fails: ['WORKSPACE_MISSING', 'STORAGE_FAILED'],
+  fails: ['WORKSPACE_MISSING', 'STORAGE_FAILED', 'STORAGE_FULL'],
   examples: [{ reason: 'deploying' }],
   async handle({ reason }, { orchestrator, caller }) {
     await orchestrator.pause({ by: caller.by, reason });

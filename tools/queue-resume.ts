@@ -11,7 +11,7 @@ export const queueResume = defineTool({
   toolset: 'queue',
   input: z.strictObject({}),
   output: z.looseObject({ summary, isPaused: z.boolean(), waiting: z.number().int() }),
-  fails: ['WORKSPACE_MISSING', 'STORAGE_FAILED'],
+  fails: ['WORKSPACE_MISSING', 'STORAGE_FAILED', 'STORAGE_FULL'],
   examples: [{}],
   async handle(_input, { orchestrator, caller }) {
     await orchestrator.resume(caller.by);

@@ -14,6 +14,8 @@ const Row = SessionView.pick({
   agent: true,
   priority: true,
   position: true,
+  reason: true,
+  waitsFor: true,
   cause: true,
   costUsd: true,
   durationMs: true,
@@ -45,15 +47,7 @@ export const sessionList = defineTool({
     const all = orchestrator.list({ ...filter, since: since === undefined ? undefined : timeOf(since) });
     const { rows, nextCursor } = pageOf(all, { cursor, limit, keyOf: (session) => session.createdSeq });
     const sessions = rows.map((session) => {
-      const {
-        summary: _summary,
-        uris: _uris,
-        next: _next,
-        result: _result,
-        reason: _reason,
-        rule: _rule,
-        ...row
-      } = orchestrator.view(session);
+      const { summary: _summary, uris: _uris, next: _next, result: _result, rule: _rule, ...row } = orchestrator.view(session);
       return row;
     });
     return { sessions, total: all.length, nextCursor };
@@ -68,10 +62,10 @@ export const sessionList = defineTool({
         AGENT: 'agent',
         PRIORITY: 'priority',
         PLACE: 'position',
-        WHY: 'cause.kind',
         TIME: 'durationMs',
         COST: 'costUsd',
         QUEUED: 'queuedAt',
+        WHY: 'reason|waitsFor|cause',
         NOTES: 'notes',
       },
     },

@@ -76,6 +76,7 @@ export const sessionStart = defineTool({
     'REQUEST_KEY_REUSED',
     'WORKSPACE_MISSING',
     'STORAGE_FAILED',
+    'STORAGE_FULL',
   ],
   examples: [
     { taskId: 'fix-login', agent: 'demo' },

@@ -17,6 +17,20 @@ describe('a table', () => {
     expect(tableOf(rows, columns, 12).split('\n')).toEqual(['SESSION  ST…', 'a        ru…', 'longer   do…']);
   });
 
+  it('shows the first that is there of several fields, and a cause with its reason', () => {
+    const rows = [
+      { id: 'a', reason: 'waits for a slot' },
+      { id: 'b', cause: { kind: 'agent_error', reason: 'it said no' } },
+      { id: 'c', cause: { kind: 'done' }, waitsFor: 'prompt' },
+    ];
+    expect(tableOf(rows, { SESSION: 'id', WHY: 'reason|waitsFor|cause' }, 80).split('\n')).toEqual([
+      'SESSION  WHY',
+      'a        waits for a slot',
+      'b        agent error: it said no',
+      'c        prompt',
+    ]);
+  });
+
   it('counts wide characters as two columns', () => {
     expect(
       tableOf(

@@ -134,12 +134,12 @@ describe('the reason to wait', () => {
   });
 
   it.each([
-    ['memory', { ...ROOMY, freeMemoryBytes: 300 * MB }, 'waits for memory: 300 MB free, 512 MB must stay free', 'free_memory'],
-    ['the processor', { ...ROOMY, cpuLoad: 5.25 }, 'waits for CPU: load 5.3 per core, at most 4 to start', 'cpu_load'],
+    ['memory', { ...ROOMY, freeMemoryBytes: 300 * MB }, '300 MB of memory are free, 512 MB must stay free', 'free_memory'],
+    ['the processor', { ...ROOMY, cpuLoad: 5.25 }, 'the load is 5.3 per core, at most 4 to start', 'cpu_load'],
     [
       'memory pressure',
       { ...ROOMY, memoryPressure: 0.62 },
-      'waits for memory: programs stood waiting for it 62 % of the time, at most 50 % to start',
+      'programs stood waiting for memory 62 % of the time, at most 50 % to start',
       'memory_pressure',
     ],
   ])('is %s where the machine is short of it', async (_, machine, reason, type) => {
@@ -179,7 +179,7 @@ describe('the reason to wait', () => {
     expect(guard.holdReason()).toBeUndefined();
     guard.admitted('b', 'demo');
     expect(guard.holdReason()).toBe(
-      'waits for memory: 768 MB free, 512 MB set aside for sessions just started, 512 MB must stay free',
+      '768 MB of memory are free, 512 MB set aside for sessions just started, 512 MB must stay free',
     );
     expect(guard.shortOf()).toEqual([]);
     await running(rig.ledger, 'a');
@@ -209,7 +209,7 @@ describe('the reason to wait', () => {
     await queued(rig.ledger, 'a');
     const guard = rig.make();
     await rig.settle();
-    expect(guard.holdReason()).toContain('waits for memory');
+    expect(guard.holdReason()).toContain('of memory are free');
     rig.state.fails = true;
     await rig.pass(2000);
     expect(guard.holdReason()).toBeUndefined();
@@ -260,7 +260,7 @@ describe('the facts', () => {
     // a tenth over the limit is 563.2 MB
     await at(560);
     expect(rig.facts()).toHaveLength(1);
-    expect(guard.holdReason()).toContain('560 MB free');
+    expect(guard.holdReason()).toContain('560 MB of memory are free');
     await at(564);
     await at(520);
     expect(rig.facts()).toEqual([exhausted, { ...exhausted, name: 'resource.recovered', currentUsage: 564 * MB }]);

@@ -184,6 +184,8 @@ describe('a state folder that is gone', () => {
     const client = await clientOf(workspace);
     expect(await listed(client)).toEqual({});
     expect(await workspace.task('quick')).toContain(id);
+    const sentence = '1 task file tells of sessions, and this workspace knows of none: its state folder';
+    await expect.poll(() => readFile(path.join(stateOf(workspace), 'hub.log'), 'utf8')).toContain(sentence);
     const next = await client.call('session_start', { taskId: 'quick' });
     expect(await client.call('session_wait', { sessionIds: [next.id], timeoutSeconds: 20 })).toMatchObject({ timedOut: false });
   });

@@ -50,7 +50,7 @@ export async function openEverything(): Promise<Subject> {
   const lines: string[] = [];
   const log = (line: string) => lines.push(line);
   const engine: Engine = await makeEngine({
-    clock: { ...systemClock, advance: () => {} },
+    clock: { ...systemClock, advance: () => {}, setBack: () => {} },
     config: { resources: { maxConcurrentSessions: 50 }, server: { http: { callsPerSecond: 1000 } } },
     start: (spec) => setTimeout(() => play(engine, spec), 1),
   });

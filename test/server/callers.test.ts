@@ -19,7 +19,7 @@ let ids: Record<'parent' | 'child' | 'stranger' | 'queued', string>;
 
 beforeEach(async () => {
   engine = await makeEngine({
-    clock: { ...systemClock, advance: () => {} },
+    clock: { ...systemClock, advance: () => {}, setBack: () => {} },
     config: { resources: { maxConcurrentSessions: 3 } },
   });
   const parent = await running(engine, { taskId: 'fix-login' });
