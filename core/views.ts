@@ -13,6 +13,8 @@ import { UsedRule } from './used-rule.ts';
 
 /** So many of the newest prompts and answers are shown. */
 const SHOWN = 5;
+/** So many of the oldest that it asks; the next ones come when those are answered. */
+const OPEN_SHOWN = 8;
 
 export const SessionView = z.looseObject({
   id: z.string().describe('Session id, as every other call wants it.'),
@@ -47,6 +49,7 @@ export const SessionView = z.looseObject({
   tokens: z.number().int().optional().describe('Of the last run, in and out together.'),
   waitsFor: z.enum(WAITS_FOR).optional().describe('While waiting: for what.'),
   requests: z.array(RequestView).optional().describe('What it asks and nobody has answered; answer with request_answer.'),
+  requestCount: z.number().int().optional().describe('Of all, where not all are shown.'),
   answered: z.array(RequestView).optional().describe('What it asked before, the newest; unanswered where its run ended first.'),
   answeredCount: z.number().int().optional().describe('Of all, where not all are shown.'),
   prompts: z.array(PromptView).optional().describe('What was said to it after its first prompt, with receipts; the newest.'),
@@ -117,7 +120,8 @@ export function sessionView(session: Session, line: Line, estimatedStart?: numbe
     data: result?.data,
     tokens: result?.inputTokens === undefined ? undefined : result.inputTokens + (result.outputTokens ?? 0),
     waitsFor: session.waitsFor,
-    ...listed('requests', openRequests(session), requestView),
+    ...listed('requests', openRequests(session).slice(0, OPEN_SHOWN), requestView),
+    ...(openRequests(session).length > OPEN_SHOWN && { requestCount: openRequests(session).length }),
     ...newest('answered', pastRequests(session), pastView),
     ...newest('prompts', session.prompts ?? [], promptView),
     changes: session.changes && { ...session.changes, files: [...session.changes.files] },

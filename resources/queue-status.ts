@@ -11,7 +11,7 @@ export const queueStatus: Resource = {
   async read(_variables, orchestrator) {
     const view = lineView(orchestrator);
     const status = { summary: lineText(view), ...view };
-    return { text: JSON.stringify(status, null, 2), mimeType: 'application/json', final: false };
+    return { text: JSON.stringify(status), mimeType: 'application/json', final: false };
   },
   stale: (event) => (/^(session|queue|resource)\./.test(event.name) && event.name !== 'session.spoke' ? ['queue://status'] : []),
 };

@@ -1,8 +1,12 @@
 // session://{id}: one session as it stands.
+import { withCutRequests } from '../core/cut-requests.ts';
 import { sessionOf } from '../core/events.ts';
 import { isSettled } from '../core/session.ts';
 import { sessionUri } from '../core/views.ts';
 import type { Resource } from './define.ts';
+
+/** For all that it asks and asked, in characters; its result is whole. */
+const REQUESTS_ROOM = 8000;
 
 export const session: Resource = {
   name: 'session',
@@ -12,7 +16,8 @@ export const session: Resource = {
   mimeType: 'application/json',
   async read({ id = '' }, orchestrator) {
     const found = orchestrator.get(id);
-    return { text: JSON.stringify(orchestrator.view(found), null, 2), mimeType: 'application/json', final: isSettled(found) };
+    const view = withCutRequests(orchestrator.view(found), REQUESTS_ROOM);
+    return { text: JSON.stringify(view), mimeType: 'application/json', final: isSettled(found) };
   },
   stale(event, orchestrator) {
     if (event.name === 'session.spoke') return [];

@@ -13,6 +13,7 @@ import { recover } from '../core/recovery.ts';
 import { createRequests } from '../core/requests.ts';
 import { startRetention } from '../core/retention.ts';
 import type { Secrets } from '../core/secrets.ts';
+import { isActive } from '../core/session.ts';
 import { bytesOf } from '../core/size.ts';
 import { createSupervisor } from '../core/supervisor.ts';
 import { countWithSessions, forgottenText } from '../core/task.ts';
@@ -90,6 +91,9 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   const kindOf = (sessionId: string) => agentOf(sessionId)?.kind ?? 'command';
   const tasks = withoutSecrets(await createTaskFiles({ workspace, folders: config.workspace.taskFolders }), secrets);
   const environments = learningSecrets(whileThereIsRoom(createEnvironments(stateDir), room), secrets);
+  // what lives may say its secrets before anything else makes them known to this hub
+  const living = [...ledger.sessions()].filter(isActive);
+  await Promise.all(living.map(({ id }) => environments.find(id).catch(complain('secrets'))));
   const rules = createRuleBook({ files: createRuleFiles(workspace), clock: systemClock, onError: complain('rules') });
   const { runner, terminals, git, worktrees } = createRunning({
     ...options,

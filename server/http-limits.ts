@@ -23,7 +23,7 @@ const BURST_SECONDS = 4;
 /** Resources in one subscription. */
 export const MAX_URIS = 100;
 
-const BLOCKING: readonly unknown[] = ['session_wait', 'session_run', 'session_ask'];
+const BLOCKING: readonly unknown[] = ['session_wait', 'session_run', 'session_ask', 'session_prompt'];
 
 /** What a request is about, as far as limits know it. */
 export interface Weight {

@@ -23,6 +23,7 @@ export function listResources(orchestrator: Orchestrator | undefined, readable: 
       cursor,
       limit: RESOURCES_PER_PAGE,
       keyOf: (session) => session.createdSeq,
+      falls: true,
     });
     const ofSessions = rows.flatMap(({ id, status }) => [
       { uri: sessionUri(id), name: `session ${id}`, description: `Session ${id} (${status})`, mimeType: 'application/json' },

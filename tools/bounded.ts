@@ -1,4 +1,5 @@
 // Keeps answers small enough for a model: an answer has about 10,000 characters at most unless its caller asks for more.
+import { withCutRequests } from '../core/cut-requests.ts';
 import type { SessionView } from '../core/views.ts';
 
 /** Room for what an answer is about, in characters of JSON. */
@@ -17,9 +18,11 @@ export function fitting<Row>(rows: readonly Row[]): readonly Row[] {
   return most < 0 ? rows : rows.slice(0, most);
 }
 
-/** The session with its result cut to its share, when it is one of `count` in an answer; the resource of the session holds it whole. */
+/** The session with its texts cut to its share, when it is one of `count` in an answer; the resource of the session holds its result whole. */
 export function withShare(view: SessionView, count: number): SessionView {
   const share = Math.max(LEAST_RESULT, Math.floor(ROOM / count) - SESSION_ROOM);
-  if (view.result === undefined || view.result.length <= share) return view;
-  return { ...view, result: `${view.result.slice(0, share)}… (${view.result.length} characters, whole in ${view.uris.session})` };
+  const cut = withCutRequests(view, share);
+  const { result } = view;
+  if (result === undefined || result.length <= share) return cut;
+  return { ...cut, result: `${result.slice(0, share)}… (${result.length} characters, whole in ${view.uris.session})` };
 }

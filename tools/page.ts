@@ -1,30 +1,42 @@
 // Pages of a list whose members have a number: a cursor is the number of the last one given, so what is added later disturbs nothing.
 import { fail } from '../core/errors.ts';
+import { fitting } from './bounded.ts';
 
 export interface Page<Row> {
   readonly rows: readonly Row[];
   readonly nextCursor: string | undefined;
 }
 
-/** The rows behind the cursor, at most `limit`. `keyOf` must rise or fall strictly through the rows. */
-export function pageOf<Row>(
-  rows: readonly Row[],
-  { cursor, limit, keyOf }: { cursor: string | undefined; limit: number; keyOf: (row: Row) => string | number },
-): Page<Row> {
-  const from = cursor === undefined ? 0 : placeBehind(rows, decoded(cursor), keyOf);
+export interface PageQuery<Row> {
+  readonly cursor: string | undefined;
+  readonly limit: number;
+  /** Rises strictly through the rows, or falls where `falls` is true. */
+  readonly keyOf: (row: Row) => string | number;
+  readonly falls?: boolean;
+}
+
+/** The rows behind the cursor, at most `limit`. */
+export function pageOf<Row>(rows: readonly Row[], query: PageQuery<Row>): Page<Row> {
+  const { cursor, limit, keyOf } = query;
+  const from = cursor === undefined ? 0 : placeBehind(rows, decoded(cursor), query);
   const part = rows.slice(from, from + limit);
   const last = part.at(-1);
   return { rows: part, nextCursor: last !== undefined && from + limit < rows.length ? encoded(keyOf(last)) : undefined };
 }
 
-function placeBehind<Row>(rows: readonly Row[], key: string | number, keyOf: (row: Row) => string | number): number {
-  const exact = rows.findIndex((row) => keyOf(row) === key);
-  if (exact >= 0) return exact + 1;
-  // the row of the cursor is gone: go on with the first one behind where it stood
-  const [first, last] = [rows[0], rows.at(-1)];
-  if (first === undefined || last === undefined) return 0;
-  const rising = keyOf(first) <= keyOf(last);
-  const at = rows.findIndex((row) => (rising ? keyOf(row) > key : keyOf(row) < key));
+/** The same as callers see the rows, and of them only those that fit into an answer, at least one. */
+export function fittingPage<Row, View>(rows: readonly Row[], query: PageQuery<Row>, view: (row: Row) => View): Page<View> {
+  const page = pageOf(rows, query);
+  const views = page.rows.map(view);
+  const shown = fitting(views);
+  const last = page.rows[shown.length - 1];
+  const isCut = shown.length < views.length && last !== undefined;
+  return { rows: shown, nextCursor: isCut ? encoded(query.keyOf(last)) : page.nextCursor };
+}
+
+/** The first row behind that of the cursor, which may be gone by now. */
+function placeBehind<Row>(rows: readonly Row[], key: string | number, { keyOf, falls = false }: PageQuery<Row>): number {
+  const at = rows.findIndex((row) => (falls ? keyOf(row) < key : keyOf(row) > key));
   return at < 0 ? rows.length : at;
 }
 

@@ -1,10 +1,9 @@
 // prompt_get: the same prompts that clients show to people as slash commands, for models.
 import { z } from 'zod';
 import { offerNamed, offers, sayOffer } from '../core/offers.ts';
-import { fitting } from './bounded.ts';
 import { defineTool } from './define.ts';
 import { cursor, nextCursor, summary, valuesOf } from './fields.ts';
-import { pageOf } from './page.ts';
+import { fittingPage } from './page.ts';
 
 const MOST_ROWS = 100;
 
@@ -60,14 +59,12 @@ export const promptGet = defineTool({
   async handle({ name, arguments: args, cursor }, { orchestrator }) {
     const all = await offers(orchestrator);
     if (name !== undefined) return { name, text: await sayOffer(offerNamed(all, name), valuesOf(args), orchestrator) };
-    const keyOf = (row: { readonly name: string }) => row.name;
     const rows = all.map((offer) => ({
       name: offer.name,
       description: offer.description,
       arguments: offer.arguments.map(({ name, required }) => (required ? name : `${name}?`)),
     }));
-    const fit = fitting(pageOf(rows, { cursor, limit: MOST_ROWS, keyOf }).rows).length;
-    const page = pageOf(rows, { cursor, limit: Math.max(1, fit), keyOf });
+    const page = fittingPage(rows, { cursor, limit: MOST_ROWS, keyOf: ({ name }) => name }, (row) => row);
     return { prompts: [...page.rows], nextCursor: page.nextCursor };
   },
   say: ({ name, prompts }) => (prompts ? `${prompts.length} prompts.` : `The prompt ${name}.`),

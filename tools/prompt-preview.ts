@@ -1,10 +1,9 @@
 // prompt_preview: what a session would be told, by which rule, and why not by the others.
 import { z } from 'zod';
 import { MOMENTS, type Reason } from '../core/rules.ts';
-import { fitting } from './bounded.ts';
 import { defineTool } from './define.ts';
 import { cursor, limit, nextCursor, ruleArguments, ruleName, sessionId, summary, taskId, total, valuesOf } from './fields.ts';
-import { pageOf } from './page.ts';
+import { fittingPage } from './page.ts';
 
 const MOST_TEXT = 3000;
 
@@ -73,24 +72,21 @@ export const promptPreview = defineTool({
     const found = await orchestrator.rules.preview({ taskId, sessionId, moment, ruleId: rule, args: valuesOf(given) });
     const places = new Map(found.matches.map((one, at) => [one.id, at + 1]));
     const all = [...found.matches, ...found.misses].map((one, at) => ({ one, at }));
-    const { rows, nextCursor } = pageOf(all, { cursor, limit, keyOf: ({ at }) => at });
-    const shown = fitting(
-      rows.map(({ one }) => ({
-        rule: one.id,
-        fits: places.has(one.id),
-        place: places.get(one.id),
-        priority: one.priority,
-        specificity: one.specificity,
-        why: found.explain(one).map(reasonText).join('; '),
-      })),
-    );
+    const { rows, nextCursor } = fittingPage(all, { cursor, limit, keyOf: ({ at }) => at }, ({ one }) => ({
+      rule: one.id,
+      fits: places.has(one.id),
+      place: places.get(one.id),
+      priority: one.priority,
+      specificity: one.specificity,
+      why: found.explain(one).map(reasonText).join('; '),
+    }));
     return {
       rule: found.rule?.id,
       version: found.rule?.version,
       moment: found.moment,
       text: found.text.slice(0, characters),
       length: found.text.length,
-      rules: [...shown],
+      rules: [...rows],
       chances: found.chances?.of,
       total: all.length,
       nextCursor,

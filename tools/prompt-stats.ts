@@ -3,10 +3,9 @@ import { z } from 'zod';
 import { learningOf } from '../core/learning.ts';
 import { RuleStats, ruleStats } from '../core/rule-stats.ts';
 import type { RuleTally } from '../core/rule-tally.ts';
-import { fitting } from './bounded.ts';
 import { defineTool } from './define.ts';
 import { cursor, nextCursor, ruleId, summary, total } from './fields.ts';
-import { pageOf } from './page.ts';
+import { fittingPage } from './page.ts';
 
 export const promptStats = defineTool({
   name: 'prompt_stats',
@@ -36,9 +35,8 @@ export const promptStats = defineTool({
       .filter(({ id }) => rule === undefined || id === rule)
       .toSorted((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1));
     const view = (tally: RuleTally) => ruleStats(tally, learning.success(tally.id, tally.version));
-    const fit = fitting(pageOf(all, { cursor, limit, keyOf: placeOf }).rows.map(view)).length;
-    const { rows, nextCursor } = pageOf(all, { cursor, limit: Math.max(1, fit), keyOf: placeOf });
-    return { rules: rows.map(view), total: all.length, nextCursor };
+    const { rows, nextCursor } = fittingPage(all, { cursor, limit, keyOf: placeOf }, view);
+    return { rules: [...rows], total: all.length, nextCursor };
   },
   say: ({ rules, total }) =>
     total === 0 ? 'No session was begun by a rule yet.' : `${rules.length} of ${total} versions of rules.`,

@@ -1,9 +1,13 @@
 // request_list: what sessions ask and nobody has answered.
 import { z } from 'zod';
+import { cutRequest } from '../core/cut-requests.ts';
 import { RequestView, requestView } from '../core/talk-views.ts';
 import { defineTool } from './define.ts';
 import { cursor, limit, next, nextCursor, sessionId, summary, total, untrusted } from './fields.ts';
-import { pageOf } from './page.ts';
+import { fittingPage } from './page.ts';
+
+/** So much of what is asked, and of the arguments of a tool, is shown; session_get shows more. */
+const TEXT = 1500;
 
 export const requestList = defineTool({
   name: 'request_list',
@@ -20,10 +24,12 @@ export const requestList = defineTool({
   async handle({ sessionId, cursor, limit }, { orchestrator }) {
     if (sessionId !== undefined) orchestrator.get(sessionId);
     const open = orchestrator.openRequests(sessionId).toSorted((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1));
-    const { rows, nextCursor } = pageOf(open, { cursor, limit, keyOf: placeOf });
+    const { rows, nextCursor } = fittingPage(open, { cursor, limit, keyOf: placeOf }, (one) =>
+      cutRequest(requestView(one), TEXT),
+    );
     const [first] = open;
     return {
-      requests: rows.map(requestView),
+      requests: [...rows],
       total: open.length,
       nextCursor,
       untrusted: true as const,

@@ -1,10 +1,9 @@
 // rule_list: the prompt rules of the workspace, and the files that were skipped.
 import { z } from 'zod';
 import { MOMENTS, RULE_KINDS } from '../core/rules.ts';
-import { fitting } from './bounded.ts';
 import { defineTool } from './define.ts';
 import { cursor, limit, nextCursor, summary, total } from './fields.ts';
-import { pageOf } from './page.ts';
+import { fittingPage } from './page.ts';
 
 const PROBLEMS_SHOWN = 20;
 
@@ -53,26 +52,23 @@ export const ruleList = defineTool({
     const all = orchestrator.rules
       .list()
       .filter((rule) => (kind === undefined || rule.kind === kind) && (enabled === undefined || rule.enabled === enabled));
-    const { rows, nextCursor } = pageOf(all, { cursor, limit, keyOf: ({ id }) => id });
-    const shown = fitting(
-      rows.map((rule) => ({
-        rule: rule.id,
-        name: rule.name,
-        kind: rule.kind,
-        enabled: rule.enabled,
-        priority: rule.priority,
-        specificity: rule.specificity,
-        moments: [...rule.moments],
-        version: rule.version,
-        file: rule.file ?? 'built in',
-        description: rule.description,
-        arguments: rule.arguments.length > 0 ? rule.arguments.map(({ name }) => name) : undefined,
-        notes: rule.notes.length > 0 ? [...rule.notes] : undefined,
-      })),
-    );
+    const { rows, nextCursor } = fittingPage(all, { cursor, limit, keyOf: ({ id }) => id }, (rule) => ({
+      rule: rule.id,
+      name: rule.name,
+      kind: rule.kind,
+      enabled: rule.enabled,
+      priority: rule.priority,
+      specificity: rule.specificity,
+      moments: [...rule.moments],
+      version: rule.version,
+      file: rule.file ?? 'built in',
+      description: rule.description,
+      arguments: rule.arguments.length > 0 ? rule.arguments.map(({ name }) => name) : undefined,
+      notes: rule.notes.length > 0 ? [...rule.notes] : undefined,
+    }));
     const problems = orchestrator.rules.problems();
     return {
-      rules: [...shown],
+      rules: [...rows],
       problems: problems.slice(0, PROBLEMS_SHOWN).map((one) => ({ ...one })),
       problemCount: problems.length,
       total: all.length,

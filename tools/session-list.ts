@@ -45,7 +45,7 @@ export const sessionList = defineTool({
   examples: [{}, { status: 'running', limit: 5 }],
   async handle({ cursor, limit, since, ...filter }, { orchestrator }) {
     const all = orchestrator.list({ ...filter, since: since === undefined ? undefined : timeOf(since) });
-    const { rows, nextCursor } = pageOf(all, { cursor, limit, keyOf: (session) => session.createdSeq });
+    const { rows, nextCursor } = pageOf(all, { cursor, limit, keyOf: (session) => session.createdSeq, falls: true });
     const sessions = rows.map((session) => {
       const { summary: _summary, uris: _uris, next: _next, result: _result, rule: _rule, ...row } = orchestrator.view(session);
       return row;

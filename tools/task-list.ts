@@ -29,7 +29,7 @@ export const taskList = defineTool({
   fails: ['CURSOR_INVALID', 'WORKSPACE_MISSING'],
   examples: [{}, { status: 'todo', limit: 5 }],
   async handle({ cursor, limit, ...filter }, { orchestrator }) {
-    const all = await orchestrator.tasks(filter);
+    const all = (await orchestrator.tasks(filter)).toSorted((a, b) => (a.task.id < b.task.id ? -1 : 1));
     const { rows, nextCursor } = pageOf(all, { cursor, limit, keyOf: ({ task }) => task.id });
     return {
       tasks: rows.map(({ task: { id, title, fields, file }, last }) => ({

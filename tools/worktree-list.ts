@@ -30,7 +30,7 @@ export const worktreeList = defineTool({
   fails: ['WORKTREE_FAILED', 'CURSOR_INVALID', 'WORKSPACE_MISSING'],
   examples: [{}, { limit: 5 }],
   async handle({ cursor, limit }, { orchestrator }) {
-    const all = await orchestrator.worktrees.list();
+    const all = (await orchestrator.worktrees.list()).toSorted((a, b) => (a.sessionId < b.sessionId ? -1 : 1));
     const { rows, nextCursor } = pageOf(all, { cursor, limit, keyOf: ({ sessionId }) => sessionId });
     const worktrees = [];
     // one after the other: each asks git

@@ -86,6 +86,17 @@ describe('while sessions come and go', () => {
     ]);
   });
 
+  it('session_list goes on behind one that is in it no more', async () => {
+    const there = [await running(engine, {}), await running(engine, {}), await running(engine, {})];
+    const left = [...there];
+    const listed = await through(
+      (cursor) => toolPage('session_list', { status: 'running', limit: 1 }, cursor, 'sessions', 'id'),
+      // the one that was just shown, of which the cursor speaks
+      () => ended(engine, left.pop() ?? ''),
+    );
+    expect(listed.ids).toEqual(there.toReversed());
+  });
+
   it('request_list goes on behind a request that was answered meanwhile', async () => {
     const asking: string[] = [];
     for (let at = 0; at < 4; at++) {
