@@ -39,10 +39,19 @@ export function closeAfterEach(): void {
 
 /** A workspace with a client in it. */
 export async function begin(options: WorkspaceOptions) {
-  const workspace = await makeWorkspace(options);
-  open.workspace = workspace;
-  open.client = await connect('modern', { env: workspace.env, cwd: workspace.path });
-  return { workspace, client: open.client };
+  const workspace = await workspaceWith(options);
+  return { workspace, client: await clientIn(workspace) };
+}
+
+/** A workspace in which nobody is yet. */
+export async function workspaceWith(options: WorkspaceOptions): Promise<Workspace> {
+  open.workspace = await makeWorkspace(options);
+  return open.workspace;
+}
+
+export async function clientIn({ env, path: cwd }: Workspace): Promise<TestClient> {
+  open.client = await connect('modern', { env, cwd });
+  return open.client;
 }
 
 export async function terminalIn(workspace: Workspace): Promise<Terminal> {
@@ -83,8 +92,8 @@ export async function killHub(workspace: Workspace): Promise<void> {
 export const plain = (text: string) => text.replace(/[\t ]+/g, ' ').trim();
 
 /** What its own record says it was told, as often as it was. */
-export async function heardBy(workspace: Workspace, id: string): Promise<string[]> {
-  const told = await readFile(path.join(workspace.path, '.scopecraft/state/sessions', id, '1', 'out'), 'utf8');
+export async function heardBy(workspace: Workspace, id: string, run = 1): Promise<string[]> {
+  const told = await readFile(path.join(workspace.path, '.scopecraft/state/sessions', id, String(run), 'out'), 'utf8');
   return told.split('\n').flatMap((line) => Prompted.safeParse(parsed(line)).data?.message.content ?? []);
 }
 

@@ -94,7 +94,7 @@ describe('an interactive Claude Code', () => {
       const told = () => workspace.task('talk');
       await expect.poll(told).toMatch('Custom prompt: "@@say said before the kill"');
       await expect.poll(told).toMatch('Custom prompt: "the one of lines');
-      await expect.poll(told).toMatch(/## Session History[\s\S]*cancelled/i);
+      await expect.poll(told).toMatch(/## Session History[\s\S]*: Session cancelled/);
       await client.close();
       await workspace.endHub();
       const left = await processesLeft(workspace.root, 5000);
