@@ -1,6 +1,8 @@
 // What an interactive session outlives, with the real Claude Code: the terminal from which everything was started, and its own end.
+import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { CLI } from '../support/project.ts';
@@ -65,6 +67,29 @@ describe('an interactive session', () => {
     expect((await workspace.hub())?.pid).toBe(before?.pid);
     await client.call('session_cancel', { sessionId: id });
     await stands(client, id, ({ cause }) => cause !== undefined);
+  });
+
+  it('ends with a killed tmux server, is known to, and goes on in the same conversation when it is spoken to', FULL, async () => {
+    const { workspace, client } = await begin({
+      modelUrl: model.url,
+      tasks: { 'talk.task.md': task('@@say I am the heron') },
+      userConfig: { defaultAgent: 'claude' },
+    });
+    const { id } = SessionRow.parse(await client.call('session_start', { taskId: 'talk', type: 'interactive' }));
+    await atPrompt(client, id);
+    // what Claude Code has not written down when it is killed it cannot go on with
+    const written = { entries: expect.arrayContaining([expect.objectContaining({ kind: 'text', text: 'I am the heron' })]) };
+    await expect.poll(() => client.call('session_logs', { sessionId: id })).toMatchObject(written);
+    const { words } = Attachment.parse(await client.call('session_attach', { sessionId: id }));
+    const server = ['-S', words[words.indexOf('-S') + 1] ?? '', 'display-message', '-p', '#{pid}'];
+    const { stdout } = await promisify(execFile)('tmux', server, { env: workspace.env });
+    process.kill(Number(stdout), 'SIGKILL');
+    expect(await stands(client, id, ({ cause }) => cause !== undefined)).toMatchObject({ result: 'I am the heron' });
+    expect(await say(client, id, '@@say back again')).toMatchObject({ state: 'delivered' });
+    expect(await atPrompt(client, id)).toMatchObject({ status: 'waiting', run: 2 });
+    await expect.poll(async () => (await heardBy(workspace, id, 2)).map(plain)).toEqual(['@@say back again']);
+    await client.call('session_cancel', { sessionId: id });
+    await stands(client, id, ({ status }) => status === 'cancelled');
   });
 
   it('that a person has left is gone on with in the same conversation, in a terminal again', FULL, async () => {
