@@ -2,9 +2,11 @@
 //
 //   none ─► opening ─► open ─► none   (it died, or was closed; the next command opens another)
 //
-// It is only quicker than a client for each call, never needed. It sits in a session of its own without a process, which goes with it:
-// in the session of an agent it would count as a person who looks on. What was sent and not answered when it dies may have been done or
-// not, as with any client that is killed.
+// It is only quicker than a client for each call, never needed. It sits in a session of its own without a process: in the session of an
+// agent it would count as a person who looks on. It leaves by killing that session, and what one left that died is killed later
+// (`release` in tmux.ts). Never by `destroy-unattached`, nor by closing its input where that is set: the server counts a client that is
+// leaving as gone, takes the session from under it, and dies of that (seen in 3.3a) with every agent on it. What was sent and not answered
+// when it dies may have been done or not, as with any client that is killed.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { StringDecoder } from 'node:string_decoder';
@@ -63,8 +65,8 @@ interface ControlClient {
 
 function startClient(program: string, words: readonly string[], onEnd: () => void): ControlClient {
   // the only pane of its session is dead from the beginning
-  const opening = ['-C', 'new-session', '-s', `${CONTROL_SESSION}${randomUUID().slice(0, 8)}`, '/bin/sh', '-c', ':'];
-  const argv = [...words, ...opening, ';', 'set-option', 'destroy-unattached', 'on'];
+  const session = `${CONTROL_SESSION}${randomUUID().slice(0, 8)}`;
+  const argv = [...words, '-C', 'new-session', '-s', session, '/bin/sh', '-c', ':'];
   const child = spawn(program, argv, { cwd: '/', env: {}, stdio: ['pipe', 'pipe', 'ignore'] });
   // the hub leaves without asking
   child.unref();
@@ -110,7 +112,7 @@ function startClient(program: string, words: readonly string[], onEnd: () => voi
       onEnd();
       // before that its session would outlive it
       await isOpen;
-      child.stdin.end();
+      if (!isOver) child.stdin.write(`kill-session -t '=${session}'\n`);
       await gone;
     },
   };

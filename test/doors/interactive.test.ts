@@ -1,89 +1,38 @@
 // Interactive sessions through the door: the real Claude Code in a terminal, prompts with receipts that are true, people who look in, hubs that die.
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { z } from 'zod';
-import { connect, sc, type TestClient } from '../support/clients.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sc } from '../support/clients.ts';
 import { processesLeft } from '../support/processes.ts';
 import { CLI } from '../support/project.ts';
 import { type StubModel, startStubModel } from '../support/stub-model.ts';
-import { openTerminal, type Terminal } from '../support/terminal.ts';
-import { makeWorkspace, type Workspace, type WorkspaceOptions } from '../support/workspace.ts';
+import {
+  Attachment,
+  atPrompt,
+  begin,
+  closeAfterEach,
+  heardBy,
+  killHub,
+  plain,
+  receiptOf,
+  SessionRow,
+  say,
+  stands,
+  terminalIn,
+} from './interactive-bench.ts';
 
-const SessionRow = z.looseObject({
-  id: z.string(),
-  status: z.string(),
-  waitsFor: z.string().optional(),
-  cause: z.looseObject({ kind: z.string() }).optional(),
-  prompts: z.array(z.looseObject({ promptId: z.string(), state: z.string() })).default([]),
-});
-const Waited = z.looseObject({ sessions: z.array(SessionRow), cursor: z.string() });
-const Receipt = z.looseObject({ promptId: z.string(), state: z.string(), reason: z.string().optional() });
-const Said = z.looseObject({ receipt: Receipt });
-const Attachment = z.looseObject({ command: z.string(), words: z.array(z.string()), session: z.string(), attached: z.number() });
 const TASK = '# A talk\n\n---\ntype: test\nstatus: todo\narea: test\n---\n\n## Instruction\n\n@@say I am the heron\n';
 const FULL = { timeout: 180_000 };
 
 let model: StubModel;
-const open: { workspace?: Workspace; client?: TestClient; terminals: Terminal[] } = { terminals: [] };
 beforeAll(async () => {
   model = await startStubModel();
 });
-afterEach(async () => {
-  for (const terminal of open.terminals.splice(0)) await terminal.close();
-  await open.client?.close();
-  await open.workspace?.close();
-  delete open.client;
-  delete open.workspace;
-});
+closeAfterEach();
 afterAll(() => model.close());
 
-async function begin(options: WorkspaceOptions) {
-  const workspace = await makeWorkspace(options);
-  open.workspace = workspace;
-  open.client = await connect('modern', { env: workspace.env, cwd: workspace.path });
-  return { workspace, client: open.client };
-}
-
-async function terminalIn(workspace: Workspace): Promise<Terminal> {
-  const terminal = await openTerminal({ env: workspace.env, cwd: workspace.path });
-  open.terminals.push(terminal);
-  return terminal;
-}
-
-/** Waits for the session until it stands so. */
-async function stands(client: TestClient, id: string, isSo: (row: z.infer<typeof SessionRow>) => boolean) {
-  let after: string | undefined;
-  for (let tries = 0; tries < 8; tries += 1) {
-    const args = { sessionIds: [id], timeoutSeconds: 15, ...(after !== undefined && { after }) };
-    const { sessions, cursor } = Waited.parse(await client.call('session_wait', args, { timeoutMs: 60_000 }));
-    if (sessions[0] && isSo(sessions[0])) return sessions[0];
-    after = cursor;
-  }
-  throw new Error(`It never stood so: ${JSON.stringify(await client.call('session_get', { sessionId: id }))}`);
-}
-const atPrompt = (client: TestClient, id: string) => stands(client, id, ({ waitsFor }) => waitsFor === 'prompt');
-
-async function say(client: TestClient, sessionId: string, prompt: string, timeoutSeconds = 45) {
-  return Said.parse(await client.call('session_prompt', { sessionId, prompt, timeoutSeconds }, { timeoutMs: 90_000 })).receipt;
-}
-
-async function receiptOf(client: TestClient, sessionId: string, promptId: string) {
-  const { prompts } = SessionRow.parse(await client.call('session_get', { sessionId }));
-  return prompts.filter((prompt) => prompt.promptId === promptId);
-}
-
-async function killHub(workspace: Workspace): Promise<void> {
-  const hub = await workspace.hub();
-  if (!hub) throw new Error('There is no hub to kill.');
-  process.kill(hub.pid, 'SIGKILL');
-}
-
-const bare = (text: string) => text.replace(/\s+/g, ' ').trim();
-/** How many of the prompts that reached the model hold these words. */
+/** How many of the prompts that reached the model hold these words, line by line. */
 const seenByModel = (words: string) =>
   new Set(
-    model.requests().flatMap(({ prompt = '', sessionId = '' }) => (bare(prompt).includes(words) ? [sessionId + prompt] : [])),
+    model.requests().flatMap(({ prompt = '', sessionId = '' }) => (plain(prompt).includes(words) ? [sessionId + prompt] : [])),
   ).size;
 
 describe('an interactive Claude Code', () => {
@@ -115,7 +64,7 @@ describe('an interactive Claude Code', () => {
       }
       await atPrompt(client, id);
       // escapes and bells are taken out, all else comes as it is
-      const arrived = [long, nasty.replace(/[\u001b\u0007]/g, ''), lines].map(bare);
+      const arrived = [long, nasty.replace(/[\u001b\u0007]/g, ''), lines].map(plain);
       // it has a prompt before its model does
       for (const words of arrived) await expect.poll(() => seenByModel(words), { message: words.slice(0, 20) }).toBe(1);
       await person.shows('done: the one of lines');
@@ -131,6 +80,8 @@ describe('an interactive Claude Code', () => {
       expect(await receiptOf(client, id, promptId)).toHaveLength(1);
       await person.shows('said before the kill');
       expect(seenByModel('@@say said before the kill')).toBe(1);
+      const heard = [expect.stringContaining('@@say I am the heron'), ...arrived, '@@say said before the kill'];
+      await expect.poll(async () => (await heardBy(workspace, id)).map(plain)).toEqual(heard);
 
       await client.call('session_cancel', { sessionId: id });
       expect(await stands(client, id, ({ cause }) => cause !== undefined)).toMatchObject({
@@ -140,12 +91,11 @@ describe('an interactive Claude Code', () => {
       await person.shows(/exited|server exited|no server/);
       await person.close();
       await expect(client.call('session_attach', { sessionId: id })).rejects.toThrow('TERMINAL_MISSING');
-      const text = await workspace.task('talk');
-      expect(text).toContain('Custom prompt: "@@say said before the kill"');
-      expect(text).toContain('Custom prompt: "the one of lines');
-      expect(text).toMatch(/## Session History[\s\S]*cancelled/i);
+      const told = () => workspace.task('talk');
+      await expect.poll(told).toMatch('Custom prompt: "@@say said before the kill"');
+      await expect.poll(told).toMatch('Custom prompt: "the one of lines');
+      await expect.poll(told).toMatch(/## Session History[\s\S]*: Session cancelled/);
       await client.close();
-      delete open.client;
       await workspace.endHub();
       const left = await processesLeft(workspace.root, 5000);
       expect(left.map(({ command }) => command)).toEqual([]);
@@ -188,15 +138,15 @@ describe('twenty interactive sessions at once', () => {
       await expect
         .poll(() => receiptOf(client, id, promptId), { timeout: 90_000, interval: 500, message: `${id}: ${words}` })
         .toMatchObject([{ state: 'delivered' }]);
-    for (const id of ids) await atPrompt(client, id);
+    // it takes things up in their order: with the last, all that was pasted before is in its record, also what came twice
+    const last = '@@say the last;';
+    for (const receipt of await Promise.all(ids.map((id) => say(client, id, last)))) expect(receipt.state).toBe('delivered');
     for (const id of ids) {
-      const told = await readFile(path.join(workspace.path, '.scopecraft/state/sessions', id, '1', 'out'), 'utf8');
-      // the script of each prompt ends with a semicolon, and so do the words in its record
-      const heard = told.split('\n').flatMap((line) => Prompted.safeParse(parsed(line)).data?.message.content ?? []);
+      const heard = await heardBy(workspace, id);
       const wanted = said.filter((one) => one.id === id).map(({ words }) => `@@say heard: ${words};`);
       const [first, ...rest] = heard.filter((text) => text.includes('@@say'));
       expect(first).toContain('@@say begun');
-      expect(rest.map((text) => text.trim()).toSorted()).toEqual(wanted.toSorted());
+      expect(rest.map((text) => text.trim()).toSorted()).toEqual([...wanted, last].toSorted());
     }
     await Promise.all(ids.map((sessionId) => client.call('session_cancel', { sessionId })));
     await client.call('session_wait', { sessionIds: ids, until: 'all', timeoutSeconds: 45 }, { timeoutMs: 90_000 });
@@ -236,13 +186,3 @@ describe('sc session attach', () => {
     await person.shows(/TERMINAL_MISSING[\s\S]*refused 1/);
   });
 });
-
-const Prompted = z.looseObject({ type: z.literal('user'), message: z.looseObject({ content: z.string() }) });
-
-function parsed(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
-}

@@ -123,6 +123,19 @@ describe('the client of tmux that stays', () => {
     await brief.close();
   });
 
+  it('leaves the server alive, whatever else ends at that moment', async () => {
+    const server = rig.tmux('display-message', '-p', '#{pid}');
+    for (let round = 0; round < 60; round++) {
+      rig.tmux('new-session', '-d', '-s', 'other', 'sleep 600');
+      await pane.look();
+      const ending = tmux.call([['kill-session', '-t', '=other']]);
+      await delay(round % 8);
+      await Promise.all([tmux.release(), ending]);
+    }
+    expect(rig.tmux('display-message', '-p', '#{pid}')).toBe(server);
+    expect(rig.tmux('list-sessions', '-F', '#{session_name}')).toBe('s-reader\n');
+  }, 60_000);
+
   it('goes with the last session, and the server with both', async () => {
     await pane.look();
     expect(clientPid()).toBeDefined();
