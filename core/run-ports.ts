@@ -31,6 +31,8 @@ export interface RunSpec {
   readonly resume: boolean;
   readonly model?: string | undefined;
   readonly maxCostUsd?: number | undefined;
+  /** Uses of tools that are denied, as `permissions.ts` reads them: what the settings said at the start. */
+  readonly deny?: readonly string[] | undefined;
   /** JSON Schema, as text, of the data the agent is to end with. */
   readonly resultSchema?: string | undefined;
   /** Where the agent reaches the hub that runs it, as this run. The token goes into files of the run and its environment, never into arguments or logs. */

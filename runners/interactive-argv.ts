@@ -3,6 +3,7 @@
 import path from 'node:path';
 import type { RunSpec } from '../core/run-ports.ts';
 import { agentArgv, type DemoParts } from './agent-argv.ts';
+import { denyArguments } from './claude-deny.ts';
 import { mcpConfigFile } from './run-folder.ts';
 import { shellWord } from './shell-word.ts';
 
@@ -42,6 +43,7 @@ export async function interactiveArgv(
     ...(model === undefined ? [] : [`--model=${model}`]),
     ...(briefing === '' ? [] : [`--append-system-prompt=${briefing}`]),
     ...(tools.length === 0 ? [] : [`--allowedTools=${tools.join(',')}`]),
+    ...denyArguments(spec.deny),
     ...(mcp === undefined ? [] : [`--mcp-config=${mcpConfigFile(folder)}`]),
   ];
 }
