@@ -74,7 +74,7 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
         if (event.kind === 'complained') watch.complained(event.bytes);
         // nothing is said to it any more and nobody stops it; what comes while its end is judged counts for what comes next
         if (event.kind === 'ended') over();
-        if (event.kind === 'asks' || event.kind === 'withdrawn') asking.take(event);
+        if (event.kind === 'asks' || event.kind === 'withdrawn') await asking.take(event);
         else await take(id, event);
       }
     } finally {
