@@ -107,7 +107,9 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
           session.waitsFor !== event.for &&
           openRequests(session).length === 0
         )
-          await ledger.record({ name: 'session.waiting', data: { sessionId: id, run, for: event.for } }).catch(unlessFull);
+          await ledger
+            .record({ name: 'session.waiting', data: { sessionId: id, run, for: event.for, text: event.text } })
+            .catch(unlessFull);
         return;
       case 'works':
         if (status === 'waiting' && openRequests(session).length === 0)
