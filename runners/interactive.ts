@@ -127,10 +127,10 @@ export function createInteractiveRunner(options: InteractiveRunnerOptions): Runn
     },
   };
 
-  function prepareTerminal(folder: string, words: readonly string[], { messages }: RunSpec): void {
+  function prepareTerminal(folder: string, words: readonly string[], { agent, messages }: RunSpec): void {
     const mode = 0o600;
     prepareTold(folder, messages);
-    prepareAsks(folder);
+    if (agent.kind === 'claude') prepareAsks(folder);
     writeFileSync(settingsFile(folder), hookSettings(scripts.hook, folder), { mode });
     writeFileSync(path.join(folder, 'terminal'), '', { mode });
     writeFileSync(launchFile(folder), launchScript(words), { mode });
