@@ -79,17 +79,17 @@ export function openHookAsks(folder: string, clock: Clock): HookAsks {
 
   const askedAt = (callId: string) => statSync(path.join(asksFolder(folder), callId), { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
-  /** Beside first: a hook reads it as soon as it is there. */
-  function write(callId: string, text: string): void {
+  /** Beside first: a hook reads it as soon as it is there. Answers with why it could not be written. */
+  function write(callId: string, text: string): string | undefined {
     const file = fileOf(callId);
     try {
       writeFileSync(`${file}.new`, text, { mode: 0o600 });
       renameSync(`${file}.new`, file);
+      return undefined;
     } catch (error) {
-      const code = errnoOf(error);
-      if (code === 'ENOSPC' || code === 'EDQUOT') fail('STORAGE_FULL', 'There is no space left to hand the answer over.');
       // with the folder of its run the hook is gone
-      if (code !== 'ENOENT') fail('STORAGE_FAILED', `The answer could not be handed over (${code ?? 'unknown error'}).`);
+      const code = errnoOf(error) ?? 'unknown error';
+      return code === 'ENOENT' ? undefined : code;
     }
   }
 
@@ -135,6 +135,7 @@ export function openHookAsks(folder: string, clock: Clock): HookAsks {
           // also where nobody was told of it here: an earlier hub may have been
           yield { kind: 'withdrawn', callId, ...(over.decision && { decision: over.decision }) };
           asks.delete(callId);
+          // where that fails, the hook stays until its agent ends
           write(callId, NOBODY_ASKS);
         } else if (!ask.isTold) {
           ask.isTold = true;
@@ -146,7 +147,10 @@ export function openHookAsks(folder: string, clock: Clock): HookAsks {
     answer(callId, verdict) {
       const ask = asks.get(callId);
       if (!ask || ask.over || ask.answeredAt !== undefined) return;
-      write(callId, `${JSON.stringify({ hookSpecificOutput: { hookEventName: 'PermissionRequest', decision: verdict } })}\n`);
+      const output = { hookSpecificOutput: { hookEventName: 'PermissionRequest', decision: verdict } };
+      const code = write(callId, `${JSON.stringify(output)}\n`);
+      if (code === 'ENOSPC' || code === 'EDQUOT') fail('STORAGE_FULL', 'There is no space left to hand the answer over.');
+      if (code !== undefined) fail('STORAGE_FAILED', `The answer could not be handed over (${code}).`);
       ask.answeredAt = clock.now();
     },
   };

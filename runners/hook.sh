@@ -18,11 +18,10 @@ add() {
   { dd ibs=65536 obs=16777216 cbs=16777216 conv=unblock >>"$to" || aside; } >/dev/null 2>&1
 }
 ask() {
-  # a process id may come again
+  # two that live have two process ids, but one may come again
   id=$$
-  set -C
-  while [ -d "$asks" ] && ! true >"$asks/$id"; do id=$id.; done
-  set +C
+  while [ -e "$asks/$id" ]; do id=$id.; done
+  true >"$asks/$id"
   { printf '%s ' "$id" && cat; } | add
   looks=0
   while [ -d "$asks" ] && [ ! -f "$asks/$id.answer" ] && kill -0 "$PPID"; do

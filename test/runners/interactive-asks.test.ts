@@ -212,6 +212,17 @@ describe('what is asked', () => {
     ]);
   });
 
+  it('says so where its answer cannot be written, and goes on where nobody waits for one', async () => {
+    const { folder, asks, hook } = await opened();
+    for (const id of ['1', '2']) {
+      hook(`${id} ${asked(id)}`);
+      await mkdir(path.join(folder, 'asks', `${id}.answer.new`));
+    }
+    expect(() => asks.answer('1', { behavior: 'allow' })).toThrow('could not be handed over (EISDIR)');
+    asks.end();
+    expect([...asks.news()]).toHaveLength(2);
+  });
+
   it('is not answered where the folder of its run is gone', async () => {
     const { folder, asks, hook } = await opened();
     hook(`1 ${asked('ls')}`);
