@@ -282,11 +282,15 @@ describe('a dialog of the real Claude Code', { timeout: 60_000 }, () => {
     await seen.over;
   });
 
-  it('is over with its run, and no hook is left', async () => {
+  it('is over with its run, and no hook is left, also of an agent that was killed', async () => {
     const { run, seen } = await start('stopped');
     await run.stop({ kind: 'cancelled' });
     await seen.over;
-    expect(await isMade('stopped')).toBe(false);
+    const killed = await start('killed');
+    const started = await killed.seen.event('started');
+    process.kill(started.process.pid, 'SIGKILL');
+    await killed.seen.over;
+    expect([await isMade('stopped'), await isMade('killed')]).toEqual([false, false]);
     // tmux takes its client's session away a moment after the client
     await expect.poll(rig.sessions).toEqual([]);
     expect(await processesLeft(rig.root, 2000)).toEqual([]);
