@@ -97,6 +97,7 @@ export async function begin(parts: BeginParts, id: string, isStopAsked: () => bo
       resume,
       model: session.model ?? agent.model,
       maxCostUsd: costLimit(ledger, session, parts.settings.current().budget),
+      deny: parts.settings.current().requests.deny,
       resultSchema: session.resultSchema,
     });
   } catch (error) {

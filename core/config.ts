@@ -62,7 +62,9 @@ export const Config = z.strictObject({
       deny: z
         .array(z.string().min(1).max(500))
         .default([])
-        .describe('Uses of tools that are denied without asking; they go before `allow`.'),
+        .describe(
+          'Uses of tools that are denied without asking; they go before `allow`. Claude Code is told them at its start, so most hold where it asks nobody too.',
+        ),
     })
     .prefault({}),
   worktrees: z

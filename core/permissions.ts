@@ -35,6 +35,8 @@ const KNOWN: Readonly<Record<string, string>> = {
   NotebookEdit: 'notebook_path',
   WebFetch: 'url',
 };
+/** Tools of Claude Code of which it is known what they work on. */
+export const KNOWN_TOOLS: readonly string[] = Object.keys(KNOWN);
 const BETWEEN_COMMANDS = /[;&|\n\r`<>()]/;
 const SHOWN_LENGTH = 300;
 
@@ -66,8 +68,14 @@ export function toolUseText(tool: string, input: unknown): string {
   return `${tool}: ${line.length > SHOWN_LENGTH || text.length > 4 * SHOWN_LENGTH ? `${line.slice(0, SHOWN_LENGTH)}…` : line}`;
 }
 
-function matchesRule(rule: string, use: ToolUse, matches: (pattern: string, subjects: readonly Subject[]) => boolean): boolean {
+/** The name of the tool in a rule, and the pattern for what it works on. */
+export function ruleParts(rule: string): { readonly name: string; readonly pattern: string | undefined } {
   const [, name = rule, pattern] = /^([^()]+)\((.*)\)$/s.exec(rule) ?? [];
+  return { name, pattern };
+}
+
+function matchesRule(rule: string, use: ToolUse, matches: (pattern: string, subjects: readonly Subject[]) => boolean): boolean {
+  const { name, pattern } = ruleParts(rule);
   return matchesGlob(name, use.tool) && (pattern === undefined || matches(pattern, subjectsOf(use)));
 }
 

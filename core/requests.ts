@@ -8,6 +8,7 @@ import { fail, ScopecraftError } from './errors.ts';
 import type { Ledger } from './ledger.ts';
 import { decisionOf, toolUseText } from './permissions.ts';
 import type { Clock, Settings } from './ports.ts';
+import type { Verdict } from './run-ports.ts';
 import { isActive, type Session } from './session.ts';
 import { type Decision, openRequests, type RequestAnswer, type RequestAsked, type SessionRequest } from './talk.ts';
 
@@ -43,8 +44,8 @@ export interface Requests {
   ask(sessionId: string, ask: Ask, signal?: AbortSignal | undefined): Promise<RequestAnswer>;
   /** Answers. Fails with REQUEST_NOT_FOUND, REQUEST_ANSWERED or INVALID_INPUT. */
   answer(request: AnswerRequest, by: string): Promise<OpenRequest>;
-  /** The session does not ask that any more: where it is open, it is denied in the name of the session itself. */
-  withdraw(sessionId: string, callId: string): Promise<void>;
+  /** The session does not ask that any more: where it is open, it is denied in the name of the session itself, or answered as it was in its terminal. */
+  withdraw(sessionId: string, callId: string, decision?: Verdict['behavior'] | undefined): Promise<void>;
   /** The request with this id. Fails with REQUEST_NOT_FOUND. */
   find(requestId: string): OpenRequest;
   /** All that is open, oldest first. */
@@ -139,10 +140,13 @@ export function createRequests({ ledger, clock, settings, onError }: RequestsPar
       return answered(ledger, sessionId, request.requestId, signal);
     },
     answer,
-    async withdraw(sessionId, callId) {
+    async withdraw(sessionId, callId, decision) {
       const request = open().find((one) => one.sessionId === sessionId && one.callId === callId);
+      if (!request) return;
+      const { requestId } = request;
       const text = 'It was interrupted and does not ask any more.';
-      if (request) await answer({ requestId: request.requestId, decision: 'deny', text }, `session ${sessionId}`);
+      if (decision) await answer({ requestId, decision }, 'a person at the terminal');
+      else await answer({ requestId, decision: 'deny', text }, `session ${sessionId}`);
     },
     find,
     open,

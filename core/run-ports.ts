@@ -31,6 +31,8 @@ export interface RunSpec {
   readonly resume: boolean;
   readonly model?: string | undefined;
   readonly maxCostUsd?: number | undefined;
+  /** Uses of tools that are denied, as `permissions.ts` reads them: what the settings said at the start. */
+  readonly deny?: readonly string[] | undefined;
   /** JSON Schema, as text, of the data the agent is to end with. */
   readonly resultSchema?: string | undefined;
   /** Where the agent reaches the hub that runs it, as this run. The token goes into files of the run and its environment, never into arguments or logs. */
@@ -62,8 +64,8 @@ export type RunEvent =
   | { readonly kind: 'undelivered'; readonly promptId: string; readonly reason: string }
   /** It wants to use a tool that nobody has allowed, and waits for `answer`. Told once for each hub, unless it was answered. */
   | { readonly kind: 'asks'; readonly callId: string; readonly tool: string; readonly input: unknown }
-  /** It does not ask that any more: it was interrupted. */
-  | { readonly kind: 'withdrawn'; readonly callId: string }
+  /** It does not ask that any more: it was interrupted, or somebody decided it in its terminal. May be told of what nobody heard it ask. */
+  | { readonly kind: 'withdrawn'; readonly callId: string; readonly decision?: Verdict['behavior'] }
   /** It stopped working and waits for somebody: at its prompt, at a permission, or for what cannot be told. Interactive runs only; told at each change. */
   | { readonly kind: 'idle'; readonly for: 'prompt' | 'permission' | 'unknown'; readonly text?: string | undefined }
   /** It works again. */

@@ -116,7 +116,14 @@ function moved(session: Session | undefined, event: StoredEvent): Session {
     case 'session.undelivered':
       return { ...session, prompts: told(session.prompts, event) };
     case 'session.waiting':
-      return { ...session, status, waitsFor: event.data.for, waitsSince: event.at, requests: asked(session.requests, event) };
+      return {
+        ...session,
+        status,
+        waitsFor: event.data.for,
+        waitsText: event.data.text,
+        waitsSince: event.at,
+        requests: asked(session.requests, event),
+      };
     case 'session.answered': {
       const next = { ...session, requests: answered(session.requests, event) };
       if (session.status !== 'waiting') return next;

@@ -81,6 +81,8 @@ export interface Session {
   readonly requests?: readonly SessionRequest[] | undefined;
   /** While waiting: for what. */
   readonly waitsFor?: WaitsFor | undefined;
+  /** What its terminal asks or shows meanwhile, where that is no request. */
+  readonly waitsText?: string | undefined;
   /** Since when, in milliseconds since the epoch. */
   readonly waitsSince?: number | undefined;
   /** JSON Schema, as text, of the data it is to end with. */

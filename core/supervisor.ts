@@ -75,7 +75,7 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
         if (event.kind === 'complained') watch.complained(event.bytes);
         // nothing is said to it any more and nobody stops it; what comes while its end is judged counts for what comes next
         if (event.kind === 'ended') over();
-        if (event.kind === 'asks' || event.kind === 'withdrawn') asking.take(event);
+        if (event.kind === 'asks' || event.kind === 'withdrawn') await asking.take(event);
         else await take(id, event);
       }
     } finally {
@@ -108,7 +108,9 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
           session.waitsFor !== event.for &&
           openRequests(session).length === 0
         )
-          await ledger.record({ name: 'session.waiting', data: { sessionId: id, run, for: event.for } }).catch(unlessFull);
+          await ledger
+            .record({ name: 'session.waiting', data: { sessionId: id, run, for: event.for, text: event.text } })
+            .catch(unlessFull);
         return;
       case 'works':
         if (status === 'waiting' && openRequests(session).length === 0)

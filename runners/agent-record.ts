@@ -13,13 +13,39 @@ export type Fact =
   | { readonly kind: 'enqueued'; readonly text: string; readonly key: string }
   /** It has nothing more to do. */
   | { readonly kind: 'rests'; readonly text: string | undefined; readonly result?: AgentResult | undefined }
-  /** Somebody must allow or answer something. */
-  | { readonly kind: 'asks'; readonly text: string }
-  /** A tool answered, or it said something. */
-  | { readonly kind: 'works'; readonly said: Said | undefined }
+  /** Somebody must allow or answer something; `ask` where that can be done from outside. */
+  | { readonly kind: 'asks'; readonly text: string; readonly ask?: Asked | undefined }
+  /** A tool answered, or it said something, perhaps that it uses tools. */
+  | {
+      readonly kind: 'works';
+      readonly said: Said | undefined;
+      readonly uses?: readonly ToolUse[];
+      readonly answered?: readonly ToolAnswer[];
+    }
   /** Somebody broke off what it did. */
   | { readonly kind: 'interrupted' }
   | { readonly kind: 'leaves'; readonly reason: string };
+
+/** What a hook waits for an answer to. */
+export interface Asked {
+  readonly callId: string;
+  readonly tool: string;
+  readonly input: unknown;
+}
+
+/** A use of a tool, as the transcript tells of it. */
+export interface ToolUse {
+  readonly id: string;
+  readonly tool: string;
+  readonly input: unknown;
+}
+
+/** A tool, or a person who refused its use, answered; `at` is when, in milliseconds since the epoch. */
+export interface ToolAnswer {
+  readonly id: string;
+  readonly isRefused: boolean;
+  readonly at: number | undefined;
+}
 
 /** Something the agent said, and what it took to say it. */
 export interface Said {
@@ -51,7 +77,17 @@ const Usage = z.looseObject({
   output_tokens: z.number().default(0),
 });
 
-const Block = z.looseObject({ type: z.string(), text: z.string().optional() });
+const Block = z.looseObject({
+  type: z.string(),
+  text: z.string().optional(),
+  // of a use of a tool, and of its answer
+  id: z.string().optional(),
+  name: z.string().optional(),
+  input: z.unknown().optional(),
+  tool_use_id: z.string().optional(),
+  content: z.unknown().optional(),
+});
+type Block = z.infer<typeof Block>;
 const Line = z.looseObject({
   type: z.string(),
   subtype: z.string().optional(),
@@ -79,9 +115,13 @@ type Line = z.infer<typeof Line>;
 
 const TEXT_LENGTH = 1000;
 
-/** What a hook tells. */
+/** How Claude Code tells its model that a person refused the use of a tool. */
+const REFUSED = "The user doesn't want to proceed";
+
+/** What a hook tells. A line that waits for an answer begins with its id. */
 export function factOfHook(line: string): Fact | undefined {
-  const read = Hook.safeParse(parsed(line));
+  const [, callId, told = line] = /^(\d+\.*) (.*)$/.exec(line) ?? [];
+  const read = Hook.safeParse(parsed(told));
   if (!read.success) return undefined;
   const hook = read.data;
   switch (hook.hook_event_name) {
@@ -92,7 +132,7 @@ export function factOfHook(line: string): Fact | undefined {
     case 'Stop':
       return { kind: 'rests', text: hook.last_assistant_message };
     case 'PermissionRequest':
-      return { kind: 'asks', text: `${hook.tool_name ?? ''} ${JSON.stringify(hook.tool_input ?? {})}`.slice(0, TEXT_LENGTH) };
+      return askedBy(hook, callId);
     case 'Notification':
       return noticed(hook.notification_type, hook.message ?? '');
     case 'SessionEnd':
@@ -119,7 +159,7 @@ export function factOfLine(text: string): Fact | undefined {
     case 'user':
       return factOfUser(line);
     case 'assistant':
-      return { kind: 'works', said: saidIn(line) };
+      return { kind: 'works', said: saidIn(line), uses: usesIn(blocksOf(line)) };
     case 'system':
       return line.subtype === 'init' ? { kind: 'begins', transcript: undefined, source: '' } : undefined;
     case 'result':
@@ -129,6 +169,11 @@ export function factOfLine(text: string): Fact | undefined {
   }
 }
 
+function askedBy({ tool_name: tool = '', tool_input: input = {} }: z.infer<typeof Hook>, callId: string | undefined): Fact {
+  const text = `${tool} ${JSON.stringify(input)}`.slice(0, TEXT_LENGTH);
+  return { kind: 'asks', text, ...(callId !== undefined && { ask: { callId, tool, input } }) };
+}
+
 function noticed(type: string | undefined, message: string): Fact | undefined {
   if (type === 'idle_prompt') return { kind: 'rests', text: undefined };
   if (type === 'permission_prompt' || type?.startsWith('elicitation')) return { kind: 'asks', text: message };
@@ -136,17 +181,37 @@ function noticed(type: string | undefined, message: string): Fact | undefined {
 }
 
 function factOfUser(line: Line): Fact | undefined {
-  const content = line.message?.content ?? '';
-  const blocks = typeof content === 'string' ? [{ type: 'text', text: content }] : content;
-  if (blocks.some((block) => block.type === 'tool_result')) return { kind: 'works', said: undefined };
+  const blocks = blocksOf(line);
+  const at = Date.parse(line.timestamp ?? '') || undefined;
+  const answered = blocks.flatMap((block) =>
+    block.type === 'tool_result' ? { id: block.tool_use_id ?? '', isRefused: isRefused(block), at } : [],
+  );
+  if (answered.length > 0) return { kind: 'works', said: undefined, answered };
   const text = blocks.map((block) => block.text ?? '').join('\n');
   if (text.startsWith('[Request interrupted by user')) return { kind: 'interrupted' };
   return { kind: 'prompt', text, key: line.promptId ?? line.uuid };
 }
 
-function saidIn({ message, isApiErrorMessage, apiErrorStatus }: Line): Said {
+function isRefused({ content }: Block): boolean {
+  return typeof content === 'string' && content.startsWith(REFUSED);
+}
+
+function blocksOf({ message }: Line): readonly Block[] {
   const content = message?.content ?? '';
-  const text = typeof content === 'string' ? content : content.map((block) => block.text ?? '').join('');
+  return typeof content === 'string' ? [{ type: 'text', text: content }] : content;
+}
+
+function usesIn(blocks: readonly Block[]): ToolUse[] {
+  return blocks.flatMap(({ type, id, name, input }) =>
+    type === 'tool_use' && id !== undefined && name !== undefined ? { id, tool: name, input } : [],
+  );
+}
+
+function saidIn(line: Line): Said {
+  const { message, isApiErrorMessage, apiErrorStatus } = line;
+  const text = blocksOf(line)
+    .map((block) => block.text ?? '')
+    .join('');
   return {
     messageId: message?.id,
     text: text === '' ? undefined : text,

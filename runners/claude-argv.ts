@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import { fail } from '../core/errors.ts';
 import type { RunSpec } from '../core/run-ports.ts';
+import { denyArguments } from './claude-deny.ts';
 import { mcpConfigFile } from './run-folder.ts';
 
 const BRIEFING = 'SCOPECRAFT_BRIEFING';
@@ -37,6 +38,7 @@ export async function claudeArgv(spec: RunSpec, folder: string): Promise<readonl
   return [
     ...spec.agent.args,
     ...framed,
+    ...denyArguments(spec.deny),
     // messages by line, each repeated with its id once it was taken up
     '--input-format=stream-json',
     '--replay-user-messages',

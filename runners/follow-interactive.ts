@@ -15,6 +15,7 @@ import { createDelivery, type DeliveryLimits, type Scene } from './deliver.ts';
 import { createClaudeDelivery } from './deliver-claude.ts';
 import { deliverToDemo, deliverToProgram } from './deliver-line.ts';
 import { watchExit } from './exit-watch.ts';
+import { openHookAsks } from './hook-asks.ts';
 import { lastLines } from './input-box.ts';
 import { hooksFile } from './interactive-argv.ts';
 import { createInteractiveState } from './interactive-state.ts';
@@ -22,8 +23,8 @@ import type { Pane } from './pane.ts';
 import { squeezed } from './plain-text.ts';
 import { createProcessTree } from './process-tree.ts';
 import { readFrom } from './run-folder.ts';
-import { watchScreen } from './screen-watch.ts';
-import { LEFTOVERS, type Step, takeDown } from './stop-ladder.ts';
+import { lastView, watchScreen } from './screen-watch.ts';
+import { INTERACTIVE_LADDERS, LEFTOVERS, type Step, takeDown } from './stop-ladder.ts';
 import { openTail } from './tail.ts';
 import { openTold } from './told.ts';
 import { openWake, pause } from './wake.ts';
@@ -52,14 +53,6 @@ const CLAIM_MS = 60_000;
 const TAKE_UP_MS = 3000;
 const LAST_LINES = 20;
 
-const TERM: Step = { signal: 'SIGTERM', to: 'all', graceMs: 2000 };
-/** Claude Code leaves in good order on TERM; INT would only break off what it does. It leaves its tools to us. */
-const LADDERS = {
-  claude: [{ signal: 'SIGTERM', to: 'agent', graceMs: 3000 }, TERM],
-  command: [TERM],
-  demo: [TERM],
-} as const satisfies Record<AgentEntry['kind'], readonly Step[]>;
-
 export function followInteractive(parts: InteractiveParts): Run {
   const { folder, agent, mark, clock, pane, limits, startedAt, resume } = parts;
   let isUrgent = false;
@@ -72,6 +65,7 @@ export function followInteractive(parts: InteractiveParts): Run {
   const tree = createProcessTree(() => ({ mark, supervisor: processes.supervisor, agent: processes.agent }));
   const told = openTold(folder);
   const state = createInteractiveState();
+  const asks = openHookAsks(folder, clock);
 
   function descend(steps: readonly Step[]): Promise<boolean> {
     return takeDown({
@@ -86,7 +80,7 @@ export function followInteractive(parts: InteractiveParts): Run {
 
   async function climbDown(): Promise<void> {
     while (processes.look() === undefined && !processes.agent) await pause(clock, 20);
-    await descend(LADDERS[agent.kind]);
+    await descend(INTERACTIVE_LADDERS[agent.kind]);
   }
 
   async function* events(): AsyncGenerator<RunEvent> {
@@ -101,6 +95,7 @@ export function followInteractive(parts: InteractiveParts): Run {
     let isAnnounced = false;
     let busyTurns = 0;
     let standing = '';
+    let isCaughtUp = false;
     const reported = new Set<string>();
     const screen = watchScreen(pane, state, clock);
     const scene: Scene = { pane, agent: state, told, clock, limits, seen: () => ({ hooks: hooks.offset, out: out.offset }) };
@@ -126,6 +121,7 @@ export function followInteractive(parts: InteractiveParts): Run {
       for (const { text, start } of hooked) {
         const fact = factOfHook(text);
         if (!fact) continue;
+        asks.take(fact, 'hooks');
         state.take(fact, 'hooks');
         delivery.evidence(fact, 'hooks', start);
         if (fact.kind === 'begins' && fact.transcript !== undefined)
@@ -134,13 +130,18 @@ export function followInteractive(parts: InteractiveParts): Run {
       for (const { text, start } of lines) {
         const fact = agent.kind === 'command' ? undefined : factOfLine(text);
         if (!fact) continue;
-        state.take(fact, copier ? 'out' : 'hooks');
+        if (copier) asks.take(fact, 'out');
+        state.take(fact, copier ? 'out' : 'hooks', asks.isAsking);
         delivery.evidence(fact, 'out', start);
       }
       return lines.length + hooked.length > 0 || out.isBehind;
     }
 
     function* news(): Generator<RunEvent> {
+      // what it works on again, or stands at its prompt after, it does not ask any more
+      if (state.state !== 'permission') asks.end(state.state === 'works' ? 'allow' : undefined);
+      // only who knows all that was told knows what is asked
+      if (isCaughtUp) yield* asks.news();
       // first, so that whoever has a receipt finds it at work
       const event = standingNow();
       if (event && JSON.stringify(event) !== standing) {
@@ -166,6 +167,7 @@ export function followInteractive(parts: InteractiveParts): Run {
       // a message is about to be brought in, or taken up
       if (now === 'prompt') return delivery.isBusy || isTakingUp() ? undefined : { kind: 'idle', for: 'prompt' };
       if (now === 'starting') return text === undefined ? undefined : { kind: 'idle', for: 'unknown', text };
+      if (now === 'permission' && asks.isAsking) return undefined;
       return { kind: 'idle', for: now, ...(text !== undefined && { text }) };
     }
 
@@ -177,6 +179,7 @@ export function followInteractive(parts: InteractiveParts): Run {
         isAnnounced = processes.agent !== undefined;
         const offset = out.offset;
         const heard = await hear();
+        isCaughtUp = !heard;
         if (heard || out.offset > offset) heardAt = clock.now();
         const isDue = exit !== undefined || clock.now() - toldAt >= SPOKE_MS;
         if (out.offset > toldBytes && isDue) {
@@ -198,24 +201,16 @@ export function followInteractive(parts: InteractiveParts): Run {
       out.close();
     }
 
-    /** The screen when all is on it: once its pane is dead. The line that says so moves the others up. */
-    async function lastView() {
-      let view = await pane.look(LAST_LINES);
-      for (let tries = 0; view && !view.isDead && tries < 20; tries++) {
-        await pause(clock, 100);
-        view = await pane.look(LAST_LINES);
-      }
-      return view;
-    }
-
     async function* conclude(exit: Exit): AsyncGenerator<RunEvent> {
       await ladder;
       if (trouble !== undefined) throw trouble;
       const hasFailed = exit !== 'lost' && exit.code !== 0;
-      const view = hasFailed && !isStopped ? await lastView() : undefined;
+      const view = hasFailed && !isStopped ? await lastView(pane, LAST_LINES, clock) : undefined;
       await pane.close();
       while ((await tree.members()).length > 0 && !(await descend(LEFTOVERS))) await pause(clock, 1000);
       while (await hear());
+      asks.end();
+      isCaughtUp = true;
       delivery.end();
       yield* news();
       if (out.offset > toldBytes) yield { kind: 'spoke', bytes: out.offset };
@@ -239,8 +234,9 @@ export function followInteractive(parts: InteractiveParts): Run {
           ladder = undefined;
         });
     },
-    async answer() {
-      fail('PROMPT_REFUSED', 'An interactive agent asks in its terminal; a person answers there.');
+    async answer(callId, verdict) {
+      if (agent.kind !== 'claude') fail('PROMPT_REFUSED', 'This agent has no way to ask.');
+      asks.answer(callId, verdict);
     },
     async tell(message) {
       if (told.say(message)) nudge();

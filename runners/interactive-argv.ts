@@ -3,11 +3,17 @@
 import path from 'node:path';
 import type { RunSpec } from '../core/run-ports.ts';
 import { agentArgv, type DemoParts } from './agent-argv.ts';
+import { denyArguments } from './claude-deny.ts';
+import { asksFolder } from './hook-asks.ts';
 import { mcpConfigFile } from './run-folder.ts';
 import { shellWord } from './shell-word.ts';
 
 /** All events that Claude Code tells us about. An event that a version does not know would make it ask at its start. */
 const HOOKS = ['SessionStart', 'UserPromptSubmit', 'Stop', 'Notification', 'PermissionRequest', 'SessionEnd'];
+
+/** The one whose answer is a decision. It waits longer than any answer that `requests.timeoutMs` may want, in seconds. */
+const ASKS = 'PermissionRequest';
+const ASKS_TIMEOUT = 2_000_000;
 
 /** All tools of our server, as Claude Code names them. */
 const OUR_TOOLS = 'mcp__scopecraft';
@@ -42,6 +48,7 @@ export async function interactiveArgv(
     ...(model === undefined ? [] : [`--model=${model}`]),
     ...(briefing === '' ? [] : [`--append-system-prompt=${briefing}`]),
     ...(tools.length === 0 ? [] : [`--allowedTools=${tools.join(',')}`]),
+    ...denyArguments(spec.deny),
     ...(mcp === undefined ? [] : [`--mcp-config=${mcpConfigFile(folder)}`]),
   ];
 }
@@ -50,6 +57,8 @@ export async function interactiveArgv(
 export function hookSettings(hookScript: string, folder: string): string {
   // read by the shell that Claude Code starts for it anyway
   const command = `to=${shellWord(hooksFile(folder))}; . ${shellWord(hookScript)}`;
-  const entry = [{ hooks: [{ type: 'command', command }] }];
-  return JSON.stringify({ hooks: Object.fromEntries(HOOKS.map((name) => [name, entry])) });
+  const asking = `asks=${shellWord(asksFolder(folder))}; ${command}`;
+  const entryOf = (name: string) =>
+    name === ASKS ? { type: 'command', command: asking, timeout: ASKS_TIMEOUT } : { type: 'command', command };
+  return JSON.stringify({ hooks: Object.fromEntries(HOOKS.map((name) => [name, [{ hooks: [entryOf(name)] }]])) });
 }

@@ -17,7 +17,8 @@ export interface InteractiveState {
   readonly mayRest: boolean;
   /** True when it left by itself, as at the wish of a person. */
   readonly hasLeft: boolean;
-  take(fact: Fact, from: 'hooks' | 'out'): void;
+  /** `isAsking`: something is asked that this fact does not answer. */
+  take(fact: Fact, from: 'hooks' | 'out', isAsking?: boolean): void;
   /** What the screen says: whether it works, and its input box; `shown` are the last lines. */
   saw(works: boolean | undefined, box: Box, shown: string): void;
   result(): AgentResult | undefined;
@@ -31,13 +32,14 @@ export function createInteractiveState(): InteractiveState {
   let mayRest = false;
   let hasLeft = false;
   let looks = 0;
+  let workingLooks = 0;
   let last: Said | undefined;
   let stopped: string | undefined;
   let reported: AgentResult | undefined;
   const spoken = new Map<string, Said['usage']>();
 
   function become(next: AgentState, what?: string): void {
-    if (state !== next) looks = 0;
+    if (state !== next) looks = workingLooks = 0;
     state = next;
     text = what;
     mayRest = false;
@@ -64,7 +66,7 @@ export function createInteractiveState(): InteractiveState {
       return hasLeft;
     },
 
-    take(fact, from) {
+    take(fact, from, isAsking = false) {
       switch (fact.kind) {
         case 'begins':
           if (state === 'starting' || fact.source === 'clear') become('prompt');
@@ -81,7 +83,8 @@ export function createInteractiveState(): InteractiveState {
           return become('permission', state === 'permission' ? (text ?? fact.text) : fact.text);
         case 'works':
           if (fact.said) takeSaid(fact.said);
-          else if (state === 'permission') become('works');
+          // another tool may have answered, which ran beside it
+          else if (state === 'permission' && !isAsking) become('works');
           return;
         case 'interrupted':
           mayRest = state === 'works' || state === 'permission';
@@ -95,7 +98,10 @@ export function createInteractiveState(): InteractiveState {
     },
 
     saw(works, box, shown) {
+      workingLooks = works === true ? workingLooks + 1 : 0;
       if (works === true) {
+        // the title is still the one of before, in the moment in which it asks
+        if (state === 'permission' && workingLooks < ENOUGH_LOOKS) return;
         if (state !== 'works' && state !== 'starting') become('works');
         looks = 0;
         return;

@@ -8,6 +8,7 @@ import { isProgram, locateAgent, UNKNOWN_AGENT } from './agent-argv.ts';
 import type { AutonomousRunnerOptions } from './autonomous.ts';
 import { DELIVERY_LIMITS, type DeliveryLimits } from './deliver.ts';
 import { followInteractive } from './follow-interactive.ts';
+import { prepareAsks } from './hook-asks.ts';
 import { hookSettings, interactiveArgv, settingsFile } from './interactive-argv.ts';
 import { paneOf } from './pane.ts';
 import { placeOf, RUN_MARK } from './process.ts';
@@ -126,9 +127,10 @@ export function createInteractiveRunner(options: InteractiveRunnerOptions): Runn
     },
   };
 
-  function prepareTerminal(folder: string, words: readonly string[], { messages }: RunSpec): void {
+  function prepareTerminal(folder: string, words: readonly string[], { agent, messages }: RunSpec): void {
     const mode = 0o600;
     prepareTold(folder, messages);
+    if (agent.kind === 'claude') prepareAsks(folder);
     writeFileSync(settingsFile(folder), hookSettings(scripts.hook, folder), { mode });
     writeFileSync(path.join(folder, 'terminal'), '', { mode });
     writeFileSync(launchFile(folder), launchScript(words), { mode });

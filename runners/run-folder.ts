@@ -10,7 +10,7 @@
 //   exit       its exit code, there as soon as it is known
 //
 // An interactive run has besides: launch (what its pane runs)  terminal (the supervisor leaves it the terminal)  settings.json (with the
-// hooks of Claude Code)  hooks (what they told)  parts (where its transcript lies)  told (what was said to it, and how far that came)
+// hooks of Claude Code)  hooks (what they told)  asks (the folder where they wait for answers)  parts (where its transcript lies)  told (what was said to it, and how far that came)
 import { randomUUID } from 'node:crypto';
 import {
   closeSync,

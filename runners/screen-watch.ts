@@ -3,6 +3,7 @@ import type { Clock } from '../core/ports.ts';
 import { inputBox, lastLines, worksByTitle } from './input-box.ts';
 import type { InteractiveState } from './interactive-state.ts';
 import type { Pane } from './pane.ts';
+import { pause } from './wake.ts';
 
 /** How often the screen is looked at: when something is open, and when nothing was heard for as long. */
 const LOOK_SOON_MS = 1500;
@@ -30,4 +31,14 @@ export function watchScreen(pane: Pane, state: InteractiveState, clock: Clock): 
       if (view && !view.isDead) state.saw(worksByTitle(view.title), inputBox(view.screen), lastLines(view.screen, SHOWN_LINES));
     },
   };
+}
+
+/** The screen when all is on it: once its pane is dead. The line that says so moves the others up. */
+export async function lastView(pane: Pane, lines: number, clock: Clock) {
+  let view = await pane.look(lines);
+  for (let tries = 0; view && !view.isDead && tries < 20; tries++) {
+    await pause(clock, 100);
+    view = await pane.look(lines);
+  }
+  return view;
 }

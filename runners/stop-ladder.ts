@@ -26,6 +26,13 @@ export const LADDERS = {
   demo: [TERM],
 } as const satisfies Record<AgentEntry['kind'], readonly Step[]>;
 
+/** Of interactive ones. Claude Code leaves in good order on TERM; INT would only break off what it does. It leaves its tools to us. */
+export const INTERACTIVE_LADDERS = {
+  claude: [{ signal: 'SIGTERM', to: 'agent', graceMs: 3000 }, TERM],
+  command: [TERM],
+  demo: [TERM],
+} as const satisfies Record<AgentEntry['kind'], readonly Step[]>;
+
 /** For what a run left behind that has ended itself. */
 export const LEFTOVERS: readonly Step[] = [TERM];
 

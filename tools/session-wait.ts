@@ -48,9 +48,7 @@ export const sessionWait = defineTool({
     };
     const waited = await waitTelling(request, context);
     const open = ids.filter((id) => !isSettled(orchestrator.ledger.durable.session(id) ?? orchestrator.get(id)));
-    const asking = waited.sessions
-      .map((session) => orchestrator.view(session))
-      .find(({ requests, waitsFor }) => requests !== undefined || waitsFor === 'prompt')?.next;
+    const asking = waited.sessions.map((session) => orchestrator.view(session)).find(({ status }) => status === 'waiting')?.next;
     const again = JSON.stringify({ sessionIds: open, after: String(waited.seq) });
     return {
       sessions: await Promise.all(

@@ -78,7 +78,10 @@ describe('a session that stands at its prompt', () => {
     await pass(engine, 5 * HOUR);
     await pass(other, 5 * HOUR);
     expect([get(engine, id).status, get(other, asking).status]).toEqual(['waiting', 'waiting']);
-    expect(other.orchestrator.view(get(other, asking)).summary).toContain('it waits for unknown');
+    expect(other.orchestrator.view(get(other, asking))).toMatchObject({
+      summary: expect.stringContaining('it waits for unknown'),
+      next: expect.stringContaining('session_attach'),
+    });
   });
 
   it('is watched by the next hub, from its own beginning on', async () => {
@@ -150,6 +153,22 @@ describe('an interactive session', () => {
       await say(engine, id, { kind: 'idle', for: what });
     const told = engine.events.flatMap((event) => (event.name === 'session.waiting' ? [event.data.for] : []));
     expect(told).toEqual(['prompt', 'permission', 'unknown']);
+  });
+
+  it('says what its terminal asks while only a person can answer that, and no longer', async () => {
+    const { engine, id } = await atPrompt();
+    const view = () => engine.orchestrator.view(get(engine, id));
+    await say(engine, id, { kind: 'idle', for: 'permission', text: 'Do you trust this folder?' });
+    expect(view()).toMatchObject({
+      shows: 'Do you trust this folder?',
+      untrusted: true,
+      next: `session_attach { "sessionId": "${id}" } tells a person where to answer it.`,
+    });
+    await say(engine, id, { kind: 'works' });
+    expect(view().shows).toBeUndefined();
+    await say(engine, id, { kind: 'idle', for: 'prompt' });
+    expect(view()).toMatchObject({ next: expect.stringContaining('session_prompt') });
+    expect(view().shows).toBeUndefined();
   });
 
   it('has no other limit than its own of a run, where it names one', async () => {

@@ -2,14 +2,15 @@
 import { expect, it } from 'vitest';
 import { fail } from '../../core/errors.ts';
 import type { StoredEvent } from '../../core/events.ts';
+import type { SessionType } from '../../core/session.ts';
 import { caller, type Engine, type EngineOptions, makeEngine } from '../support/engine.ts';
 
 const process = { pid: 4242, startedAt: '99' };
 const asks = (callId: string, command = 'npm test') => ({ kind: 'asks', callId, tool: 'Bash', input: { command } }) as const;
 
-async function running(options: EngineOptions = {}) {
+async function running(options: EngineOptions = {}, type: SessionType = 'autonomous') {
   const engine = await makeEngine(options);
-  const { session } = await engine.orchestrator.start({ taskId: 'fix-login', type: 'autonomous', queue: true }, caller);
+  const { session } = await engine.orchestrator.start({ taskId: 'fix-login', type, queue: true }, caller);
   await engine.settle();
   const run = engine.run(session.id);
   run.say({ kind: 'started', process });
@@ -64,6 +65,30 @@ it('what was interrupted is denied in the name of the session, and not answered'
   expect(engine.ledger.session(id)?.status).toBe('running');
   expect(run.answers).toEqual([]);
   expect(engine.errors).toEqual([]);
+});
+
+it('what was decided in the terminal is answered so before the run tells more, also where an earlier hub asked it', async () => {
+  const by = 'a person at the terminal';
+  const { engine: before, id, run } = await running({}, 'interactive');
+  run.say(asks('one'));
+  run.say(asks('two', 'rm x'));
+  await before.settle();
+  run.say({ kind: 'withdrawn', callId: 'one', decision: 'allow' });
+  await before.settle();
+  expect(requestsOf(before, id)).toMatchObject([{ answer: { decision: 'allow', by } }, { callId: 'two' }]);
+  const next = await makeEngine({ events: structuredClone(before.events) });
+  await next.settle();
+  next.run(id).say({ kind: 'withdrawn', callId: 'two', decision: 'deny' });
+  await next.settle();
+  expect(requestsOf(next, id)).toMatchObject([{}, { answer: { decision: 'deny', by } }]);
+
+  next.run(id).say(asks('three'));
+  await next.settle();
+  next.run(id).say({ kind: 'withdrawn', callId: 'three' });
+  next.run(id).say({ kind: 'idle', for: 'prompt' });
+  await next.settle();
+  expect(next.ledger.session(id)).toMatchObject({ status: 'waiting', waitsFor: 'prompt' });
+  expect([...before.errors, ...next.errors]).toEqual([]);
 });
 
 it.each([false, true])(

@@ -22,6 +22,7 @@ describe('the command line of claude', () => {
       briefing: 'You work in {session}.',
       model: 'opus',
       maxCostUsd: 1.5,
+      deny: ['Bash(touch *)', 'Write'],
     });
     const argv = await agentArgv(spec, '/bin/claude', demo, '/the/run');
     expect(argv.slice(0, 2)).toEqual(['/bin/claude', '--fixed']);
@@ -34,6 +35,8 @@ describe('the command line of claude', () => {
         '--verbose',
         '--append-system-prompt=You work in {session}.',
         '--allowedTools=Bash(npm test:*),Edit',
+        '--disallowedTools=Bash(touch *)',
+        '--disallowedTools=Write',
         `--session-id=${spec.conversationId}`,
         '--permission-mode=plan',
         '--model=opus',
@@ -81,7 +84,7 @@ describe('the command line of claude', () => {
 
   it('leaves out what is not given', async () => {
     const argv = await agentArgv(rig.spec('x', 'p', undefined, { agent: claude() }), '/bin/claude', demo, '/the/run');
-    expect(argv.join(' ')).not.toMatch(/append-system|allowedTools|--model|budget|mcp|schema/);
+    expect(argv.join(' ')).not.toMatch(/append-system|allowedTools|disallowed|--model|budget|mcp|schema/);
   });
 });
 

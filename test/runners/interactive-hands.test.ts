@@ -37,13 +37,14 @@ describe('a prompt for Claude Code', { timeout: 60_000 }, () => {
     const file = path.join(rig.root, 'touched');
     await run.tell(message(2, `@@tool Bash {"command":"touch ${file}"}\n@@say touched`));
     await seen.outcome(2);
-    const asked = await seen.event('idle', (event) => event.for === 'permission');
-    expect(asked.text).toContain(`touch ${file}`);
+    const { callId, input } = await seen.event('asks');
+    expect(input).toMatchObject({ command: `touch ${file}` });
     await run.tell(message(3, 'meanwhile'));
     await delay(2500);
     expect(await exists(file)).toBe(false);
     expect(seen.events.some((event) => 'promptId' in event && event.promptId === idOf(3))).toBe(false);
     keys('1');
+    expect(await seen.event('withdrawn')).toMatchObject({ callId, decision: 'allow' });
     expect(await seen.outcome(3)).toBe('received');
     expect(await exists(file)).toBe(true);
     await seen.rests();

@@ -148,6 +148,17 @@ describe('how an interactive agent stands', () => {
     );
     expect(standing(hook('SessionStart'), hook('UserPromptSubmit'), { kind: 'interrupted' }, asleep)).toBe('prompt');
   });
+
+  it('asks until that is answered: a tool beside it, and the title of the moment before, are no answer', () => {
+    const works = (state: ReturnType<typeof createInteractiveState>) => state.saw(true, NO_BOX, '');
+    const answered = (isAsking: boolean) => (state: ReturnType<typeof createInteractiveState>) =>
+      state.take({ kind: 'works', said: undefined }, 'out', isAsking);
+    const asks = [hook('SessionStart'), hook('UserPromptSubmit'), hook('PermissionRequest')];
+    expect(standing(...asks, answered(true))).toBe('permission');
+    expect(standing(...asks, answered(false))).toBe('works');
+    expect(standing(...asks, works)).toBe('permission');
+    expect(standing(...asks, works, works)).toBe('works');
+  });
 });
 
 describe('what was said to a run', () => {
