@@ -43,7 +43,7 @@ export interface FormCall {
   readonly context: ToolContext;
   readonly server: ServerContext;
   readonly codec: StateCodec;
-  readonly call: () => Promise<Answer>;
+  readonly call: (args: Readonly<Record<string, unknown>>) => Promise<Answer>;
 }
 
 /** Makes the call of one of the two tools that wait; what is asked meanwhile goes to the person, and so on until there is a result. */
@@ -57,7 +57,9 @@ export async function callWithForms({ name, args, context, server, codec, call }
   const isAside = state ? await takeReplies(state.sessionIds, mcpReq.inputResponses ?? {}, context) : false;
   // what was started is not started again
   const [started] = name === 'session_run' && state ? state.sessionIds : [];
-  const answer = started === undefined ? await call() : resultOf(await receiptOf(started, secondsOf(args), context));
+  // it has waited its time already
+  const left = isAside ? { ...args, timeoutSeconds: 0 } : args;
+  const answer = started === undefined ? await call(left) : resultOf(await receiptOf(started, secondsOf(left), context));
   if (answer.isError || isAside) return answer;
   const sessionIds = state?.sessionIds ?? sessionsOf(args, answer);
   const requests = asksOf(sessionIds, context);

@@ -160,7 +160,7 @@ function buildServer(
       const whole = { ...context, orchestrator };
       if (era === 'modern' && declaresTasks(capabilities)) return await callOrTask(name, args, whole, call, { showsForms });
       if (!showsForms || !canShowForms(capabilities)) return await call(args);
-      return await callWithForms({ name, args, context: whole, server: serverContext, codec, call: () => call(args) });
+      return await callWithForms({ name, args, context: whole, server: serverContext, codec, call });
     } finally {
       isAnswered = true;
     }

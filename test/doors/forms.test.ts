@@ -95,9 +95,16 @@ describe.each(CLIENT_KINDS)('a person at a %s client', (kind) => {
       .parse(await call('session_wait', { sessionIds: [started.id] }));
     expect(seen).toHaveLength(1);
     const [{ requestId }] = asked.sessions[0].requests;
+    // shown once more, when this other wait is over; and not waited for again
+    const began = performance.now();
+    expect(await call('session_wait', { sessionIds: [started.id], until: 'all', timeoutSeconds: 4 })).toMatchObject({
+      timedOut: true,
+    });
+    expect(performance.now() - began).toBeLessThan(7_500);
+    expect(seen).toHaveLength(2);
     await call('request_answer', { requestId, decision: 'answer', text: 'mine' });
     expect(await call('session_wait', { sessionIds: [started.id] })).toMatchObject({ sessions: [{ result: 'mine' }] });
-    expect(seen).toHaveLength(1);
+    expect(seen).toHaveLength(2);
   });
 });
 

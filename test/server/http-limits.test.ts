@@ -3,6 +3,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { connect as connectSocket, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { Config } from '../../core/config.ts';
 import { RESOURCES } from '../../resources/index.ts';
 import { ensureTokens } from '../../server/client-tokens.ts';
@@ -12,6 +13,7 @@ import { createMcpFactory } from '../../server/mcp.ts';
 import { expectReadable } from '../../server/peer.ts';
 import { isActiveRun } from '../../server/token.ts';
 import { createUpdates } from '../../server/updates.ts';
+import { TOOLS } from '../../tools/index.ts';
 import { caller, type Engine, makeEngine } from '../support/engine.ts';
 import { type Access, modernRequest, type OpenStream, openStream, sendHttp } from '../support/http-clients.ts';
 import { makeRoot } from '../support/project.ts';
@@ -287,5 +289,16 @@ describe('the gate', () => {
       waits: 1,
       subscriptions: 1,
     });
+  });
+
+  it('weighs every tool that may wait as one that waits', () => {
+    const waiting = TOOLS.filter(
+      ({ name, input }) => name === 'session_ask' || /Longest time to (?:wait|block)/.test(JSON.stringify(z.toJSONSchema(input))),
+    );
+    expect(waiting.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['session_wait', 'session_run', 'session_prompt', 'session_ask']),
+    );
+    for (const { name } of waiting)
+      expect(weightOf('POST', { method: 'tools/call', params: { name } }), name).toMatchObject({ waits: 1 });
   });
 });
