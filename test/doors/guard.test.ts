@@ -109,7 +109,7 @@ describe('a start in a real hub', () => {
     expect(await crowded.call('event_list', { types: ['resource.exhausted'] })).toMatchObject({
       events: [{ name: 'resource.exhausted', data: { resourceType: 'free_memory' } }],
     });
-    await crowded.call('session_config', { settings: ['resources.minFreeMemory="0"'] });
+    await crowded.call('session_config', { settings: ['resources.minFreeMemory=0'] });
     await expect.poll(() => lineOf(crowded)).toMatchObject({ active: [{ id }], line: [] });
     await cancel(crowded, id);
   });
