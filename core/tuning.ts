@@ -23,7 +23,7 @@ export function tunable(): ReadonlyMap<string, string> {
 /** The config with the overrides over it. Fails with INVALID_INPUT where they do not fit. */
 export function tuned(config: Config, overrides: Overrides): Config {
   const changed: Record<string, unknown> = structuredClone(config);
-  for (const [path, value] of Object.entries(overrides)) put(changed, path.split('.'), value);
+  for (const [path, value] of Object.entries(overrides)) put(changed, path.split('.'), fitting(settingAt(config, path), value));
   const parsed = Config.safeParse(changed);
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map((issue) => `"${issue.path.map(String).join('.')}": ${issue.message}.`);
@@ -61,6 +61,11 @@ export function settingAt(config: Config, path: string): unknown {
       (value, name) => (typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined),
       config,
     );
+}
+
+/** A number where the setting is text, such as the size 0, is that text: a call reads it as JSON. */
+function fitting(before: unknown, value: unknown): unknown {
+  return typeof before === 'string' && typeof value === 'number' ? String(value) : value;
 }
 
 function isTunable(path: string): boolean {

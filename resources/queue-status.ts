@@ -13,5 +13,7 @@ export const queueStatus: Resource = {
     const status = { summary: lineText(view), ...view };
     return { text: JSON.stringify(status), mimeType: 'application/json', final: false };
   },
-  stale: (event) => (/^(session|queue|resource)\./.test(event.name) && event.name !== 'session.spoke' ? ['queue://status'] : []),
+  // limits are settings, and a call may change them
+  stale: (event) =>
+    /^(session|queue|resource|config)\./.test(event.name) && event.name !== 'session.spoke' ? ['queue://status'] : [],
 };

@@ -174,6 +174,18 @@ describe('a ledger whose journal refuses a write', () => {
   });
 });
 
+describe('a ledger whose clock is set back', () => {
+  it('goes on from the time of its newest event, also when it is opened again', async () => {
+    let now = 5000;
+    const moved = { clock: { ...clock, now: () => now } };
+    const ledger = await opened(moved);
+    for (now of [5000, 1000, 6000]) await ledger.record(stopped);
+    now = 2000;
+    await (await opened(moved)).record(stopped);
+    expect(journal.events.map(({ at }) => at)).toEqual([5000, 5000, 6000, 6000]);
+  });
+});
+
 describe('a ledger on a full disk', () => {
   it('takes no new work while the room is too little, and says why', async () => {
     const room = testRoom();

@@ -274,16 +274,26 @@ describe('delegation', () => {
 
 describe('a retry', () => {
   const limited = { text: 'limit', isError: true, errorKind: 'rate_limited' as const };
+  const begun: EngineOptions = { log: [{ seq: '1:0.0', kind: 'text', text: 'begun' }] };
 
   it('waits for the reset that the agent reports, and goes on with the conversation', async () => {
-    const engine = await makeEngine({ log: [{ seq: '1:0.0', kind: 'text', text: 'begun' }] });
+    const engine = await makeEngine(begun);
     const id = await running(engine);
     const conversation = engine.run(id).spec?.conversationId;
-    engine.run(id).end(1, { result: { ...limited, resetsAt: new Date(engine.clock.now() + 3_600_000).toISOString() } });
+    const reset = engine.clock.now() + 3_600_000;
+    engine.run(id).end(1, { result: { ...limited, resetsAt: new Date(reset).toISOString() } });
     await engine.settle();
-    expect(engine.orchestrator.get(id)).toMatchObject({ status: 'queued', run: 1, cause: { kind: 'rate_limited' } });
-    expect(view(engine, id).reason).toMatch(/^waits until/);
-    engine.clock.advance(3_602_000);
+    expect(engine.orchestrator.get(id)).toMatchObject({
+      status: 'queued',
+      run: 1,
+      cause: { kind: 'rate_limited' },
+      notBefore: reset,
+    });
+    expect(view(engine, id).reason).toBe(`waits until ${new Date(reset).toISOString()}`);
+    engine.clock.advance(3_599_000);
+    await engine.settle();
+    expect(status(engine, id)).toBe('queued');
+    engine.clock.advance(3_000);
     await engine.settle();
     expect(engine.run(id).spec).toMatchObject({
       run: 2,
@@ -302,8 +312,11 @@ describe('a retry', () => {
     ).toContain('is tried again after');
   });
 
-  it('begins anew where nothing was said, or where resuming is off', async () => {
-    const engine = await makeEngine();
+  it.each([
+    ['nothing was said', {}],
+    ['resuming is off', { ...begun, config: { queue: { retryPolicy: { resume: false } } } }],
+  ])('begins anew where %s', async (_why, options: EngineOptions) => {
+    const engine = await makeEngine(options);
     const id = await running(engine);
     const first = engine.run(id).spec?.conversationId;
     engine.run(id).end(1, { result: limited });

@@ -1,7 +1,7 @@
 // Settings changed by calls, and money: what holds, what is refused, and that both survive a restart.
 import { describe, expect, it } from 'vitest';
 import { costLimit, dayCost } from '../../core/budget.ts';
-import { knownPath, parseTuning, settingAt, tunable } from '../../core/tuning.ts';
+import { knownPath, parseTuning, settingAt, tunable, tuned } from '../../core/tuning.ts';
 import { caller, type Engine, makeEngine } from '../support/engine.ts';
 
 const request = { taskId: 'fix-login', type: 'autonomous', queue: true, concurrent: true } as const;
@@ -50,6 +50,16 @@ describe('tuning', () => {
     expect(later.ledger.overrides).toEqual({ 'resources.maxConcurrentSessions': 2 });
     await later.orchestrator.tune({ set: {}, reset: ['resources.maxConcurrentSessions'] }, 'me');
     expect(later.ledger.overrides).toEqual({});
+  });
+
+  it('takes a size of 0 as it is written, now and after a restart', async () => {
+    const engine = await makeEngine();
+    const memory = (of: Engine) => settingAt(of.settings.config, 'resources.minFreeMemory');
+    await engine.orchestrator.tune({ set: Object.fromEntries([parseTuning('resources.minFreeMemory=0')]), reset: [] }, 'me');
+    expect(memory(engine)).toBe('0');
+    const later = await makeEngine({ events: engine.events, clock: engine.clock });
+    later.settings.config = tuned(later.settings.config, later.ledger.overrides);
+    expect(memory(later)).toBe('0');
   });
 
   it('refuses what does not fit, and changes nothing', async () => {

@@ -78,6 +78,44 @@ describe('a log that grows', () => {
   });
 });
 
+describe('the state of the line', () => {
+  const LINE = 'queue://status';
+  const deeds: readonly (readonly [string, () => Promise<unknown>])[] = [
+    ['a session that starts', () => started(engine)],
+    ['a pause', () => engine.orchestrator.pause({ by: 'me' })],
+    [
+      'another number of slots',
+      () => engine.orchestrator.tune({ set: { 'resources.maxConcurrentSessions': 2 }, reset: [] }, 'me'),
+    ],
+    ['an end', async () => engine.run(sessionId).end(0)],
+  ];
+
+  it.each(deeds)('is told to be another one after %s', async (_what, deed) => {
+    const heard: string[] = [];
+    updates.subscribe((uri) => heard.push(uri));
+    await deed();
+    await engine.settle();
+    moment();
+    expect(heard.filter((uri) => uri === LINE)).toEqual([LINE]);
+  });
+
+  it('is told to be another one after a slot was lent and used, and not when a session only speaks', async () => {
+    await engine.orchestrator.tune({ set: { 'resources.maxConcurrentSessions': 1 }, reset: [] }, 'me');
+    const child = await started(engine, {}, sessionId);
+    const heard: string[] = [];
+    updates.subscribe((uri) => heard.push(uri));
+    speak();
+    await engine.settle();
+    moment();
+    expect(heard).not.toContain(LINE);
+    void engine.orchestrator.wait({ sessionIds: [child], until: 'all', timeoutMs: 60_000 }, sessionId);
+    await engine.settle();
+    moment();
+    expect(engine.orchestrator.get(child).status).toBe('starting');
+    expect(heard).toContain(LINE);
+  });
+});
+
 describe('the list of resources', () => {
   it('is told to have grown once for many sessions, and once more at the end', async () => {
     const lists: string[] = [];

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { EventDraft, StoredEvent } from '../../core/events.ts';
 import { openLedger } from '../../core/ledger.ts';
 import { openJournal } from '../../storage/embedded/journal.ts';
@@ -11,6 +11,9 @@ import { planRepair, repair } from '../../storage/embedded/journal-repair.ts';
 import { openSnapshot } from '../../storage/embedded/snapshot.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { queuedEvent } from '../support/queued-event.ts';
+
+const DAMAGES = Number(process.env.SCOPECRAFT_DAMAGES ?? 60);
+vi.setConfig({ testTimeout: 60_000 + 500 * DAMAGES });
 
 let root = '';
 const journalFolder = () => path.join(root, 'journal');
@@ -193,7 +196,7 @@ describe('a journal that is repaired', () => {
           Array.from({ length: events.length }, (_, at) => (events[0]?.seq ?? 1) + at),
         );
       }),
-      { numRuns: 60 },
+      { numRuns: DAMAGES },
     );
   });
 });

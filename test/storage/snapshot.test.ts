@@ -6,7 +6,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { StoredEvent } from '../../core/events.ts';
 import { openLedger } from '../../core/ledger.ts';
-import { changeOf, emptyState, savedState, take } from '../../core/ledger-state.ts';
+import { changeOf, emptyState, restoredState, savedState, take } from '../../core/ledger-state.ts';
 import type { SavedState } from '../../core/ports.ts';
 import { openJournal } from '../../storage/embedded/journal.ts';
 import { openSnapshot } from '../../storage/embedded/snapshot.ts';
@@ -63,6 +63,19 @@ describe('a snapshot', () => {
     const state = { ...stateOf(1), isPaused: true };
     await openSnapshot(file()).save(state);
     expect(await openSnapshot(file()).load()).toEqual(state);
+  });
+
+  it('keeps the settings that a call changed, for the next ledger too', async () => {
+    const state = restoredState(stateOf(1));
+    const set = { 'resources.maxConcurrentSessions': 7, 'queue.retryPolicy.retryOn': ['lost'] };
+    const data = { set, reset: [], by: 'test' };
+    take(state, changeOf(state, { seq: 2, at: 2000, node: 'n/1', name: 'config.changed', data }));
+    await openSnapshot(file()).save(savedState(state));
+    const journal = await openJournal(path.join(root, 'journal'));
+    const snapshot = openSnapshot(file());
+    const ledger = await openLedger({ journal, snapshot, clock: fakeClock(), node: 'n/2', onListenerError: () => {} });
+    expect([ledger.seq, ledger.overrides]).toEqual([2, set]);
+    await ledger.close();
   });
 
   it('cut at any byte is put aside, and the one before is used', async () => {

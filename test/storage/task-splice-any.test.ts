@@ -5,9 +5,9 @@ import { readBack, splice, spliceBytes } from '../../storage/task-splice.ts';
 import { laterSession, sessionOf } from './sessions.ts';
 import { differsOnlyInPlaces } from './two-places.ts';
 
-const RUNS = 1000;
+const RUNS = Number(process.env.SCOPECRAFT_SPLICES ?? 1000);
 
-describe('of any text', { timeout: 120_000 }, () => {
+describe('of any text', { timeout: 60_000 + 60 * RUNS }, () => {
   const fragment = fc.constantFrom(
     '---',
     '# Title',

@@ -28,7 +28,6 @@ export type Step =
 export interface Rules {
   readonly next: (line: Line) => WaitingJob | undefined;
   readonly compare: (a: WaitingJob, b: WaitingJob) => number;
-  readonly lends: boolean;
   /** After a crash: a run whose start was recorded but which never began is fenced before it is started again. */
   readonly fences: boolean;
   /** After a crash: runs that live are taken up again. */
@@ -37,7 +36,7 @@ export interface Rules {
   readonly removes: boolean;
 }
 
-export const RULES: Rules = { next: nextJob, compare: compareWaiting, lends: true, fences: true, adopts: true, removes: true };
+export const RULES: Rules = { next: nextJob, compare: compareWaiting, fences: true, adopts: true, removes: true };
 
 type State = 'queued' | 'starting' | 'running' | 'waiting' | 'settled';
 
@@ -82,7 +81,7 @@ export function simulate(steps: readonly Step[], { cap, interactiveCap }: Caps, 
     waiting,
     active: active.map((sessionId) => {
       const one = get(sessionId);
-      const isLent = rules.lends && one.state === 'waiting';
+      const isLent = one.state === 'waiting';
       return { sessionId, taskId: sessionId, ancestors: one.ancestors, isInteractive: one.plan.isInteractive, isLent };
     }),
   });
