@@ -9,9 +9,10 @@ import { errnoOf } from './process.ts';
 
 /** A checkout of a large repository, with what its hook does. */
 const ADD_MS = 10 * 60_000;
-/** Before each further try, while another process holds a lock of the repository. */
+/** Before each further try, while another process holds a lock of the repository, or is in the middle of making a worktree, which git then finds half there. */
 const PAUSES_MS = [50, 100, 200, 400, 800];
-const LOCKED = /(?:\.lock'|could not lock config file .*): File exists/;
+const BUSY =
+  /(?:\.lock'|could not lock config file .*): File exists|failed to read .*[\\/]worktrees[\\/].*[\\/](?:commondir|gitdir|HEAD)\b/;
 
 export interface Making {
   readonly workspace: string;
@@ -37,7 +38,7 @@ export async function makeWorktree(git: RunGit, making: Making): Promise<Worktre
     if (isNewBranch && (await tipOf(git, workspace, branch)) === base)
       await changing(git, workspace, ['branch', '-D', '--', branch]);
     if (call.signal?.aborted) fail('CANCELLED', 'The session was stopped while its worktree was made.');
-    if (pauseMs === undefined || !LOCKED.test(answer.err))
+    if (pauseMs === undefined || !BUSY.test(answer.err))
       fail('WORKTREE_FAILED', `Git could not make the worktree: ${complaintOf(answer)}.`, { stderr: answer.err.slice(0, 2000) });
     await pause(pauseMs);
   }
@@ -48,7 +49,7 @@ export async function makeWorktree(git: RunGit, making: Making): Promise<Worktre
 export async function changing(git: RunGit, workspace: string, args: readonly string[], call?: GitCall): Promise<GitAnswer> {
   for (const pauseMs of PAUSES_MS) {
     const answer = await git(workspace, args, call);
-    if (answer.code === 0 || !LOCKED.test(answer.err)) return answer;
+    if (answer.code === 0 || !BUSY.test(answer.err)) return answer;
     await pause(pauseMs);
   }
   return git(workspace, args, call);

@@ -103,9 +103,11 @@ describe('a run of a real hub', () => {
 describe('a start in a real hub', () => {
   it('waits where the machine has too little memory, says so to all, and goes on when it has enough', async () => {
     const id = await start(crowded, 'patient');
-    const says = expect.stringMatching(/^waits for memory: .+ free, 900 GB must stay free$/);
+    const says = expect.stringMatching(/^.+ of memory are free, 900 GB must stay free$/);
     await expect.poll(() => lineOf(crowded)).toMatchObject({ heldBack: says, active: [] });
-    expect((await lineOf(crowded)).line).toMatchObject([{ id, reason: expect.stringMatching(/^waits: waits for memory: /) }]);
+    expect((await lineOf(crowded)).line).toMatchObject([
+      { id, reason: expect.stringMatching(/^waits: .+ of memory are free, /) },
+    ]);
     expect(await crowded.call('event_list', { types: ['resource.exhausted'] })).toMatchObject({
       events: [{ name: 'resource.exhausted', data: { resourceType: 'free_memory' } }],
     });

@@ -51,8 +51,6 @@ describe('an interactive run of Claude Code', () => {
     await expect.poll(async () => promptsIn(await outOf('words'))).toEqual(['hello there', ...wanted]);
     await seen.rests();
     expect((await hookedPrompts(rig.folder('words')))[0]).toBe('hello there');
-    const asked = new Set(rig.model.requests().map(({ prompt = '' }) => plain(prompt)));
-    for (const text of wanted) expect(asked, text.slice(0, 80)).toContain(text);
 
     await run.stop(CANCELLED);
     await seen.over;
