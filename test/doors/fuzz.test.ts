@@ -6,9 +6,10 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { lineSplitter } from '../../server/lines.ts';
-import { keyOf, messagesIn, parseMessage, part } from '../../server/messages.ts';
+import { keyOf } from '../../server/messages.ts';
 import { TOOLS } from '../../tools/index.ts';
 import { connect, type TestClient } from '../support/clients.ts';
+import { createDebts } from '../support/debts.ts';
 import { type Access, modernRequest, type Sent, sendHttp } from '../support/http-clients.ts';
 import { DOOR } from '../support/project.ts';
 import { openRawSocket } from '../support/raw-socket.ts';
@@ -222,27 +223,6 @@ function expectKnown(said: readonly string[]): readonly string[] {
     expect(text).not.toContain('"INTERNAL');
   }
   return answered;
-}
-
-/** Keeps the ids of what a client sent until they are answered. */
-function createDebts() {
-  const owed = new Set<string>();
-  const excused = new Set<string>();
-  const take = (message: unknown) => {
-    const [id, method] = [part(message, 'id'), part(message, 'method')];
-    if (method === 'notifications/cancelled') excused.add(keyOf(part(part(message, 'params'), 'requestId')));
-    if (typeof method !== 'string' || !(typeof id === 'string' || typeof id === 'number')) return;
-    // its answer is a stream that does not end
-    if (method === 'subscriptions/listen') excused.add(keyOf(id));
-    owed.add(keyOf(id));
-  };
-  return {
-    send(line: string) {
-      for (const one of messagesIn(line)) take(parseMessage(one));
-    },
-    answered: (keys: readonly string[]) => keys.forEach((key) => void owed.delete(key)),
-    open: () => [...owed].filter((key) => !excused.has(key)),
-  };
 }
 
 /** The door was tried at all: calls were done, others refused. */
