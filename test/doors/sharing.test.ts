@@ -5,7 +5,15 @@ import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { z } from 'zod';
 import { connect, type TestClient } from '../support/clients.ts';
-import { type Access, connectHttp, type HttpClient, modernRequest, sendHttp } from '../support/http-clients.ts';
+import {
+  type Access,
+  beginLegacy,
+  connectHttp,
+  type HttpClient,
+  modernRequest,
+  openStream,
+  sendHttp,
+} from '../support/http-clients.ts';
 import { type Serving, serve } from '../support/serving.ts';
 import { makeWorkspace, type Workspace } from '../support/workspace.ts';
 
@@ -86,6 +94,13 @@ it('a guest who may watch sees that session and nothing else, and changes nothin
   for (const uri of [`session://${other}`, `session://${other}/log`, 'events://recent', 'queue://status', 'task://other/history'])
     await expect(client.read(uri)).rejects.toThrow();
   await expect(client.subscribe([`session://${other}/log`], () => {})).rejects.toThrow();
+  const older = await guest(shared, 'legacy');
+  await older.subscribe([`session://${sessionId}/log`], () => {});
+  for (const uri of [`session://${other}/log`, `session://${other}`, 'queue://status'])
+    await expect(
+      older.subscribe([uri], () => {}),
+      uri,
+    ).rejects.toThrow();
   const prompt = await sendHttp(shared, modernRequest('prompts/get', { name: 'delegate-task', arguments: { taskId: 'other' } }));
   expect(prompt.text).toContain('A guest of a session has no prompts');
   for (const [tool, args] of [
@@ -118,9 +133,30 @@ it('a share ends when it is revoked, with the streams that are open by it', asyn
   const shared = await share('watch');
   const other = await share('watch');
   const client = await guest(shared);
-  await client.subscribe([`session://${sessionId}/log`], () => {});
+  const uri = `session://${sessionId}/log`;
+  const wish = modernRequest('subscriptions/listen', { notifications: { resourceSubscriptions: [uri] } });
+  const listening = async (access: Access) => {
+    const stream = await openStream(access, wish);
+    if (typeof stream === 'number') throw new Error(`The stream was refused: ${stream}.`);
+    return stream;
+  };
+  const [modern, kept] = [await listening(shared), await listening(other)];
+  const older = await beginLegacy(shared);
+  expect(await older.ask('resources/subscribe', { uri: `session://${sessionId}` })).toContain('"result"');
+  const legacy = await older.listen(() => share('watch'));
   const { shares } = await owner.call('session_share', { sessionId, revoke: shared.shareId });
-  expect(shares).toMatchObject([{ shareId: other.shareId }]);
+  const left = z
+    .array(z.looseObject({ shareId: z.string() }))
+    .parse(shares)
+    .map(({ shareId }) => shareId);
+  expect(left).toContain(other.shareId);
+  expect(left).not.toContain(shared.shareId);
+  await Promise.all([modern.ended, legacy.ended]);
+  // nothing else was cut off
+  const before = kept.text().length;
+  await writeFile(path.join(workspace.path, 'go'), '');
+  await expect.poll(() => kept.text().slice(before), { timeout: 15_000 }).toContain('notifications/resources/updated');
+  kept.close();
   await expect(client.call('session_get', { sessionId })).rejects.toThrow();
   await expect(guest(shared)).rejects.toThrow();
   expect(await (await guest(other)).call('session_get', { sessionId })).toMatchObject({ id: sessionId });

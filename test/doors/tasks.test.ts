@@ -3,7 +3,9 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { askHttp } from '../support/http-clients.ts';
 import { openRawDoor, type RawDoor } from '../support/raw-door.ts';
+import { serve } from '../support/serving.ts';
 import { makeWorkspace, type Workspace } from '../support/workspace.ts';
 
 const TASKS = 'io.modelcontextprotocol/tasks';
@@ -116,6 +118,30 @@ describe('session_run', () => {
     expect((await call(door, 'session_list', {}, NOTHING)).structuredContent).toMatchObject({ total: 1 });
   });
 
+  it('goes on as the same task over HTTP when the hub is killed', async () => {
+    const { workspace, go } = await begin({ slow: task(UNTIL_GO, '@@say survived') });
+    const serving = await serve({ env: workspace.env, cwd: workspace.path });
+    try {
+      const access = await serving.access('operate');
+      const ask = async (method: string, params: Readonly<Record<string, unknown>>) =>
+        Task.parse((await askHttp(access, method, params, CAPABILITIES)).result);
+      const run = { name: 'session_run', arguments: { taskId: 'slow', requestKey: 'once' } };
+      const { taskId, status } = await ask('tools/call', run);
+      expect(status).toBe('working');
+      const before = (await workspace.hub())?.pid;
+      await workspace.killHub();
+      const view = () => ask('tasks/get', { taskId });
+      await expect.poll(view, { timeout: 20_000 }).toMatchObject({ taskId, status: 'working' });
+      expect((await workspace.hub())?.pid).not.toBe(before);
+      expect((await ask('tools/call', run)).taskId).toBe(taskId);
+      await go();
+      await expect.poll(view, { timeout: 20_000 }).toMatchObject({ status: 'completed' });
+      expect((await view()).result?.structuredContent).toMatchObject({ status: 'completed', result: 'survived' });
+    } finally {
+      await serving.interrupt();
+    }
+  });
+
   it('stops its session when its task is cancelled, however often', async () => {
     const { door } = await begin({ hang: task('@@hang') });
     const { taskId } = Task.parse(await call(door, 'session_run', { taskId: 'hang' }));
@@ -187,6 +213,33 @@ describe('session_wait', () => {
     const { cursor: _now, ...asked } = z.looseObject({}).parse(plain.structuredContent);
     expect(told).toEqual(asked);
     expect(told).toMatchObject({ sessions: [{ result: 'one' }, { result: 'two' }], timedOut: false });
+  });
+
+  it('for any change is over with the first one, also with one under the next hub, and though the session then asks', async () => {
+    const { workspace, door, go } = await begin({
+      asks: task(UNTIL_GO, '@@question Which one?', '@@say I take {{last.answer}}'),
+    });
+    const { structuredContent } = await call(door, 'session_start', { taskId: 'asks' });
+    const { id } = z.looseObject({ id: z.string() }).parse(structuredContent);
+    const wait = (more: object) => call(door, 'session_wait', { sessionIds: [id], until: 'change', ...more });
+    const statusOf = async () => (await call(door, 'session_get', { sessionId: id })).structuredContent;
+    await expect.poll(statusOf, { timeout: 20_000 }).toMatchObject({ status: 'running' });
+    const { taskId, status } = Task.parse(await wait({}));
+    expect(status).toBe('working');
+    expect((await get(door, taskId)).status).toBe('working');
+    await workspace.killHub();
+    expect((await get(door, taskId)).status).toBe('working');
+    await go();
+    await expect.poll(statusOf, { timeout: 20_000 }).toMatchObject({ status: 'waiting' });
+    const over = await get(door, taskId);
+    expect(over).toMatchObject({
+      status: 'completed',
+      result: {
+        structuredContent: { timedOut: false, sessions: [{ id, status: 'waiting', requests: [{ text: 'Which one?' }] }] },
+      },
+    });
+    expect(over).not.toHaveProperty('inputRequests');
+    await call(door, 'session_cancel', { sessionId: id });
   });
 
   it('waits no longer than it was told to where that is short, and refuses what it always refuses', async () => {

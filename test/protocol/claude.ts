@@ -14,6 +14,8 @@ import type { Programs } from './programs.ts';
 
 const TASK =
   '# One\n\n---\ntype: test\nstatus: todo\narea: test\n---\n\n## Instruction\n\n@@tool Bash {"command":"sleep 5"}\n@@question Which one?\n@@say I take {{last.answer}}\n';
+/** What the session says in the end; nothing that the model was told before has these words. */
+const RESULT = 'I take the second';
 const PROMPT = '@@tool mcp__scopecraft__session_run {"taskId":"one"}\n@@say after the call: {{last}}';
 const PATIENCE_MS = 40_000;
 const Sessions = z.looseObject({
@@ -51,11 +53,12 @@ export async function tryClaude({ claude }: Programs, count: Count): Promise<voi
       await sleep(1000);
     }
     count('claude is told that the task is completed', await terminal.shows(/MCP task run\.one-\w+ .* completed/));
+    const later = () => model.requests().slice(before);
     count(
       'the model is woken with the result',
       await until(
-        () => model.requests().length > before,
-        () => `${before} requests`,
+        () => later().some(({ newest }) => newest?.includes(RESULT) === true),
+        () => `${later().length} requests came, the last of them with: ${later().at(-1)?.newest}`,
       ),
     );
     const list = Sessions.parse(JSON.parse((await sc(['session', 'list', '--format=json'], at)).stdout));

@@ -7,7 +7,7 @@ import { SESSION_TOOLS } from '../../server/listing.ts';
 import { toolNamed } from '../../tools/index.ts';
 import { ended, running, started } from '../core/talk-rig.ts';
 import { type Engine, makeEngine } from '../support/engine.ts';
-import { type Access, askHttp, modernRequest, openStream, type RpcAnswer } from '../support/http-clients.ts';
+import { type Access, askHttp, beginLegacy, modernRequest, openStream, type RpcAnswer } from '../support/http-clients.ts';
 import { openTestDoor, type TestDoor } from '../support/http-door.ts';
 
 const TASKS = { extensions: { 'io.modelcontextprotocol/tasks': {} } };
@@ -282,4 +282,37 @@ it('the list of all sessions growing is told to clients, and neither to a run no
   expect(await acknowledged(await door.client('read'))).toContain('resourcesListChanged');
   for (const access of [door.run(ids.parent), await door.guest(ids.stranger, 'watch')])
     expect(await acknowledged(access)).not.toContain('resourcesListChanged');
+});
+
+it('neither hears of it on the stream of the older era, where each hears of what it subscribed to and may read', async () => {
+  const [child, stranger] = [`session://${ids.child}`, `session://${ids.stranger}`];
+  let isPinned = false;
+  const stir = async () => {
+    isPinned = !isPinned;
+    for (const sessionId of [ids.child, ids.stranger])
+      await engine.ledger.record({ name: 'session.pinned', data: { sessionId, pinned: isPinned, by: 'a test' } });
+  };
+  const opened = async (access: Access, uri: string, hidden?: string) => {
+    const session = await beginLegacy(access);
+    for (const own of [uri, `${uri}/log`]) expect(await session.ask('resources/subscribe', { uri: own })).toContain('"result"');
+    if (hidden !== undefined) expect(await session.ask('resources/subscribe', { uri: hidden })).toContain('"error"');
+    return session.listen(stir);
+  };
+  const all = await opened(await door.client('read'), stranger);
+  const run = await opened(door.run(ids.parent), child, stranger);
+  const guest = await opened(await door.guest(ids.stranger, 'watch'), stranger, child);
+  await started(engine);
+  await expect.poll(all.text).toContain('notifications/resources/list_changed');
+  // what is told later comes later: who has heard this was not told of the list
+  for (const [stream, uri] of [
+    [run, child],
+    [guest, stranger],
+  ] as const) {
+    engine.run(uri.replace('session://', '')).say({ kind: 'spoke', bytes: 1 });
+    await expect.poll(stream.text).toContain(`"uri":"${uri}/log"`);
+    expect(stream.text()).not.toContain('list_changed');
+  }
+  expect(run.text()).not.toContain(`"uri":"${stranger}"`);
+  expect(guest.text()).not.toContain(`"uri":"${child}"`);
+  for (const stream of [all, run, guest]) stream.close();
 });

@@ -1,5 +1,6 @@
 // Clients over HTTP, of each era and of the first SDK, and requests as they come from no client at all.
 import { request as httpRequest } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { Client as FirstClient } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport as FirstTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
@@ -134,7 +135,10 @@ export interface OpenStream {
 }
 
 /** A request whose answer is a stream. Resolves with it when its first bytes have come, else with the status. */
-export function openStream({ url, token }: Access, { headers = {}, body = '' }: Sent): Promise<OpenStream | number> {
+export function openStream(
+  { url, token }: Access,
+  { method = 'POST', headers = {}, body = '' }: Sent,
+): Promise<OpenStream | number> {
   const { port, hostname } = new URL(url);
   const all = {
     authorization: `Bearer ${token}`,
@@ -144,7 +148,7 @@ export function openStream({ url, token }: Access, { headers = {}, body = '' }: 
     ...headers,
   };
   return new Promise((resolve, reject) => {
-    const request = httpRequest({ host: hostname, port, method: 'POST', path: '/mcp', headers: all }, (response) => {
+    const request = httpRequest({ host: hostname, port, method, path: '/mcp', headers: all }, (response) => {
       let text = '';
       const ended = new Promise<void>((end) => response.once('close', () => end()));
       response.on('error', () => {});
@@ -152,14 +156,48 @@ export function openStream({ url, token }: Access, { headers = {}, body = '' }: 
         response.resume();
         return void response.once('end', () => resolve(response.statusCode ?? 0));
       }
+      const stream = { text: () => text, ended, close: () => void request.destroy() };
       response.on('data', (chunk: Buffer) => {
         text += String(chunk);
-        resolve({ text: () => text, ended, close: () => request.destroy() });
+        resolve(stream);
       });
     });
     request.once('error', reject);
     request.end(body);
   });
+}
+
+/** A session of the older era, begun as its clients do. */
+export interface LegacySession {
+  ask(method: string, params: object): Promise<string>;
+  /**
+   * The stream on which the server tells what nobody asked for. Its head comes with the first that is told: `stir` makes that something is, and is
+   * called until it was heard.
+   */
+  listen(stir: () => Promise<unknown>): Promise<OpenStream>;
+}
+
+export async function beginLegacy(access: Access): Promise<LegacySession> {
+  const clientInfo = { name: 'a test', version: '1' };
+  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo };
+  const body = (message: object) => JSON.stringify({ jsonrpc: '2.0', ...message });
+  const begun = await sendHttp(access, { body: body({ id: 0, method: 'initialize', params }) });
+  const headers = { 'mcp-session-id': String(begun.headers['mcp-session-id']) };
+  await sendHttp(access, { headers, body: body({ method: 'notifications/initialized' }) });
+  let ids = 0;
+  return {
+    ask: async (method, params) => (await sendHttp(access, { headers, body: body({ id: ++ids, method, params }) })).text,
+    async listen(stir) {
+      let isOpen = false;
+      const opening = openStream(access, { method: 'GET', headers }).finally(() => {
+        isOpen = true;
+      });
+      for (; !isOpen; await sleep(100)) await stir();
+      const stream = await opening;
+      if (typeof stream === 'number') throw new Error(`The stream was refused: ${stream}.`);
+      return stream;
+    },
+  };
 }
 
 /** The body of a modern request, and the headers that go with it. */

@@ -18,6 +18,8 @@ export interface StubRequest {
   readonly toolNames?: readonly string[];
   readonly prompt?: string;
   readonly turn?: number;
+  /** The newest message of the conversation, as JSON; of a long one the end. */
+  readonly newest?: string;
 }
 
 export interface StubModel {
@@ -30,6 +32,7 @@ export interface StubModel {
 // a search answers empty while its MCP server is still connecting
 const MAX_SEARCHES = 8;
 const SEARCH_PAUSE_MS = 250;
+const NEWEST_LENGTH = 20_000;
 const USAGE = { input_tokens: 100, output_tokens: 20, cache_creation_input_tokens: 0, cache_read_input_tokens: 0 };
 
 type Content =
@@ -80,6 +83,7 @@ export async function startStubModel(): Promise<StubModel> {
       toolNames,
       prompt,
       turn: index,
+      newest: JSON.stringify(asked.messages.at(-1) ?? null).slice(-NEWEST_LENGTH),
       ...(sessionId && { sessionId }),
       ...(apiKey && { apiKey }),
     });
