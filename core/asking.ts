@@ -40,14 +40,14 @@ export function openAsking({ requests, clock, onError }: AskingParts, sessionId:
     }
   }
 
-  /** The agent waits for the answer, so a disk that is full is tried again. */
+  /** The agent waits for the answer, so a disk that is full or fails is tried again. */
   async function untilAsked(tried: Promise<void>, event: Asks, signal: AbortSignal): Promise<void> {
     for (let asked = tried; ; asked = ask(event, signal)) {
       try {
         return await asked;
       } catch (error) {
         onError(error);
-        if (!(error instanceof ScopecraftError && error.code === 'STORAGE_FULL')) return;
+        if (!(error instanceof ScopecraftError && ['STORAGE_FULL', 'STORAGE_FAILED'].includes(error.code))) return;
       }
       await pause(clock, closing.signal);
       if (closing.signal.aborted) return;

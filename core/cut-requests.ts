@@ -4,19 +4,22 @@ import type { RequestView } from './talk-views.ts';
 /** What a request takes in JSON besides its texts, and the least that is shown of those. */
 const REQUEST_ROOM = 300;
 const LEAST_TEXT = 80;
+const MOST_SHOWN = 1500;
 
 interface Asking {
   readonly requests?: readonly RequestView[] | undefined;
   readonly answered?: readonly RequestView[] | undefined;
+  readonly shows?: string | undefined;
 }
 
-/** With all that it asks and asked in about so many characters of JSON. */
+/** With all that it asks and asked, or what its terminal shows, in about so many characters of JSON. */
 export function withCutRequests<View extends Asking>(view: View, room: number): View {
   const { requests = [], answered = [] } = view;
   const each = Math.max(LEAST_TEXT, Math.floor(room / Math.max(1, requests.length + answered.length)) - REQUEST_ROOM);
   return {
     ...view,
     ...(requests.length > 0 && { requests: requests.map((request) => cutRequest(request, each)) }),
+    ...(view.shows !== undefined && { shows: cutText(view.shows, Math.max(LEAST_TEXT, Math.min(MOST_SHOWN, room))) }),
     ...(answered.length > 0 && { answered: answered.map((request) => cutRequest(request, each)) }),
   };
 }

@@ -31,6 +31,8 @@ export interface Asked {
   readonly callId: string;
   readonly tool: string;
   readonly input: unknown;
+  /** False where one of its own agents asks: that may go on while the main one works or rests, and its transcript is not read. */
+  readonly isOfMain: boolean;
 }
 
 /** A use of a tool, as the transcript tells of it. */
@@ -43,7 +45,8 @@ export interface ToolUse {
 /** A tool, or a person who refused its use, answered; `at` is when, in milliseconds since the epoch. */
 export interface ToolAnswer {
   readonly id: string;
-  readonly isRefused: boolean;
+  /** What was decided about that use; undefined where nothing was. */
+  readonly decision: 'allow' | 'deny' | undefined;
   readonly at: number | undefined;
 }
 
@@ -67,6 +70,8 @@ const Hook = z.looseObject({
   notification_type: z.string().optional(),
   tool_name: z.string().optional(),
   tool_input: z.unknown().optional(),
+  /** Where one of its own agents works. */
+  agent_id: z.string().optional(),
   last_assistant_message: z.string().optional(),
 });
 
@@ -115,12 +120,14 @@ type Line = z.infer<typeof Line>;
 
 const TEXT_LENGTH = 1000;
 
-/** How Claude Code tells its model that a person refused the use of a tool. */
+/** How Claude Code tells its model that the use of a tool was refused, and that it was never decided: broken off, or put aside with another one. */
 const REFUSED = "The user doesn't want to proceed";
+const UNDECIDED =
+  /^(?:The user doesn't want to take this action|\[Tool call skipped|\[Request interrupted by user|<tool_use_error>(?:Cancelled|Interrupted))/;
 
 /** What a hook tells. A line that waits for an answer begins with its id. */
 export function factOfHook(line: string): Fact | undefined {
-  const [, callId, told = line] = /^(\d+\.*) (.*)$/.exec(line) ?? [];
+  const [, callId, told = line] = /^(\d+\.*) (.*)$/s.exec(line) ?? [];
   const read = Hook.safeParse(parsed(told));
   if (!read.success) return undefined;
   const hook = read.data;
@@ -169,9 +176,13 @@ export function factOfLine(text: string): Fact | undefined {
   }
 }
 
-function askedBy({ tool_name: tool = '', tool_input: input = {} }: z.infer<typeof Hook>, callId: string | undefined): Fact {
+function askedBy(
+  { tool_name: tool = '', tool_input: input = {}, agent_id }: z.infer<typeof Hook>,
+  callId: string | undefined,
+): Fact {
   const text = `${tool} ${JSON.stringify(input)}`.slice(0, TEXT_LENGTH);
-  return { kind: 'asks', text, ...(callId !== undefined && { ask: { callId, tool, input } }) };
+  const isOfMain = agent_id === undefined;
+  return { kind: 'asks', text, ...(callId !== undefined && { ask: { callId, tool, input, isOfMain } }) };
 }
 
 function noticed(type: string | undefined, message: string): Fact | undefined {
@@ -184,7 +195,7 @@ function factOfUser(line: Line): Fact | undefined {
   const blocks = blocksOf(line);
   const at = Date.parse(line.timestamp ?? '') || undefined;
   const answered = blocks.flatMap((block) =>
-    block.type === 'tool_result' ? { id: block.tool_use_id ?? '', isRefused: isRefused(block), at } : [],
+    block.type === 'tool_result' ? { id: block.tool_use_id ?? '', decision: decisionIn(block), at } : [],
   );
   if (answered.length > 0) return { kind: 'works', said: undefined, answered };
   const text = blocks.map((block) => block.text ?? '').join('\n');
@@ -192,8 +203,12 @@ function factOfUser(line: Line): Fact | undefined {
   return { kind: 'prompt', text, key: line.promptId ?? line.uuid };
 }
 
-function isRefused({ content }: Block): boolean {
-  return typeof content === 'string' && content.startsWith(REFUSED);
+/** What was decided about the use of a tool that ended with this; undefined where nothing was. */
+function decisionIn({ content }: Block): ToolAnswer['decision'] {
+  const blocks = z.array(z.looseObject({ text: z.string().default('') })).safeParse(content).data ?? [];
+  const text = typeof content === 'string' ? content : blocks.map((block) => block.text).join('\n');
+  if (text.startsWith(REFUSED)) return 'deny';
+  return UNDECIDED.test(text) ? undefined : 'allow';
 }
 
 function blocksOf({ message }: Line): readonly Block[] {

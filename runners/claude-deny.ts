@@ -10,6 +10,8 @@ const READER = 'Read';
 const WRITER = 'Edit';
 const WRITERS = ['Write', WRITER, 'MultiEdit', 'NotebookEdit'];
 const DEEPER = '*/**/*';
+/** With more of them in one pattern, whatever begins like it is denied. */
+const MOST_STARS = 5;
 
 /** The arguments of Claude Code that deny what these rules deny: one for each, so that an odd one cannot swallow the next. */
 export function denyArguments(rules: readonly string[] = []): readonly string[] {
@@ -27,14 +29,19 @@ function claudeRules(rule: string): readonly string[] {
 }
 
 function commandPattern(pattern: string): string {
-  return pattern.includes(')') ? pattern.replace(/:\*$/, '*').replaceAll(')', '*') : pattern;
+  // `:*` means any text to us, and there only where a word ends
+  return pattern.replace(/:\*$/, '*').replaceAll(')', '*');
 }
 
 /** What matches the files that the pattern matches, where `*` stands for any text. */
 function filePatterns(pattern: string): readonly string[] {
   const rooted = pattern.startsWith('*') ? `//**/${pattern}` : pattern.startsWith('/') ? `/${pattern}` : pattern;
-  const literal = rooted.replace(/[[\]?\\]/g, '\\$&').replaceAll(')', '?');
+  const escaped = rooted.replace(/[[\]?\\]/g, '\\$&').replaceAll(')', '?');
+  // within a name two stars are no more than one there
+  const parts = escaped.replace(/(?<=[^/])\*\*+|\*\*+(?=[^/])/g, '*').split(/(?<!\*)\*(?![*]|$|\/\*\*)/);
   // what lies below a folder that matches is denied with it, so a star at the end reaches deep enough
-  const deep = literal.replace(/(?<!\*)\*(?![*]|$|\/\*\*)/g, DEEPER);
-  return [...new Set([literal, deep])];
+  if (parts.length > MOST_STARS) return [`${parts[0]}*`, `${parts[0]}${DEEPER}`];
+  return parts
+    .slice(1)
+    .reduce<string[]>((heads, part) => heads.flatMap((head) => [`${head}*${part}`, `${head}${DEEPER}${part}`]), [parts[0] ?? '']);
 }

@@ -95,6 +95,7 @@ export function followInteractive(parts: InteractiveParts): Run {
     let isAnnounced = false;
     let busyTurns = 0;
     let standing = '';
+    let hasAsked = false;
     let isCaughtUp = false;
     const reported = new Set<string>();
     const screen = watchScreen(pane, state, clock);
@@ -142,6 +143,9 @@ export function followInteractive(parts: InteractiveParts): Run {
       if (state.state !== 'permission') asks.end(state.state === 'works' ? 'allow' : undefined);
       // only who knows all that was told knows what is asked
       if (isCaughtUp) yield* asks.news();
+      // while it asked something, that was how it stood for everybody else
+      if (hasAsked && asks.isEmpty) standing = 'behind what it asked';
+      hasAsked = !asks.isEmpty;
       // first, so that whoever has a receipt finds it at work
       const event = standingNow();
       if (event && JSON.stringify(event) !== standing) {
@@ -161,7 +165,8 @@ export function followInteractive(parts: InteractiveParts): Run {
     }
 
     function standingNow(): RunEvent | undefined {
-      if (agent.kind === 'command') return undefined;
+      // how it stands is told behind what became of what it asked
+      if (agent.kind === 'command' || asks.isSettling) return undefined;
       const { state: now, text } = state;
       if (now === 'works') return standing === '' ? undefined : { kind: 'works' };
       // a message is about to be brought in, or taken up

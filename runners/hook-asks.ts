@@ -4,7 +4,8 @@
 //        └─► over: decided in the terminal, or not asked any more; the file says nothing, so that the hook leaves
 //
 // The hook does not tell which use of a tool it asks about. So a question is over when that tool has answered what it was given, which the
-// transcript shows, or when the agent goes on, rests or leaves. What has a file is done, also for a later hub. The same may have been done
+// transcript shows, or when the agent goes on, rests or leaves. Only that it goes on while nothing else could have decided counts as allowed.
+// What has a file is done, also for a later hub. The same may have been done
 // before, so an answer of a tool counts only when it is younger than the question, whose time is that of the file its id was taken with.
 import { existsSync, mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -12,28 +13,29 @@ import { isDeepStrictEqual } from 'node:util';
 import { fail } from '../core/errors.ts';
 import type { Clock } from '../core/ports.ts';
 import type { RunEvent, Verdict } from '../core/run-ports.ts';
-import type { Fact, ToolAnswer, ToolUse } from './agent-record.ts';
+import type { Asked, Fact, ToolAnswer, ToolUse } from './agent-record.ts';
 import { errnoOf } from './process.ts';
 
 type Decision = Verdict['behavior'];
 
-interface Ask {
-  readonly callId: string;
-  readonly tool: string;
-  readonly input: unknown;
+interface Ask extends Asked {
   /** In milliseconds since the epoch, by the clock of this machine, which the agent has too. */
   readonly askedAt: number;
   isTold: boolean;
   answeredAt?: number;
   /** It is over, and what was decided where that is known. */
-  over?: { readonly decision: Decision | undefined };
+  over?: { readonly decision: Decision | undefined; readonly since: number };
 }
 
 export interface HookAsks {
   /** True while something is asked that can be answered from outside, and until the agent has taken the answer. */
   readonly isAsking: boolean;
+  /** True while something is over and that was not told yet. */
+  readonly isSettling: boolean;
+  /** True where nothing is asked, answered without that being taken, or to be told. */
+  readonly isEmpty: boolean;
   take(fact: Fact, from: 'hooks' | 'out'): void;
-  /** Nothing is asked any more. */
+  /** Nothing is asked any more by the main agent; where it is not said what was decided, the transcript may still tell. */
   end(decision?: Decision): void;
   /** What nobody was told yet. */
   news(): Generator<RunEvent>;
@@ -44,6 +46,8 @@ export interface HookAsks {
 /** After so long an answer was not taken: there is no hook any more that waits for it. */
 const TAKEN_MS = 10_000;
 const NOBODY_ASKS = '';
+/** For so long the transcript may tell what was decided about what is not asked any more. */
+const PROOF_MS = 1500;
 
 /** The folder of a run in which hooks wait for answers. */
 export function asksFolder(folder: string): string {
@@ -62,12 +66,12 @@ export function openHookAsks(folder: string, clock: Clock): HookAsks {
 
   function finish(ask: Ask, decision: Decision | undefined): void {
     // the answer is known, and its hook has got it
-    if (ask.answeredAt === undefined) ask.over = { decision };
+    if (ask.answeredAt === undefined) ask.over = { decision, since: ask.over?.since ?? clock.now() };
     else asks.delete(ask.callId);
   }
 
   function end(decision?: Decision): void {
-    for (const ask of open()) finish(ask, decision);
+    for (const ask of open()) if (ask.isOfMain) finish(ask, decision);
   }
 
   /** Also what is over by a hook, which is heard before the transcript. */
@@ -98,6 +102,14 @@ export function openHookAsks(folder: string, clock: Clock): HookAsks {
       return open().some(({ answeredAt }) => answeredAt === undefined || clock.now() - answeredAt < TAKEN_MS);
     },
 
+    get isEmpty() {
+      return asks.size === 0;
+    },
+
+    get isSettling() {
+      return [...asks.values()].some(({ over }) => over !== undefined);
+    },
+
     take(fact, from) {
       switch (fact.kind) {
         case 'asks':
@@ -109,13 +121,10 @@ export function openHookAsks(folder: string, clock: Clock): HookAsks {
           for (const answered of fact.answered ?? []) {
             const ask = answeredBy(answered);
             uses.delete(answered.id);
-            if (ask) finish(ask, answered.isRefused ? 'deny' : 'allow');
+            if (ask) finish(ask, answered.decision);
           }
           return;
         case 'rests':
-          // a turn that was broken off ends without words
-          if (from === 'hooks') end(fact.text === undefined ? undefined : 'allow');
-          return;
         case 'prompt':
         case 'begins':
         case 'leaves':
@@ -131,6 +140,7 @@ export function openHookAsks(folder: string, clock: Clock): HookAsks {
     *news() {
       for (const ask of asks.values()) {
         const { callId, tool, input, over } = ask;
+        if (over && over.decision === undefined && clock.now() - over.since < PROOF_MS) continue;
         if (over) {
           // also where nobody was told of it here: an earlier hub may have been
           yield { kind: 'withdrawn', callId, ...(over.decision && { decision: over.decision }) };

@@ -20,7 +20,7 @@ add() {
 ask() {
   # two that live have two process ids, but one may come again
   id=$$
-  while [ -e "$asks/$id" ]; do id=$id.; done
+  while [ -e "$asks/$id" ] || [ -e "$asks/$id.answer" ]; do id=$id.; done
   true >"$asks/$id"
   { printf '%s ' "$id" && cat; } | add
   looks=0

@@ -47,7 +47,20 @@ export const sessionList = defineTool({
     const all = orchestrator.list({ ...filter, since: since === undefined ? undefined : timeOf(since) });
     const { rows, nextCursor } = pageOf(all, { cursor, limit, keyOf: (session) => session.createdSeq, falls: true });
     const sessions = rows.map((session) => {
-      const { summary: _summary, uris: _uris, next: _next, result: _result, rule: _rule, ...row } = orchestrator.view(session);
+      const {
+        summary: _summary,
+        uris: _uris,
+        next: _next,
+        result: _result,
+        data: _data,
+        rule: _rule,
+        requests: _requests,
+        answered: _answered,
+        prompts: _prompts,
+        shows: _shows,
+        untrusted: _untrusted,
+        ...row
+      } = orchestrator.view(session);
       return row;
     });
     return { sessions, total: all.length, nextCursor };

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rm, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, expect, it } from 'vitest';
 import { z } from 'zod';
 import { placeOf, RUN_MARK } from '../../runners/process.ts';
@@ -41,6 +42,8 @@ it('a hub that comes after a killed one ends what runs have left, and no process
   await expect
     .poll(async () => (await client.call('session_get', { sessionId: hangs })).status, { timeout: 15_000 })
     .toBe('running');
+  // the first hub looks too, a moment after its start
+  await delay(1500);
   const place = placeOf(cwd);
   leave('settled', env, `${place}/${done}/1`);
   leave('stubborn', env, `${place}/${done}/1`, '');

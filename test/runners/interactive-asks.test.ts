@@ -111,7 +111,7 @@ describe('the hook that is told what is asked', () => {
 describe('what is asked', () => {
   const use = (id: string, command: string) =>
     JSON.stringify({ type: 'assistant', message: { content: [{ type: 'tool_use', id, name: 'Bash', input: { command } }] } });
-  const answered = (id: string, content = 'done', timestamp = new Date().toISOString()) =>
+  const answered = (id: string, content: unknown = 'done', timestamp = new Date().toISOString()) =>
     JSON.stringify({ type: 'user', timestamp, message: { content: [{ type: 'tool_result', tool_use_id: id, content }] } });
   const REFUSED = "The user doesn't want to proceed with this tool use.";
 
@@ -150,13 +150,16 @@ describe('what is asked', () => {
   });
 
   it('is over when the agent rests, by its hooks and not by what its transcript tells late', async () => {
-    const { asks, hook, out } = await opened();
+    const { asks, hook, out, clock } = await opened();
     hook(`1 ${asked('ls')}`);
     out(JSON.stringify({ type: 'user', message: { content: 'an earlier prompt' } }));
     expect([...asks.news()]).toHaveLength(1);
     const rests = JSON.stringify({ hook_event_name: 'Stop', last_assistant_message: 'done' });
     hook(rests);
-    expect([...asks.news()]).toEqual([{ kind: 'withdrawn', callId: '1', decision: 'allow' }]);
+    // nothing proves what was decided, and the transcript may still
+    expect([[...asks.news()], asks.isSettling]).toEqual([[], true]);
+    clock.advance(1500);
+    expect([[...asks.news()], asks.isSettling]).toEqual([[{ kind: 'withdrawn', callId: '1' }], false]);
 
     hook(`2 ${asked('rm x')}`);
     hook(rests);
@@ -164,10 +167,42 @@ describe('what is asked', () => {
     out(answered('t', REFUSED));
     hook(`3 ${asked('rm y')}`);
     hook(JSON.stringify({ hook_event_name: 'UserPromptSubmit', prompt: 'go on' }));
+    clock.advance(1500);
     expect([...asks.news()]).toEqual([
       { kind: 'withdrawn', callId: '2', decision: 'deny' },
       { kind: 'withdrawn', callId: '3' },
     ]);
+  });
+
+  it.each([
+    ["The user doesn't want to take this action right now. STOP.", undefined],
+    ['[Tool call skipped: another one was refused]', undefined],
+    ['<tool_use_error>Cancelled: parallel tool call Bash(x) errored</tool_use_error>', undefined],
+    [[{ type: 'text', text: REFUSED }], 'deny'],
+    ['ls: no such file', 'allow'],
+  ])('is decided as its tool was answered: %j', async (content, decision) => {
+    const { asks, hook, out, clock } = await opened();
+    hook(`1 ${asked('ls')}`);
+    expect([...asks.news()]).toHaveLength(1);
+    out(use('t', 'ls'));
+    out(answered('t', content));
+    clock.advance(1500);
+    expect([...asks.news()]).toEqual([{ kind: 'withdrawn', callId: '1', ...(decision && { decision }) }]);
+  });
+
+  it('by one of its own agents is not over because the main one works or rests', async () => {
+    const { asks, hook, clock } = await opened();
+    hook(`1 ${asked('ls').replace(/}$/, ',"agent_id":"a1"}')}`);
+    expect([...asks.news()]).toHaveLength(1);
+    asks.end('allow');
+    hook(JSON.stringify({ hook_event_name: 'Stop', last_assistant_message: 'done' }));
+    hook(JSON.stringify({ hook_event_name: 'UserPromptSubmit', prompt: 'go on' }));
+    clock.advance(60_000);
+    expect([[...asks.news()], asks.isAsking]).toEqual([[], true]);
+  });
+
+  it('may hold line separators of Unicode', () => {
+    expect(factOfHook(`1 ${asked('a\u2028b')}`)).toMatchObject({ kind: 'asks', ask: { input: { command: 'a\u2028b' } } });
   });
 
   it('is not over because the same was done before it was asked', async () => {
@@ -213,13 +248,14 @@ describe('what is asked', () => {
   });
 
   it('says so where its answer cannot be written, and goes on where nobody waits for one', async () => {
-    const { folder, asks, hook } = await opened();
+    const { folder, asks, hook, clock } = await opened();
     for (const id of ['1', '2']) {
       hook(`${id} ${asked(id)}`);
       await mkdir(path.join(folder, 'asks', `${id}.answer.new`));
     }
     expect(() => asks.answer('1', { behavior: 'allow' })).toThrow('could not be handed over (EISDIR)');
     asks.end();
+    clock.advance(1500);
     expect([...asks.news()]).toHaveLength(2);
   });
 
