@@ -62,8 +62,10 @@ export async function tryClaude({ claude }: Programs, count: Count): Promise<voi
       ),
     );
     const list = Sessions.parse(JSON.parse((await sc(['session', 'list', '--format=json'], at)).stdout));
-    const isAnswered = list.sessions.length === 1 && JSON.stringify(list).includes('"answer":"the second"');
-    count('the reply to the form reached the session', isAnswered ? undefined : JSON.stringify(list));
+    const ids = list.sessions.map(({ id }) => id);
+    const session = (await sc(['session', 'get', ids[0] ?? '', '--format=json'], at)).stdout;
+    const isAnswered = ids.length === 1 && /"answer":\s*"the second"/.test(session);
+    count('the reply to the form reached the session', isAnswered ? undefined : `${ids.join(' ')}: ${session}`);
   } finally {
     terminal.close();
     await sleep(1000);
