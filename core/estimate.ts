@@ -1,7 +1,7 @@
 // When queued sessions may start: from how long sessions like those before them took. What waits for anything but slots, tasks and its time
 // cannot be told: nobody knows when the machine has room again, or when a budget allows more.
 import type { Ledger } from './ledger.ts';
-import { activeCount, holdOf, type Line } from './scheduler.ts';
+import { activeCount, type Line } from './scheduler.ts';
 import type { Session } from './session.ts';
 
 const SAMPLES = 20;
@@ -30,9 +30,9 @@ export function estimatedStarts(ledger: Ledger, line: Line, most: number): reado
   }
   const starts: number[] = [];
   for (const job of line.waiting.slice(0, Math.min(most, MOST))) {
-    if (holdOf(job, line)?.kind === 'budget') break;
+    if (line.hold?.(job)) break;
     const earliest = Math.max(job.notBefore ?? 0, job.concurrent ? 0 : (tasks.get(job.taskId) ?? 0));
-    free.sort((a, b) => a - b);
+    if (free.length > 1) free.sort((a, b) => a - b);
     // of the slots that are free by then the one that became so last: others start in the ones before it
     const slot =
       free.splice(

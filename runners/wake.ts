@@ -10,7 +10,7 @@ export interface Wake {
 }
 
 /** Shortest sleep, so that a chatty writer does not keep us busy. */
-const LEAST_MS = 10;
+const LEAST_MS = 4;
 
 export function openWake(folder: string, clock: Clock): Wake {
   let changed = false;
