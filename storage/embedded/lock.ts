@@ -9,8 +9,8 @@
 // Where the last hub left in good order nothing is waited for until the record is on its way to the disk: a hub loads the rest of its program
 // meanwhile.
 import { randomBytes } from 'node:crypto';
-import { linkSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { lstat, readdir, rename, rm } from 'node:fs/promises';
+import { linkSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -32,6 +32,7 @@ import {
   reach,
   remainsOf,
 } from './claim.ts';
+import { prune, pruneSockets } from './lock-prune.ts';
 import { prepareRuntimeFolder, prepareStateFolder } from './private-folder.ts';
 
 /** Longest path of a unix socket that every system takes. */
@@ -197,27 +198,6 @@ async function own(options: LockOptions, claim: Claim, server: Server): Promise<
       await rename(temp, goneFile(stateDir, claim.epoch));
     },
   };
-}
-
-/** Clears away what older hubs left: their claims, unfinished records. */
-function prune(stateDir: string, epoch: number): void {
-  for (const name of readdirSync(stateDir)) {
-    const file = path.join(stateDir, name);
-    const number = Number(/^(?:hub|start)\.(\d{1,15})(?:\.json|\.gone)?$/.exec(name)?.[1] ?? Number.NaN);
-    if (/^\.(?:claim|gone|hub)\.|^hub\.failed$/.test(name) || number < epoch) rmSync(file, { force: true });
-  }
-}
-
-/** Removes sockets nobody listens on; a contender that is alive answers on its own. */
-async function pruneSockets(runtimeDir: string, ours: string): Promise<void> {
-  for (const name of await readdir(runtimeDir)) {
-    const file = path.join(runtimeDir, name);
-    if (file === ours || !/^[0-9a-f]{12}\.sock$/.test(name)) continue;
-    if (!(await lstat(file).catch(() => undefined))?.isSocket()) continue;
-    const reached = await reach(file);
-    if (typeof reached !== 'string') reached.destroy();
-    if (reached === 'ECONNREFUSED') await rm(file, { force: true });
-  }
 }
 
 function listen(

@@ -11,6 +11,8 @@ export const SessionRow = z.looseObject({
   id: z.string(),
   status: z.string(),
   waitsFor: z.string().optional(),
+  result: z.string().optional(),
+  requests: z.array(z.looseObject({ requestId: z.string(), text: z.string() })).optional(),
   cause: z.looseObject({ kind: z.string() }).optional(),
   prompts: z.array(z.looseObject({ promptId: z.string(), state: z.string() })).default([]),
 });

@@ -1,68 +1,35 @@
 // Who may use what, on the real Claude Code: rules of the settings where it asks nobody, and what it asks in its terminal answered from outside.
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { z } from 'zod';
-import { connect, type TestClient } from '../support/clients.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { TestClient } from '../support/clients.ts';
 import { type StubModel, startStubModel } from '../support/stub-model.ts';
-import { openTerminal, type Terminal } from '../support/terminal.ts';
-import { makeWorkspace, type Workspace } from '../support/workspace.ts';
+import { Attachment, atPrompt, begin, closeAfterEach, killHub, SessionRow, stands, terminalIn } from './interactive-bench.ts';
 
-const Request = z.looseObject({ requestId: z.string(), text: z.string() });
-const SessionRow = z.looseObject({
-  id: z.string(),
-  status: z.string(),
-  waitsFor: z.string().optional(),
-  result: z.string().optional(),
-  requests: z.array(Request).optional(),
-});
-const Waited = z.looseObject({ sessions: z.array(SessionRow), cursor: z.string() });
-const Attachment = z.looseObject({ command: z.string() });
 const FULL = { timeout: 120_000 };
 /** It asks before it runs anything. */
 const CAREFUL = { agents: { claude: { kind: 'claude', command: 'claude', permissionMode: 'default' } } };
 
 let model: StubModel;
-const open: { workspace?: Workspace; client?: TestClient; terminal?: Terminal } = {};
 beforeAll(async () => {
   model = await startStubModel();
 });
-afterEach(async () => {
-  await open.terminal?.close();
-  await open.client?.close();
-  await open.workspace?.close();
-  delete open.terminal;
-  delete open.client;
-  delete open.workspace;
-});
+closeAfterEach();
 afterAll(() => model.close());
 
-async function begin(config: object) {
-  const workspace = await makeWorkspace({ modelUrl: model.url, userConfig: { defaultAgent: 'claude', ...config } });
-  open.workspace = workspace;
-  open.client = await connect('modern', { env: workspace.env, cwd: workspace.path });
+async function asked(config: object) {
+  const { workspace, client } = await begin({ modelUrl: model.url, userConfig: { defaultAgent: 'claude', ...config } });
   const isThere = (name: string) =>
     stat(path.join(workspace.path, name)).then(
       () => true,
       () => false,
     );
-  return { workspace, client: open.client, isThere };
-}
-
-async function stands(client: TestClient, id: string, isSo: (row: z.infer<typeof SessionRow>) => boolean) {
-  let after: string | undefined;
-  for (let tries = 0; tries < 8; tries += 1) {
-    const args = { sessionIds: [id], timeoutSeconds: 15, ...(after !== undefined && { after }) };
-    const { sessions, cursor } = Waited.parse(await client.call('session_wait', args, { timeoutMs: 60_000 }));
-    if (sessions[0] && isSo(sessions[0])) return sessions[0];
-    after = cursor;
-  }
-  throw new Error(`It never stood so: ${JSON.stringify(await client.call('session_get', { sessionId: id }))}`);
+  return { workspace, client, isThere };
 }
 
 describe('a rule of the settings that denies', () => {
   it.each(['autonomous', 'interactive'] as const)('holds for an %s Claude that would ask nobody', FULL, async (type) => {
-    const { client, isThere } = await begin({
+    const { client, isThere } = await asked({
       agents: { claude: { kind: 'claude', command: 'claude', permissionMode: 'acceptEdits', tools: ['Bash'] } },
       requests: { deny: ['Bash(touch *)', 'Write'] },
     });
@@ -100,14 +67,13 @@ describe('what an interactive Claude asks in its terminal', () => {
     const { requests = [] } = await stands(client, id, (row) => row.requests?.[0]?.text === text);
     return requests[0]?.requestId ?? '';
   };
-  const atPrompt = (client: TestClient, id: string) => stands(client, id, ({ waitsFor }) => waitsFor === 'prompt');
   const end = async (client: TestClient, id: string) => {
     await client.call('session_cancel', { sessionId: id });
     return stands(client, id, ({ status }) => status === 'cancelled');
   };
 
   it('is allowed or denied by a caller, and the model hears why', FULL, async () => {
-    const { client, isThere } = await begin(CAREFUL);
+    const { client, isThere } = await asked(CAREFUL);
     const id = await start(client, touch('one', 'two'));
     const first = await asking(client, id, 'Bash: touch one');
     expect(await client.call('request_list', {})).toMatchObject({ requests: [{ requestId: first, sessionId: id }] });
@@ -125,7 +91,7 @@ describe('what an interactive Claude asks in its terminal', () => {
   });
 
   it('is answered by rules without being asked, and by the policy when nobody answers', FULL, async () => {
-    const { client, isThere } = await begin({
+    const { client, isThere } = await asked({
       ...CAREFUL,
       requests: { allow: ['Bash(touch allowed)'], deny: ['WebFetch(http://127.0.0.1:1/*)'], timeoutMs: 1500 },
     });
@@ -142,11 +108,10 @@ describe('what an interactive Claude asks in its terminal', () => {
   });
 
   it('is a person’s to answer too, who withdraws it by that', FULL, async () => {
-    const { workspace, client, isThere } = await begin(CAREFUL);
+    const { workspace, client, isThere } = await asked(CAREFUL);
     const id = await start(client, touch('one', 'two'));
     await asking(client, id, 'Bash: touch one');
-    const person = await openTerminal({ env: workspace.env, cwd: workspace.path });
-    open.terminal = person;
+    const person = await terminalIn(workspace);
     await person.type(Attachment.parse(await client.call('session_attach', { sessionId: id })).command);
     await person.shows('Do you want to proceed?');
     await person.press('1');
@@ -166,12 +131,10 @@ describe('what an interactive Claude asks in its terminal', () => {
   });
 
   it('stays open through a killed hub, and is answered through the next one', FULL, async () => {
-    const { workspace, client, isThere } = await begin(CAREFUL);
+    const { workspace, client, isThere } = await asked(CAREFUL);
     const id = await start(client, touch('one'));
     const requestId = await asking(client, id, 'Bash: touch one');
-    const hub = await workspace.hub();
-    if (!hub) throw new Error('There is no hub.');
-    process.kill(hub.pid, 'SIGKILL');
+    await killHub(workspace);
     await client.call('request_answer', { requestId, decision: 'allow' });
     await atPrompt(client, id);
     expect(await isThere('one')).toBe(true);
@@ -180,7 +143,7 @@ describe('what an interactive Claude asks in its terminal', () => {
   });
 
   it('is over with its session, and leaves nothing behind', FULL, async () => {
-    const { client } = await begin(CAREFUL);
+    const { client } = await asked(CAREFUL);
     const id = await start(client, touch('one'));
     await asking(client, id, 'Bash: touch one');
     await end(client, id);
