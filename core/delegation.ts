@@ -25,12 +25,10 @@ export function isInTree(ledger: Ledger, session: Session, root: string): boolea
 
 /** All sessions that came of this one, children before grandchildren. */
 export function descendantsOf(ledger: Ledger, sessionId: string): Session[] {
-  const all = [...ledger.sessions()].filter((session) => session.parentId !== undefined);
-  const childrenOf = (ids: ReadonlySet<string>) => all.filter(({ parentId }) => parentId !== undefined && ids.has(parentId));
-  const found: Session[] = [];
-  for (let level = childrenOf(new Set([sessionId])); level.length > 0; level = childrenOf(new Set(level.map(({ id }) => id))))
-    found.push(...level);
-  return found;
+  const found = new Set<Session>();
+  for (let level = ledger.childrenOf(sessionId); level.length > 0; level = level.flatMap(({ id }) => ledger.childrenOf(id)))
+    for (const session of level) found.add(session);
+  return [...found];
 }
 
 export interface DelegatedStart {
@@ -45,7 +43,7 @@ export function checkDelegation(ledger: Ledger, { parent, taskId }: DelegatedSta
   const root = line.at(-1) ?? parent;
   if (line.length > limits.maxDepth)
     fail('DEPTH_EXCEEDED', `Session ${parent.id} is ${line.length - 1} levels deep; sessions may be ${limits.maxDepth} deep.`);
-  const children = [...ledger.sessions()].filter((session) => session.parentId === parent.id && !isSettled(session)).length;
+  const children = ledger.childrenOf(parent.id).filter((session) => !isSettled(session)).length;
   if (children >= limits.maxChildren)
     fail(
       'DEPTH_EXCEEDED',

@@ -15,6 +15,8 @@ export interface UsedKey {
 
 export interface LedgerState {
   readonly sessions: Map<string, Session>;
+  /** Ids of what each session started, oldest first; none of a session that started nothing. */
+  readonly children: Map<string, Set<string>>;
   readonly keys: Map<string, UsedKey>;
   /** What came of the rules, by `tallyKey`; those that nothing happened to for longest first. */
   readonly tallies: Map<string, RuleTally>;
@@ -40,7 +42,7 @@ export interface Change {
 const MOST_TALLIES = 1000;
 
 export function emptyState(): LedgerState {
-  return { sessions: new Map(), keys: new Map(), tallies: new Map(), seq: 0, at: 0, isPaused: false, overrides: {} };
+  return restoredState({ sessions: [], keys: [], seq: 0, at: 0 });
 }
 
 export function restoredState({
@@ -52,8 +54,9 @@ export function restoredState({
   isPaused = false,
   overrides = {},
 }: SavedState): LedgerState {
-  return {
+  const state: LedgerState = {
     sessions: new Map(sessions.map((session) => [session.id, session])),
+    children: new Map(),
     keys: new Map(keys.map(({ key, ...used }) => [key, used])),
     tallies: new Map(rules.map((tally) => [tallyKey(tally), tally])),
     seq,
@@ -61,14 +64,22 @@ export function restoredState({
     isPaused,
     overrides,
   };
+  for (const session of sessions) adopt(state, session);
+  return state;
 }
 
 /** A state of its own that holds the same. */
-export function copyOf({ sessions, keys, tallies, ...rest }: LedgerState): LedgerState {
-  return { ...rest, sessions: new Map(sessions), keys: new Map(keys), tallies: new Map(tallies) };
+export function copyOf({ sessions, children, keys, tallies, ...rest }: LedgerState): LedgerState {
+  return {
+    ...rest,
+    sessions: new Map(sessions),
+    children: new Map(Array.from(children, ([id, ids]) => [id, new Set(ids)])),
+    keys: new Map(keys),
+    tallies: new Map(tallies),
+  };
 }
 
-export function savedState({ sessions, keys, tallies, ...rest }: LedgerState): SavedState {
+export function savedState({ sessions, children: _children, keys, tallies, ...rest }: LedgerState): SavedState {
   return {
     ...rest,
     sessions: [...sessions.values()],
@@ -90,8 +101,10 @@ export function changeOf(state: LedgerState, event: StoredEvent): Change {
 
 /** Makes the change. */
 export function take(state: LedgerState, { event, sessionId, session, tally }: Change): void {
-  if (session) state.sessions.set(session.id, session);
-  else if (sessionId !== undefined) state.sessions.delete(sessionId);
+  if (session) {
+    if (!state.sessions.has(session.id)) adopt(state, session);
+    state.sessions.set(session.id, session);
+  } else if (sessionId !== undefined) remove(state, sessionId);
   if (tally) takeTally(state.tallies, tally);
   const isAsked = event.name === 'session.queued' || event.name === 'session.prompted' || event.name === 'session.reopened';
   if (isAsked && event.data.requestKey) {
@@ -101,6 +114,22 @@ export function take(state: LedgerState, { event, sessionId, session, tally }: C
   if (event.name === 'config.changed') state.overrides = changed(state.overrides, event.data);
   state.seq = event.seq;
   state.at = event.at;
+}
+
+/** Puts a session that is new to the state among the children of its parent. */
+function adopt({ children }: LedgerState, { id, parentId }: Session): void {
+  if (parentId === undefined) return;
+  const siblings = children.get(parentId);
+  if (siblings) siblings.add(id);
+  else children.set(parentId, new Set([id]));
+}
+
+function remove({ sessions, children }: LedgerState, sessionId: string): void {
+  const parentId = sessions.get(sessionId)?.parentId;
+  sessions.delete(sessionId);
+  const siblings = parentId === undefined ? undefined : children.get(parentId);
+  if (parentId === undefined || !siblings?.delete(sessionId)) return;
+  if (siblings.size === 0) children.delete(parentId);
 }
 
 function takeTally(tallies: Map<string, RuleTally>, tally: RuleTally): void {

@@ -40,6 +40,8 @@ export interface Ledger {
   /** What is on disk: of it one may tell the world that it is so. */
   readonly durable: { readonly seq: number; session(id: string): Session | undefined };
   sessions(): Iterable<Session>;
+  /** What a session started and is still there, oldest first. */
+  childrenOf(id: string): readonly Session[];
   requestKey(key: string): UsedKey | undefined;
   /** Every used request key. */
   keys(): Iterable<readonly [string, UsedKey]>;
@@ -203,6 +205,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
       session: (id) => durable.sessions.get(id),
     },
     sessions: () => latest.sessions.values(),
+    childrenOf: (id) => Array.from(latest.children.get(id) ?? [], (child) => latest.sessions.get(child)).filter((one) => !!one),
     requestKey: (key) => latest.keys.get(key),
     keys: () => latest.keys.entries(),
     forgetKey(key) {

@@ -7,6 +7,7 @@ import { type Ledger, type LedgerOptions, openLedger } from '../../core/ledger.t
 import type { Journal, Room, SavedState, Snapshot } from '../../core/ports.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { queuedEvent } from '../support/queued-event.ts';
+import { TestJournal } from '../support/test-journal.ts';
 
 const full = () => new ScopecraftError('STORAGE_FULL', 'The disk is full.');
 const stopped: EventDraft = { name: 'hub.stopped', data: { reason: 'test' } };
@@ -23,64 +24,6 @@ const completed = (sessionId: string): EventDraft => ({
   name: 'session.completed',
   data: { sessionId, run: 1, cause: { kind: 'done' } },
 });
-
-/** A journal in memory that writes in batches, refuses a batch with all behind it while `refuse` says so, and keeps its promise about numbers. */
-class TestJournal implements Journal {
-  events: StoredEvent[] = [];
-  refuse: (batch: readonly StoredEvent[]) => Error | undefined = () => undefined;
-  appended = 0;
-  #taken: number | undefined;
-  #failure: Error | undefined;
-  #waiting: { event: StoredEvent; resolve: () => void; reject: (error: unknown) => void }[] = [];
-  #isWriting = false;
-
-  append(event: StoredEvent): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const next = (this.#taken ?? event.seq - 1) + 1;
-      if (event.seq !== next) return reject(this.#failure ?? new Error(`${event.seq} is not ${next}`));
-      this.#taken = event.seq;
-      this.#waiting.push({ event: structuredClone(event), resolve, reject });
-      if (!this.#isWriting) void this.#drain();
-    });
-  }
-
-  async #drain(): Promise<void> {
-    for (this.#isWriting = true; this.#waiting.length > 0; ) {
-      const batch = this.#waiting;
-      this.#waiting = [];
-      await new Promise((resolve) => setImmediate(resolve));
-      const why = this.refuse(batch.map(({ event }) => event));
-      if (why) {
-        const refused = [...batch, ...this.#waiting];
-        this.#waiting = [];
-        this.#failure = why;
-        this.#taken = this.events.at(-1)?.seq;
-        await new Promise((resolve) => setImmediate(resolve));
-        for (const entry of refused) entry.reject(why);
-      } else {
-        this.events.push(...batch.map(({ event }) => event));
-        this.appended += batch.length;
-        for (const entry of batch) entry.resolve();
-      }
-    }
-    this.#isWriting = false;
-  }
-
-  async *read(after = 0): AsyncGenerator<StoredEvent> {
-    for (const event of [...this.events]) if (event.seq > after) yield event;
-  }
-
-  extent() {
-    const first = this.events[0]?.seq ?? 1;
-    return { first, last: this.events.at(-1)?.seq ?? first - 1, bytes: this.appended * 300 };
-  }
-
-  async trim(upTo: number) {
-    this.events = this.events.filter(({ seq }) => seq > upTo);
-  }
-
-  async close() {}
-}
 
 interface TestRoom extends Room {
   words: string | undefined;
@@ -143,6 +86,31 @@ describe('a ledger whose journal refuses a write', () => {
     expect(await ledger.record(queued('c'))).toBe(2);
     expect(heard).toEqual(['1 session.queued', '2 session.queued']);
     expect(journal.events.map(({ seq }) => seq)).toEqual([1, 2]);
+  });
+
+  it('knows what a session started: not what was refused or removed, and the same when it is opened again', async () => {
+    const ledger = await opened();
+    const names = (of: Ledger, id: string) => of.childrenOf(id).map((child) => child.id);
+    for (const [id, parentId] of [['a'], ['b', 'a'], ['c', 'a'], ['d', 'b']] as const)
+      await ledger.record(queued(id, { parentId }));
+    expect([names(ledger, 'a'), names(ledger, 'b'), names(ledger, 'd')]).toEqual([['b', 'c'], ['d'], []]);
+    journal.refuse = full;
+    const refused = ledger.record(queued('e', { parentId: 'a' }));
+    expect(names(ledger, 'a')).toEqual(['b', 'c', 'e']);
+    await expect(refused).rejects.toMatchObject({ code: 'STORAGE_FULL' });
+    journal.refuse = () => undefined;
+    expect(names(ledger, 'a')).toEqual(['b', 'c']);
+    await ledger.record({ name: 'session.cancelled', data: { sessionId: 'c', run: 0, cause: { kind: 'cancelled' } } });
+    expect(names(ledger, 'a')).toEqual(['b', 'c']);
+    for (const sessionId of ['c', 'd']) await ledger.record({ name: 'session.removed', data: { sessionId, reason: 'age' } });
+    expect([names(ledger, 'a'), names(ledger, 'b')]).toEqual([['b'], []]);
+    const again = await opened();
+    expect([names(again, 'a'), names(again, 'b')]).toEqual([['b'], []]);
+    const saved: SavedState[] = [];
+    const snapshot: Snapshot = { load: async () => saved[0] ?? 'none', save: async (state) => saved.push(state) };
+    await (await opened({ snapshot })).close();
+    expect(Object.keys(saved[0] ?? {})).not.toContain('children');
+    expect(names(await opened({ snapshot }), 'a')).toEqual(['b']);
   });
 
   it('takes back all that was recorded behind it, also what is recorded while it fails, and a later one counts', async () => {
