@@ -6,7 +6,7 @@ import type { AgentEntry } from '../core/agent.ts';
 import type { Config } from '../core/config.ts';
 import { fail, ScopecraftError } from '../core/errors.ts';
 import { bytesOf, sizeText } from '../core/size.ts';
-import { countWithSessions, forgottenText } from '../core/task.ts';
+import { forgottenText } from '../core/task.ts';
 import { createRuleBook } from '../prompts/library.ts';
 import { systemClock } from '../server/clock.ts';
 import { readEnvironment } from '../server/config.ts';
@@ -15,6 +15,7 @@ import { findWorkspace, stateDirOf } from '../server/workspace.ts';
 import { planRepair } from '../storage/embedded/journal-repair.ts';
 import { createRuleFiles } from '../storage/rule-files.ts';
 import { createTaskFiles } from '../storage/task-files.ts';
+import { tasksWithSessions } from '../storage/tasks-with-sessions.ts';
 import { connectClient, workspaceOf } from './client.ts';
 import { localOptions } from './local-options.ts';
 import { repairWorkspace } from './repair.ts';
@@ -165,7 +166,7 @@ async function stateFindings(workspace: string, { storage, workspace: { taskFold
     const says = check.events === 0 ? 'no event yet' : `${check.events} events, ${check.first} to ${check.last}`;
     if (problems.length === 0) {
       const forgotten =
-        check.events === 0 ? countWithSessions(await (await createTaskFiles({ workspace, folders: taskFolders })).list()) : 0;
+        check.events === 0 ? (await tasksWithSessions(await createTaskFiles({ workspace, folders: taskFolders }))).length : 0;
       return [
         ...disk,
         forgotten === 0

@@ -241,4 +241,6 @@ export interface Environments {
   keep(sessionId: string, env: Readonly<Record<string, string>>): Promise<void>;
   /** What was kept, or undefined. */
   find(sessionId: string): Promise<Readonly<Record<string, string>> | undefined>;
+  /** Removes what was kept of these sessions; what is not there counts as removed. */
+  forget(sessionIds: readonly string[]): Promise<void>;
 }

@@ -18,7 +18,7 @@ export interface RetentionParts {
   readonly clock: Clock;
   readonly settings: Pick<Settings, 'current'>;
   /** Removes what is on disk of these sessions. Called when their removal is durable; may be called again for the same. */
-  readonly removeFolders: (sessionIds: readonly string[]) => Promise<void>;
+  readonly removeFolders: (sessionIds: readonly string[]) => Promise<unknown>;
   /** Removes the worktrees of these sessions, as far as no work is lost with them; those that stay are tried again by the next hub. */
   readonly removeWorktrees?: ((sessionIds: readonly string[]) => Promise<void>) | undefined;
   /** Told of a sweep that could not be done; the next one tries again. */

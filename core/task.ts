@@ -30,11 +30,6 @@ export const TaskRow = z.looseObject({
 });
 export type TaskRow = z.infer<typeof TaskRow>;
 
-/** How many of these files tell of sessions. */
-export function countWithSessions(tasks: readonly Task[]): number {
-  return tasks.filter(({ fields: { sessions } }) => Array.isArray(sessions) && sessions.length > 0).length;
-}
-
 /** What to say where so many task files tell of sessions and the ledger knows none at all. */
 export function forgottenText(files: number): string {
   const count = files === 1 ? '1 task file tells' : `${files} task files tell`;

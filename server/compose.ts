@@ -16,7 +16,7 @@ import type { Secrets } from '../core/secrets.ts';
 import { isActive } from '../core/session.ts';
 import { bytesOf } from '../core/size.ts';
 import { createSupervisor } from '../core/supervisor.ts';
-import { countWithSessions, forgottenText } from '../core/task.ts';
+import { forgottenText } from '../core/task.ts';
 import { createWatchdog } from '../core/watchdog.ts';
 import { removeWorktreesOf } from '../core/worktree-deeds.ts';
 import { createRuleBook } from '../prompts/library.ts';
@@ -31,6 +31,7 @@ import { folderInside } from '../storage/folder-inside.ts';
 import { createRuleFiles } from '../storage/rule-files.ts';
 import { createTaskFiles } from '../storage/task-files.ts';
 import { createTaskProjector } from '../storage/task-projector.ts';
+import { tasksWithSessions } from '../storage/tasks-with-sessions.ts';
 import { randomIds, systemClock } from './clock.ts';
 import { complainTo } from './complain.ts';
 import type { RunAccess } from './http.ts';
@@ -211,15 +212,17 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   const swept = sleep(SWEEP_AFTER_MS)
     .then(async () => {
       await sweepOrphans({ ledger, workspace, programs, log });
-      const forgotten = isNew ? countWithSessions(await tasks.list()) : 0;
-      if (forgotten > 0) log(forgottenText(forgotten));
+      if (!isNew) return;
+      const known = new Set(Array.from(ledger.sessions(), ({ taskId }) => taskId));
+      const forgotten = (await tasksWithSessions(tasks)).filter((id) => !known.has(id));
+      if (forgotten.length > 0) log(forgottenText(forgotten.length));
     })
     .catch(complain('sweeping'));
   const retention = startRetention({
     ledger,
     clock: systemClock,
     settings,
-    removeFolders: (ids) => removeSessionFolders(stateDir, ids),
+    removeFolders: (ids) => Promise.all([removeSessionFolders(stateDir, ids), environments.forget(ids)]),
     removeWorktrees: (ids) => removeWorktreesOf(worktrees, ids),
     onError: complain('cleaning up'),
   });

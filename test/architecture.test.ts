@@ -53,6 +53,7 @@ const ROOMS = {
     'server/wire.ts',
     'server/workspace.ts',
     'storage/task-files.ts',
+    'storage/tasks-with-sessions.ts',
     // what is wrong with rules is told where no hub runs too
     'prompts/library.ts',
     'storage/rule-files.ts',

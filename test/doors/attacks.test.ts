@@ -253,7 +253,7 @@ describe('messages that are no calls', () => {
 });
 
 /** What the agent gets, and what it printed itself. */
-const OWN_FILES = ['environment.json', 'out'];
+const OWN_FILES = ['environments', 'out'];
 
 /** Names of the files of the workspace that hold the secret. */
 async function holdingTheSecret(): Promise<readonly string[]> {
@@ -261,7 +261,7 @@ async function holdingTheSecret(): Promise<readonly string[]> {
   for (const place of [path.join(workspace.path, '.scopecraft', 'state'), path.join(workspace.path, '.tasks')])
     for (const file of await readdir(place, { recursive: true, withFileTypes: true }))
       if (file.isFile() && (await readFile(path.join(file.parentPath, file.name), 'latin1')).includes(CANARY))
-        holding.add(file.name);
+        holding.add(path.basename(file.parentPath) === 'environments' ? 'environments' : file.name);
   return [...holding].toSorted();
 }
 

@@ -118,7 +118,9 @@ describe('a worktree', { timeout: 120_000 }, () => {
   });
 
   it('with unmerged work outlives the cleanup of its session; one without goes with it', async () => {
-    const { client } = await begin({ cleanup: { keepSessions: 2, cleanupIntervalMs: 1000 } });
+    const { client, workspace } = await begin({ cleanup: { keepSessions: 2, cleanupIntervalMs: 1000 } });
+    const kept = (id: string) =>
+      [`environments/${id}.json`, `sessions/${id}`].map((name) => path.join(workspace.path, '.scopecraft', 'state', name));
     // the newest session of a task is never cleaned up
     const working = await ran(
       client,
@@ -126,6 +128,7 @@ describe('a worktree', { timeout: 120_000 }, () => {
       'any',
     );
     const idle = await ran(client, '@@say nothing done', 'any');
+    for (const file of kept(idle.id)) expect(await isThere(file)).toBe(true);
     for (let more = 0; more < 2; more += 1) {
       const { id } = Started.parse(await client.call('session_start', { taskId: 'any', prompt: '@@say more' }));
       await client.call('session_wait', { sessionIds: [id] });
@@ -139,6 +142,8 @@ describe('a worktree', { timeout: 120_000 }, () => {
       .poll(() => client.call('worktree_list'), { timeout: 20_000, interval: 200 })
       .toMatchObject({ total: 1, worktrees: [{ sessionId: working.id, status: 'removed', holds: expect.any(String) }] });
     expect(await isThere(idle.worktree.path)).toBe(false);
+    for (const file of [...kept(idle.id), ...kept(working.id)])
+      await expect.poll(() => isThere(file), { timeout: 10_000 }).toBe(false);
     expect(await readFile(path.join(working.worktree.path, 'kept.txt'), 'utf8')).toBe('kept\n');
   });
 

@@ -184,6 +184,7 @@ export async function makeEngine({
     environments: {
       keep: async (id: string, env: Readonly<Record<string, string>>) => void kept.set(id, env),
       find: async (id: string) => kept.get(id),
+      forget: async (ids: readonly string[]) => ids.forEach((id) => void kept.delete(id)),
     },
     ids: { base32: () => `x${(ids++).toString(36).padStart(3, '0')}`, uuid: () => `uuid-${uuids++}`, random: () => 0.5 },
     settings: settingsOf(settings),
