@@ -43,21 +43,21 @@ interface Remembered {
 }
 
 /** Whoever reads many files lets others have their turn after so long, in milliseconds. */
-const READING_MS = 5;
+const READING_MS = 2;
 /** Clocks of file systems tick this coarsely: a change within the same tick leaves the times as they are. In milliseconds. */
 const CLOCK_TICK_MS = 50;
-/** For how long a walk through the folders answers for a file that is still there: a hub start looks up thousands. */
+/** A walk through the folders is not worth its time before so long, or so many times as long as it took. */
 const WALK_HOLDS_MS = 1000;
-/** Where the walk took long, it answers for so many times as long while the next one is made, so that nobody waits for it. */
 const WALK_SHARE = 20;
-const WALK_HOLDS_AT_MOST_MS = 10_000;
+/** So long it answers for a file that is still there, while the next one is made: nobody waits for it. */
+const WALK_ANSWERS_MS = 10_000;
 
 /** Opens the task files of a workspace. Fails with WORKSPACE_MISSING. */
 export async function createTaskFiles({ workspace, folders = ['.tasks'] }: TaskFilesOptions): Promise<TaskFiles> {
   const root = await realpath(workspace).catch(() => fail('WORKSPACE_MISSING', `There is no folder "${workspace}".`));
   const read = new Map<string, Remembered>();
-  /** Not before `again` is a walk worth its time; at `until` it answers no more. */
-  let walked = { again: 0, until: 0, files: new Map<string, string>() };
+  /** Not before `again` is a walk worth its time; at `until` it answers no more. It `isLong` where its time is worth more than its news. */
+  let walked = { again: 0, until: 0, isLong: false, files: new Map<string, string>() };
   let isLooking = false;
   /** The ids of a walk in order, made when they are first asked for. */
   let sorted: { readonly of: ReadonlyMap<string, string>; readonly ids: readonly string[] } | undefined;
@@ -65,19 +65,27 @@ export async function createTaskFiles({ workspace, folders = ['.tasks'] }: TaskF
   const walk = sharedDeed(async () => {
     const at = Date.now();
     const index = await indexTasks(root, folders);
-    const tookMs = Date.now() - at;
-    const again = at + Math.min(Math.max(WALK_HOLDS_MS, WALK_SHARE * tookMs), WALK_HOLDS_AT_MOST_MS);
-    const until = tookMs * WALK_SHARE > WALK_HOLDS_MS ? Date.now() + WALK_HOLDS_AT_MOST_MS : again;
-    walked = { again, until, files: new Map(index.files) };
+    const now = Date.now();
+    const worthMs = WALK_SHARE * (now - at);
+    const again = at + Math.min(Math.max(WALK_HOLDS_MS, worthMs), WALK_ANSWERS_MS);
+    walked = { again, until: now + WALK_ANSWERS_MS, isLong: worthMs > WALK_HOLDS_MS, files: new Map(index.files) };
     return index;
   });
+  /** Walks where that is worth its time, without anybody who waits for it. */
+  const lookAgain = () => {
+    if (isLooking || Date.now() < walked.again) return;
+    isLooking = true;
+    void walk().finally(() => {
+      isLooking = false;
+    });
+  };
 
   /** The file of a task by the last walk, as far as that still answers. */
   const remembered = (id: string): string | undefined => {
-    const { again, until, files } = walked;
+    const { until, files } = walked;
     const file = Date.now() < until ? files.get(id) : undefined;
     if (file === undefined || !statsAt(file)) return undefined;
-    if (Date.now() >= again) void walk();
+    lookAgain();
     return file;
   };
 
@@ -132,12 +140,7 @@ export async function createTaskFiles({ workspace, folders = ['.tasks'] }: TaskF
     },
     async ids() {
       if (walked.until === 0) await walk();
-      else if (Date.now() >= walked.again && !isLooking) {
-        isLooking = true;
-        void walk().finally(() => {
-          isLooking = false;
-        });
-      }
+      else lookAgain();
       const { files } = walked;
       if (sorted?.of !== files || sorted.ids.length !== files.size) sorted = { of: files, ids: [...files.keys()].sort() };
       return sorted.ids;
@@ -152,8 +155,8 @@ export async function createTaskFiles({ workspace, folders = ['.tasks'] }: TaskF
     async create(draft) {
       const id = checkedId(draft.id);
       if (id.includes('/')) fail('INVALID_INPUT', `"${id}" names a subtask; a new task has an id without a slash.`);
-      const isLong = walked.until > walked.again && Date.now() < walked.until;
-      const taken = remembered(id) ?? (isLong ? undefined : (await walk()).files.get(id));
+      const isKnown = walked.isLong && Date.now() < walked.until;
+      const taken = remembered(id) ?? (isKnown ? undefined : (await walk()).files.get(id));
       if (taken !== undefined) fail('TASK_EXISTS', `The task "${id}" is there already, in ${relative(root, taken)}.`);
       const file = await createTaskFile(root, folders[0] ?? '.tasks', { ...draft, id });
       walked.files.set(id, file);

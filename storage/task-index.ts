@@ -52,7 +52,8 @@ export async function indexTasks(root: string, folders: readonly string[]): Prom
       continue;
     }
     files.set(id, file);
-    const stem = id.split('/')[1];
+    const slash = id.indexOf('/');
+    const stem = slash < 0 ? undefined : id.slice(slash + 1);
     if (stem !== undefined) stems.set(stem, [...(stems.get(stem) ?? []), id]);
   }
   return { files, stems, blocked: walk.blocked, problems: walk.problems };
@@ -87,27 +88,34 @@ class Walk {
   }
 
   async #bin(folder: string): Promise<Found[]> {
-    const entries = await this.#entries(folder);
-    const found = await Promise.all(entries.map((entry) => this.#entry(folder, entry)));
-    // beside each other, `<id>.task.md` comes before `<id>.md`
-    return found.flat().toSorted((a, b) => Number(b.file.endsWith('.task.md')) - Number(a.file.endsWith('.task.md')));
+    // beside each other, `<id>.task.md` comes before `<id>/` and `<id>.md`
+    const [first, others]: [Found[], Found[]] = [[], []];
+    const add = (one: Found) => (one.file.endsWith('.task.md') ? first : others).push(one);
+    const parents: Promise<Found[]>[] = [];
+    for (const entry of await this.#entries(folder)) {
+      const found = this.#entry(folder, entry);
+      if (found instanceof Promise) parents.push(found);
+      else if (found) add(found);
+    }
+    const plain = others.splice(0);
+    for (const one of (await Promise.all(parents)).flat()) add(one);
+    return [...first, ...others, ...plain];
   }
 
-  /** No promise for a plain file: there may be thousands of them. */
-  #entry(folder: string, entry: Dirent): Found[] | Promise<Found[]> {
+  /** No promise and no list for a plain file: there may be thousands of them. */
+  #entry(folder: string, entry: Dirent): Found | undefined | Promise<Found[]> {
     const file = `${folder}${sep}${entry.name}`;
-    if (TEMPORARY.test(entry.name)) return this.#temporary(file);
-    if (/^[._]/.test(entry.name)) return [];
+    if (/^[._]/.test(entry.name)) return TEMPORARY.test(entry.name) ? this.#temporary(file) : undefined;
     const stem = stemOf(entry.name);
-    if (stem === undefined) return entry.isDirectory() || entry.isSymbolicLink() ? this.#parent(file, entry.name) : [];
-    if (entry.isDirectory() || NO_TASKS.includes(stem.toLowerCase())) return [];
-    if (TASK_ID.test(stem)) return [{ id: stem, file }];
+    if (stem === undefined) return entry.isDirectory() || entry.isSymbolicLink() ? this.#parent(file, entry.name) : undefined;
+    if (entry.isDirectory() || NO_TASKS.includes(stem.toLowerCase())) return undefined;
+    if (TASK_ID.test(stem)) return { id: stem, file };
     this.report(
       file,
       'INVALID_INPUT',
       'Its name is no task id: letters, digits, dots, dashes and underlines, beginning with a letter or digit.',
     );
-    return [];
+    return undefined;
   }
 
   async #temporary(file: string): Promise<Found[]> {
