@@ -55,6 +55,11 @@ export function boundedTransport(
     },
     async send(message) {
       if (isClosed) throw new Error('The connection is closed.');
+      // what is said in one turn goes out in one piece: many calls are answered by one write of the journal
+      if (socket.writableCorked === 0) {
+        socket.cork();
+        process.nextTick(() => socket.uncork());
+      }
       socket.write(serializeMessage(message));
     },
     async close() {

@@ -18,7 +18,7 @@ import { expectReadable, type Peer } from './peer.ts';
 import { programsIn } from './programs.ts';
 import { addressOf, serveWhileOpen } from './serving-door.ts';
 import { openSettings } from './settings.ts';
-import { taskListeningProblem } from './task-listening.ts';
+import { isListening, taskListeningProblem } from './task-listening.ts';
 import { isActiveRun, openKey } from './token.ts';
 import { createUpdates } from './updates.ts';
 
@@ -146,9 +146,14 @@ export async function openService({ workspace, stateDir, runtimeDir, environment
       secrets.learn(given);
       if (!factoryFor || !http) throw new Error('A door was let in before the hub was composed.');
       if (hello.kind === 'serve') return void serveWhileOpen({ socket, environment: given, http, settings: httpSettings });
-      const handle = serveStdio(factoryFor({ kind: hello.kind, environment: given }), {
+      const listening = signal();
+      const transport = boundedTransport(socket, (message) => {
+        if (isListening(message)) listening.give();
+        return taskListeningProblem(message);
+      });
+      const handle = serveStdio(factoryFor({ kind: hello.kind, environment: given, whenListening: listening.when }), {
         legacy: 'serve',
-        transport: boundedTransport(socket, taskListeningProblem),
+        transport,
         onerror: (error) => log(`connection: ${error.message}`),
       });
       onClose(() => void handle.close());
@@ -159,6 +164,20 @@ export async function openService({ workspace, stateDir, runtimeDir, environment
     async close(reason) {
       await http?.close();
       await composed?.close(reason);
+    },
+  };
+}
+
+/** Something that happens once: who comes later is called back at once. */
+function signal() {
+  let isGiven = false;
+  let waiting: (() => void)[] = [];
+  return {
+    when: (callback: () => void) => void (isGiven ? callback() : waiting.push(callback)),
+    give() {
+      isGiven = true;
+      for (const callback of waiting) callback();
+      waiting = [];
     },
   };
 }

@@ -101,14 +101,30 @@ function buildServer(
     prompts: () => server.sendPromptListChanged(),
     tools: () => server.sendToolListChanged(),
   };
-  const ends = [
-    heard?.subscribe((uri) => {
+  // nothing is looked for on behalf of who has not asked to be told
+  let endLists = () => {};
+  let endResources: (() => void) | undefined;
+  let isClosed = false;
+  const hearLists = () => {
+    if (heard && !isClosed) endLists = heard.subscribeLists((list) => void listChanged[list]()?.catch(() => undefined));
+  };
+  const hearResources = () => {
+    if (!heard || isClosed) return;
+    endResources ??= heard.subscribe((uri) => {
       if (era === 'modern' || subscribed.has(uri)) server.sendResourceUpdated({ uri }).catch(() => undefined);
-    }),
-    heard?.subscribeLists((list) => void listChanged[list]()?.catch(() => undefined)),
-  ];
+    });
+  };
+  const { whenListening = (begin: () => void) => begin() } = peer;
+  if (era === 'legacy') hearLists();
+  else
+    whenListening(() => {
+      hearLists();
+      hearResources();
+    });
   server.onclose = () => {
-    for (const end of ends) end?.();
+    isClosed = true;
+    endLists();
+    endResources?.();
   };
 
   server.setRequestHandler('tools/list', () => ({
@@ -191,6 +207,7 @@ function buildServer(
     if (subscribed.size >= MAX_SUBSCRIBED && !subscribed.has(uri))
       throw new ProtocolError(INVALID_PARAMS, `At most ${MAX_SUBSCRIBED} resources can be subscribed to on one connection.`);
     await readResource(orchestrator, resources, uri);
+    hearResources();
     subscribed.add(uri);
     return {};
   });

@@ -18,6 +18,8 @@ export interface Peer {
   readonly scope?: Scope;
   /** With `guest`: the session that was shared. */
   readonly guest?: Guest;
+  /** Calls back when the peer first asks to be told of changes; left out where that is not known. */
+  readonly whenListening?: (begin: () => void) => void;
 }
 
 const NAME_LENGTH = 80;

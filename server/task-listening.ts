@@ -6,11 +6,16 @@ import { declaresTasks, TASK_CAPABILITIES } from './tasks.ts';
 
 const CAPABILITIES = 'io.modelcontextprotocol/clientCapabilities';
 
+/** True for a request to be told of changes. */
+export function isListening(message: unknown): boolean {
+  return part(message, 'method') === 'subscriptions/listen';
+}
+
 /** Why this wish is refused, as JSON-RPC tells it; undefined for all other messages. */
 export function taskListeningProblem(
   message: unknown,
 ): { readonly code: number; readonly message: string; readonly data: unknown } | undefined {
-  if (part(message, 'method') !== 'subscriptions/listen') return undefined;
+  if (!isListening(message)) return undefined;
   const params = part(message, 'params');
   const taskIds = part(part(params, 'notifications'), 'taskIds');
   if (taskIds === undefined || declaresTasks(part(part(params, '_meta'), CAPABILITIES))) return undefined;
