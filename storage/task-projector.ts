@@ -41,6 +41,9 @@ export interface TaskProjectorOptions {
 
 /** How many files are written at once. */
 const WRITERS = 8;
+/** A file is not begun before nothing has happened for a breath, or for so long that it must be. In milliseconds. */
+const BREATH_MS = 10;
+const MOST_BREATHLESS_MS = 200;
 /** A hub that has just come has others to serve first. */
 const CATCH_UP_AFTER_MS = 1000;
 
@@ -66,6 +69,7 @@ export function createTaskProjector({
   const resting = new Set<() => void>();
   let lull: { readonly until: number; lastAt: number; readonly over: Promise<void> } | undefined;
   let isClosing = false;
+  let happenedAt = 0;
 
   const rest = (ms: number): Promise<void> =>
     new Promise((resolve) => {
@@ -95,6 +99,16 @@ export function createTaskProjector({
     lull = undefined;
   };
 
+  /** Between two bursts of calls, so that they do not wait for files. */
+  const breath = async (): Promise<void> => {
+    const until = performance.now() + MOST_BREATHLESS_MS;
+    for (let ms = 1; ms > 0 && !isClosing; ) {
+      const now = performance.now();
+      ms = Math.min(happenedAt + BREATH_MS, until) - now;
+      if (ms > 0) await rest(ms);
+    }
+  };
+
   const project = (session: Session, rested = () => Promise.resolve()): Promise<void> => {
     const { taskId } = session;
     const known = waiting.get(taskId);
@@ -103,7 +117,9 @@ export function createTaskProjector({
       return known.done;
     }
     const sessions = new Map([[session.id, session]]);
-    const done = inTurn(turns, taskId, () => rested().then(() => writers.add(() => write(taskId, sessions))));
+    const done = inTurn(turns, taskId, () =>
+      rested().then(() => writers.add(() => breath().then(() => write(taskId, sessions)))),
+    );
     waiting.set(taskId, { sessions, done });
     return done;
   };
@@ -158,6 +174,7 @@ export function createTaskProjector({
   };
 
   const unsubscribe = ledger.subscribe((event) => {
+    happenedAt = performance.now();
     if (event.name === 'session.spoke' || event.name === 'session.starting' || !('sessionId' in event.data)) return;
     const session = ledger.session(event.data.sessionId);
     const rested = quiet();

@@ -78,6 +78,17 @@ describe('the projector', () => {
     expect(await told()).toEqual([['a', 'queued']]);
   });
 
+  it('nor for a breath between two things that happen', async () => {
+    await projector.close();
+    await followAgain([0], { restMs: 0 });
+    ledger.queue('a');
+    let others = 0;
+    const noise = setInterval(() => ledger.queue(`other-${others++}`, 'other'), 1);
+    await expect.poll(told, { timeout: 10_000 }).toEqual([['a', 'queued']]);
+    clearInterval(noise);
+    await projector.settled();
+  });
+
   it('writes neither for words of the agent nor for a start that is being prepared', async () => {
     ledger.queue('a');
     await projector.settled();
