@@ -163,7 +163,7 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
     view: (session) => noted(session, sessionView(session, queue.line())),
     detailed(session) {
       const line = queue.line();
-      const at = session.status === 'queued' ? line.waiting.findIndex((job) => job.sessionId === session.id) : -1;
+      const at = session.status === 'queued' ? line.waiting.findLastIndex((job) => job.sessionId === session.id) : -1;
       return noted(session, sessionView(session, line, estimatedStart(ledger, line, at)));
     },
     async tune({ set, reset }, by) {

@@ -90,7 +90,8 @@ export function logUri(id: string): string {
 
 /** Place in the line, 1 is next, and what it waits for; undefined when it does not wait there. */
 export function standing(sessionId: string, line: Line): { readonly position: number; readonly reason: string } | undefined {
-  const at = line.waiting.findIndex((job) => job.sessionId === sessionId);
+  // most asked for is what came last
+  const at = line.waiting.findLastIndex((job) => job.sessionId === sessionId);
   const job = line.waiting[at];
   return job && { position: at + 1, reason: holdText(holdOf(job, line), at) };
 }

@@ -1,5 +1,6 @@
 // The rule files of a workspace: `.scopecraft/prompts/*.md` and `*.json`, a person's own, meant to be committed.
-import { mkdir, readdir, realpath, rm, stat } from 'node:fs/promises';
+import { readdirSync, type Stats, statSync } from 'node:fs';
+import { mkdir, realpath, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fail, ScopecraftError } from '../core/errors.ts';
 import type { RuleFiles } from '../core/rule-ports.ts';
@@ -18,13 +19,9 @@ export function createRuleFiles(workspace: string): RuleFiles {
   return {
     folder: FOLDER,
     async list() {
-      const names = await readdir(folder).catch((error: unknown) =>
-        errnoOf(error) === 'ENOENT' ? [] : fail('STORAGE_FAILED', `"${FOLDER}" cannot be read: ${errnoOf(error)}.`),
-      );
-      const rules = names.filter((name) => /\.(?:md|json)$/.test(name) && !/^[._]/.test(name)).sort();
-      const stats = await Promise.all(rules.map((name) => stat(join(folder, name)).catch(() => undefined)));
-      return rules.map((name, at) => {
-        const found = stats[at];
+      const rules = namesIn(folder).filter((name) => /\.(?:md|json)$/.test(name) && !/^[._]/.test(name));
+      return rules.sort().map((name) => {
+        const found = statsOf(join(folder, name));
         // a link to nowhere is told of too, when it is read
         return { name, stamp: found ? `${found.ino}:${found.size}:${found.mtimeMs}:${found.ctimeMs}` : 'unknown' };
       });
@@ -67,6 +64,25 @@ export function createRuleFiles(workspace: string): RuleFiles {
       });
     },
   };
+}
+
+/** Each start looks at the folder, so without a pass through the pool of threads, which would cost many times the look. */
+function namesIn(folder: string): string[] {
+  // asking is cheaper than failing
+  if (!statsOf(folder)) return [];
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    return errnoOf(error) === 'ENOENT' ? [] : fail('STORAGE_FAILED', `"${FOLDER}" cannot be read: ${errnoOf(error)}.`);
+  }
+}
+
+function statsOf(file: string): Stats | undefined {
+  try {
+    return statSync(file, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
 }
 
 /** Fails with PATH_OUTSIDE when the folder, or as much of its path as there is, leads out of the workspace. */

@@ -42,7 +42,7 @@ export function createEmbeddedQueue({ conditions, onAdmitted, onError }: Embedde
     })),
   });
   const take = (sessionId: string): Start | undefined => {
-    const at = waiting.findIndex((job) => job.sessionId === sessionId);
+    const at = waiting.findLastIndex((job) => job.sessionId === sessionId);
     if (at >= 0) waiting.splice(at, 1);
     const start = starts.get(sessionId);
     starts.delete(sessionId);

@@ -5,7 +5,8 @@
 // there is a problem. When next to nothing is free the ballast is given up without being asked for: supervisors must be able to write down how
 // their runs ended. It is made again as soon as there is space for it twice.
 import { randomBytes } from 'node:crypto';
-import { rm, stat, statfs } from 'node:fs/promises';
+import { statfsSync } from 'node:fs';
+import { rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fail } from '../../core/errors.ts';
 import type { Clock, Environments, Room } from '../../core/ports.ts';
@@ -131,7 +132,8 @@ async function made(file: string): Promise<boolean> {
   );
 }
 
+/** Asked before each start: a pass through the pool of threads would cost many times the call. */
 async function freeOn(file: string): Promise<number> {
-  const { bavail, bsize } = await statfs(path.dirname(file));
+  const { bavail, bsize } = statfsSync(path.dirname(file));
   return bavail * bsize;
 }
