@@ -6,7 +6,7 @@ import { makeWorkspace } from '../test/support/workspace.ts';
 import { type Bench, completed, startSession, taskFiles } from './bench.ts';
 import { byTurns, rowOf, timed } from './measure.ts';
 
-const PAIRS = 8;
+const PAIRS = 16;
 const MORE_MS = 100;
 const PROMPT = '@@say Hello.';
 

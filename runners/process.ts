@@ -1,7 +1,7 @@
 // What a process is: pid and start time together, its state, its place in the tree, and the mark its environment carries.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ProcessRef } from '../core/session.ts';
 
@@ -109,9 +109,23 @@ export function errnoOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
+/** Longer than nearly all that is read; one after the other. */
+const chunk = Buffer.allocUnsafe(16 * 1024);
+
+/** What a file of /proc holds. Every process of the machine is read so, and each call of the system counts. */
 function readOrNothing(file: string): Buffer | undefined {
   try {
-    return readFileSync(file);
+    const fd = openSync(file, 'r');
+    try {
+      const parts: Buffer[] = [];
+      for (let length = chunk.length; length === chunk.length; ) {
+        length = readSync(fd, chunk);
+        parts.push(Buffer.from(chunk.subarray(0, length)));
+      }
+      return parts.length === 1 ? parts[0] : Buffer.concat(parts);
+    } finally {
+      closeSync(fd);
+    }
   } catch (error) {
     // gone while we looked, or another user's
     if (['ENOENT', 'ESRCH', 'EACCES', 'EPERM'].includes(errnoOf(error) ?? '')) return undefined;

@@ -5,7 +5,6 @@
 // is worked on, and its answer is a stream that begins with an event whose id names it. A hub that is asked to go on after such an event
 // makes the session anew from what was kept, does the request again and answers it on the new stream. Doing it again is safe: it carries the
 // same request key. A session id is looked up only in the folder of the caller whose token came with it; an unknown one is 404, as the protocol says.
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import { type EventStore, type McpServerFactory, WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server';
 import { z } from 'zod';
@@ -14,6 +13,7 @@ import { refusalBody } from './http-guard.ts';
 import { type CallMemory, createCallMemory, ID, KeptRequest, type KeptSession } from './http-memory.ts';
 import { startTidying, TIDY_MS } from './http-tidying.ts';
 import { part } from './messages.ts';
+import { asCall, callAnswered, currentCall } from './open-calls.ts';
 
 export interface RememberedSessions {
   handle(request: Request, body: unknown, caller: HttpCaller): Promise<Response>;
@@ -179,12 +179,12 @@ async function openSession(
   kept: KeptSession,
 ): Promise<Session> {
   const memory = createCallMemory(memoryFolder(stateDir, caller));
-  const calls = new AsyncLocalStorage<string>();
   let events = 0;
   const eventStore: EventStore = {
     async storeEvent(_stream, message) {
-      const callId = calls.getStore();
+      const callId = currentCall();
       if (callId !== undefined && ('result' in message || 'error' in message)) {
+        callAnswered();
         setTimeout(() => void memory.dropRequest(id, callId).catch(() => undefined), KEEP_ANSWERED_MS).unref();
       }
       return `${callId ?? ''}_${++events}`;
@@ -212,7 +212,7 @@ async function openSession(
       headers.delete('last-event-id');
       const deed = () =>
         transport.handleRequest(new Request('http://127.0.0.1/mcp', { method: 'POST', headers }), { parsedBody: message });
-      return callId === undefined ? deed() : calls.run(callId, deed);
+      return callId === undefined ? deed() : asCall(callId, deed);
     },
     pass(request) {
       const headers = new Headers(request.headers);

@@ -17,21 +17,24 @@ export interface TidyingOptions {
 }
 
 export interface Tidying {
-  /** Forgets what earlier hubs kept for this caller; one at a time. Never rejects. */
+  /** Forgets what earlier hubs kept for this caller; one at a time, and again where somebody came meanwhile. Never rejects. */
   tidy(caller: HttpCaller): Promise<void>;
   close(): void;
 }
 
 /** Tidies for the clients from time to time, and for whom it is told to. */
 export function startTidying({ stateDir, mostOf, inUse, onerror }: TidyingOptions): Tidying {
-  const underWay = new Set<string>();
+  /** Callers for whom it is under way, and whether one that came meanwhile must be looked at too. */
+  const underWay = new Map<string, boolean>();
   const tidy = async (caller: HttpCaller) => {
     const key = callerKey(caller);
-    if (underWay.has(key)) return;
-    underWay.add(key);
+    if (underWay.has(key)) return void underWay.set(key, true);
     try {
-      const limits = { before: Date.now() - KEEP_UNUSED_MS, most: mostOf(caller), inUse: inUse(caller) };
-      await createCallMemory(memoryFolder(stateDir, caller)).tidy(limits);
+      do {
+        underWay.set(key, false);
+        const limits = { before: Date.now() - KEEP_UNUSED_MS, most: mostOf(caller), inUse: inUse(caller) };
+        await createCallMemory(memoryFolder(stateDir, caller)).tidy(limits);
+      } while (underWay.get(key));
     } catch (error) {
       onerror(error instanceof Error ? error : new Error(String(error)));
     } finally {
