@@ -213,15 +213,18 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     keptBefore,
   ]);
   void projector.catchUp(ledger.sessions());
+  const leaving = new AbortController();
   // looking at every process of the machine takes a while, and a door waits
   const swept = sleep(SWEEP_AFTER_MS)
     .then(async () => {
       await sweepOrphans({ ledger, workspace, programs, log });
       await environments.forget(((await keptBefore) ?? []).filter((id) => !ledger.session(id)));
       if (!isNew) return;
+      const told = await tasksWithSessions(tasks, leaving.signal);
+      // also of what was started meanwhile
       const known = new Set(Array.from(ledger.sessions(), ({ taskId }) => taskId));
-      const forgotten = (await tasksWithSessions(tasks)).filter((id) => !known.has(id));
-      if (forgotten.length > 0) log(forgottenText(forgotten.length));
+      const forgotten = told.filter((id) => !known.has(id));
+      if (forgotten.length > 0 && !isClosing) log(forgottenText(forgotten.length));
     })
     .catch(complain('sweeping'));
   const retention = startRetention({
@@ -238,6 +241,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     isBusy: () => ledger.counts().queued + ledger.counts().active > 0,
     async close(reason) {
       isClosing = true;
+      leaving.abort();
       endWatch();
       endIdle();
       requests.close();
