@@ -35,6 +35,8 @@ const KEEP_ANSWERED_MS = 30_000;
 const MAX_SESSIONS = 8;
 const MAX_CLIENT_SESSIONS = 512;
 const STREAM = 'text/event-stream';
+/** What ends the stream of a call that was cancelled; its client waits for nothing any more. */
+const CANCELLED = { code: -32000, message: 'The call was cancelled.' };
 const Fields = z.record(z.string(), z.unknown()).catch({});
 
 const mostOf = ({ kind }: HttpCaller) => (kind === 'client' ? MAX_CLIENT_SESSIONS : MAX_SESSIONS);
@@ -180,7 +182,7 @@ async function openSession(
 ): Promise<Session> {
   const memory = createCallMemory(memoryFolder(stateDir, caller));
   /** Calls that are worked on, and the numbers their client gave them. */
-  const open = new Map<string, unknown>();
+  const open = new Map<string, KeptRequest['id']>();
   const end = (callId: string) => {
     open.delete(callId);
     callEnded(callId);
@@ -213,6 +215,14 @@ async function openSession(
   const server = await (await factoryOf(caller))({ era: 'legacy' });
   await server.connect(transport);
   transport.onerror = onerror;
+  /** The SDK leaves the stream of a cancelled call open for good, and a client that sees one end without an answer comes back for it. */
+  const endCancelled = async (cancelled: unknown) => {
+    for (const [callId, number] of open) {
+      if (number !== cancelled) continue;
+      giveUp(callId);
+      await transport.send({ jsonrpc: '2.0', id: number, error: CANCELLED }).catch(() => undefined);
+    }
+  };
   const closed = transport.onclose;
   transport.onclose = () => {
     closed?.();
@@ -231,15 +241,13 @@ async function openSession(
       const deed = () =>
         transport.handleRequest(new Request('http://127.0.0.1/mcp', { method: 'POST', headers }), { parsedBody: message });
       if (callId !== undefined) {
-        open.set(callId, part(message, 'id'));
+        open.set(callId, KeptRequest.parse(message).id);
         const response = await asCall(callId, deed);
         if (!response.ok) giveUp(callId);
         return response;
       }
       const response = await deed();
-      // no answer comes to what was cancelled
-      if (part(message, 'method') === 'notifications/cancelled')
-        for (const [cancelled, number] of open) if (number === part(part(message, 'params'), 'requestId')) giveUp(cancelled);
+      if (part(message, 'method') === 'notifications/cancelled') await endCancelled(part(part(message, 'params'), 'requestId'));
       return response;
     },
     pass(request) {

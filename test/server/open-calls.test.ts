@@ -1,11 +1,14 @@
 // Calls over HTTP of the older era that never get an answer: nothing of them stays open, and nothing is kept that nobody will ask for.
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { asCall, callEnded, currentCall } from '../../server/open-calls.ts';
 import { running } from '../core/talk-rig.ts';
 import { type Engine, makeEngine } from '../support/engine.ts';
-import { type Access, beginLegacy, openStream, sendHttp } from '../support/http-clients.ts';
+import { type Access, beginLegacy, fitting, openStream, sendHttp } from '../support/http-clients.ts';
 import { openTestDoor, type TestDoor } from '../support/http-door.ts';
 
 let engine: Engine;
@@ -46,14 +49,35 @@ afterEach(async () => {
 });
 
 it('a call that is cancelled is open no more, and not kept; one beside it is', async () => {
-  await Promise.all([waitForSession(7), waitForSession(8)]);
+  const [stream] = await Promise.all([waitForSession(7), waitForSession(8)]);
   expect([isAnyOpen(), await kept()]).toEqual([true, 2]);
   await sendHttp(access, { headers, body: body({ method: 'notifications/cancelled', params: { requestId: 7 } }) });
   await expect.poll(kept).toBe(1);
   expect(isAnyOpen()).toBe(true);
+  if (typeof stream === 'number') throw new Error(`It was refused: ${stream}.`);
+  await stream.ended;
+  expect(stream.text().match(/^data: {.*/gm)).toEqual([expect.stringContaining('"id":7,"error"')]);
   await sendHttp(access, { headers, body: body({ method: 'notifications/cancelled', params: { requestId: 8 } }) });
   await expect.poll(kept).toBe(0);
   expect(isAnyOpen()).toBe(false);
+});
+
+it('a client that cancelled more calls than it may have open at once is served all the same', async () => {
+  const client = new Client({ name: 'a test', version: '1' });
+  client.onerror = () => {};
+  const run = door.run(sessionId);
+  const requestInit = { headers: { Authorization: `Bearer ${run.token}` } };
+  await client.connect(fitting(new StreamableHTTPClientTransport(new URL(run.url), { requestInit })));
+  for (let at = 0; at < 66; at++) {
+    const given = new AbortController();
+    const wait = { name: 'session_wait', arguments: { sessionIds: [sessionId] } };
+    const waiting = client.callTool(wait, undefined, { signal: given.signal });
+    await sleep(20);
+    given.abort('enough');
+    await expect(waiting).rejects.toThrow('enough');
+  }
+  expect(await client.callTool({ name: 'queue_status', arguments: {} })).not.toHaveProperty('isError');
+  await client.close();
 });
 
 it('a call whose session is ended is open no more, nor one of a hub that is gone, which the next hub has', async () => {
