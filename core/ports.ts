@@ -243,4 +243,6 @@ export interface Environments {
   find(sessionId: string): Promise<Readonly<Record<string, string>> | undefined>;
   /** Removes what was kept of these sessions; what is not there counts as removed. */
   forget(sessionIds: readonly string[]): Promise<void>;
+  /** Ids of all sessions of which something was kept. */
+  kept(): Promise<readonly string[]>;
 }

@@ -1,7 +1,7 @@
 // Cleaning up: which settled sessions are old enough or too many to be kept, and their removal with all that belongs to them.
 //
 // Never removed: what has not settled, what is pinned, the newest session of a task, and whoever is above something that has not settled. A removal
-// is the fact `session.removed`; the folder goes after it, and one that a crash left behind goes with the first sweep of the next hub. The request key of a
+// is the fact `session.removed`; folder and environment go after it, and what a crash left behind goes with the first sweep of the next hub. The request key of a
 // removed session still answers until it was used as long ago as sessions are kept, so that a late retry does not start it again.
 import type { Config } from './config.ts';
 import type { Ledger } from './ledger.ts';
@@ -17,7 +17,7 @@ export interface RetentionParts {
   readonly ledger: Ledger;
   readonly clock: Clock;
   readonly settings: Pick<Settings, 'current'>;
-  /** Removes what is on disk of these sessions. Called when their removal is durable; may be called again for the same. */
+  /** Removes folders and environments of these sessions. Called when their removal is durable; may be called again for the same. */
   readonly removeFolders: (sessionIds: readonly string[]) => Promise<unknown>;
   /** Removes the worktrees of these sessions, as far as no work is lost with them; those that stay are tried again by the next hub. */
   readonly removeWorktrees?: ((sessionIds: readonly string[]) => Promise<void>) | undefined;

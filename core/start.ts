@@ -88,7 +88,7 @@ export function createStart(parts: StartParts): (request: StartRequest, caller: 
 
   return async (request, caller) => {
     const { requestKey, ...rest } = request;
-    if (requestKey === undefined) return startNew(parts, request, caller, undefined);
+    if (requestKey === undefined) return startOrForget(parts, request, caller, undefined);
     const digest = parts.digest(JSON.stringify(rest));
     const before = underway.get(requestKey);
     if (before) await before.catch(() => undefined);
@@ -103,13 +103,34 @@ export function createStart(parts: StartParts): (request: StartRequest, caller: 
     }
     const again = underway.get(requestKey);
     if (again) return again;
-    const started = startNew(parts, request, caller, digest).finally(() => underway.delete(requestKey));
+    const started = startOrForget(parts, request, caller, digest).finally(() => underway.delete(requestKey));
     underway.set(requestKey, started);
     return started;
   };
 }
 
-async function startNew(parts: StartParts, asked: StartRequest, caller: Caller, digest: string | undefined): Promise<Started> {
+type StartArguments = [parts: StartParts, asked: StartRequest, caller: Caller, digest: string | undefined];
+
+/** Of what is refused after all, no environment stays. */
+async function startOrForget(...[parts, ...more]: StartArguments): Promise<Started> {
+  const { environments } = parts;
+  const kept: string[] = [];
+  const noted: Environments = {
+    ...environments,
+    async keep(sessionId, env) {
+      await environments.keep(sessionId, env);
+      kept.push(sessionId);
+    },
+  };
+  try {
+    return await startNew({ ...parts, environments: noted }, ...more);
+  } catch (error) {
+    await environments.forget(kept).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function startNew(...[parts, asked, caller, digest]: StartArguments): Promise<Started> {
   const { ledger, queue, settings, ids, environments } = parts;
   checkPrompt(asked);
   await settings.refresh();

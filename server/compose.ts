@@ -95,6 +95,8 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   // what lives may say its secrets before anything else makes them known to this hub
   const living = [...ledger.sessions()].filter(isActive);
   await Promise.all(living.map(({ id }) => environments.find(id).catch(complain('secrets'))));
+  // looked at before anything can be started, and removed when there is time
+  const keptBefore = environments.kept().catch(complain('environments'));
   const rules = createRuleBook({ files: createRuleFiles(workspace), clock: systemClock, onError: complain('rules') });
   const { runner, terminals, git, worktrees } = createRunning({
     ...options,
@@ -206,16 +208,23 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   const endIdle = watchIdle({ ledger, clock: systemClock, settings, stop: supervisor.stop, onError: complain('idle') });
   queue.work((job) => supervisor.run(job));
   const endWatch = watchLine({ queue, ledger, clock: systemClock, settings, onError: complain('line') });
-  await ledger.record({ name: 'hub.started', data: { epoch, pid: process.pid, version: options.version, adopted, queued } });
+  await Promise.all([
+    ledger.record({ name: 'hub.started', data: { epoch, pid: process.pid, version: options.version, adopted, queued } }),
+    keptBefore,
+  ]);
   void projector.catchUp(ledger.sessions());
+  const leaving = new AbortController();
   // looking at every process of the machine takes a while, and a door waits
   const swept = sleep(SWEEP_AFTER_MS)
     .then(async () => {
       await sweepOrphans({ ledger, workspace, programs, log });
+      await environments.forget(((await keptBefore) ?? []).filter((id) => !ledger.session(id)));
       if (!isNew) return;
+      const told = await tasksWithSessions(tasks, leaving.signal);
+      // also of what was started meanwhile
       const known = new Set(Array.from(ledger.sessions(), ({ taskId }) => taskId));
-      const forgotten = (await tasksWithSessions(tasks)).filter((id) => !known.has(id));
-      if (forgotten.length > 0) log(forgottenText(forgotten.length));
+      const forgotten = told.filter((id) => !known.has(id));
+      if (forgotten.length > 0 && !isClosing) log(forgottenText(forgotten.length));
     })
     .catch(complain('sweeping'));
   const retention = startRetention({
@@ -232,6 +241,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     isBusy: () => ledger.counts().queued + ledger.counts().active > 0,
     async close(reason) {
       isClosing = true;
+      leaving.abort();
       endWatch();
       endIdle();
       requests.close();

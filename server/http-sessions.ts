@@ -13,7 +13,7 @@ import { refusalBody } from './http-guard.ts';
 import { type CallMemory, createCallMemory, ID, KeptRequest, type KeptSession } from './http-memory.ts';
 import { startTidying, TIDY_MS } from './http-tidying.ts';
 import { part } from './messages.ts';
-import { asCall, callAnswered, currentCall } from './open-calls.ts';
+import { asCall, callEnded, currentCall } from './open-calls.ts';
 
 export interface RememberedSessions {
   handle(request: Request, body: unknown, caller: HttpCaller): Promise<Response>;
@@ -35,6 +35,8 @@ const KEEP_ANSWERED_MS = 30_000;
 const MAX_SESSIONS = 8;
 const MAX_CLIENT_SESSIONS = 512;
 const STREAM = 'text/event-stream';
+/** What ends the stream of a call that was cancelled; its client waits for nothing any more. */
+const CANCELLED = { code: -32000, message: 'The call was cancelled.' };
 const Fields = z.record(z.string(), z.unknown()).catch({});
 
 const mostOf = ({ kind }: HttpCaller) => (kind === 'client' ? MAX_CLIENT_SESSIONS : MAX_SESSIONS);
@@ -179,13 +181,26 @@ async function openSession(
   kept: KeptSession,
 ): Promise<Session> {
   const memory = createCallMemory(memoryFolder(stateDir, caller));
+  /** Calls that are worked on, and the numbers their client gave them. */
+  const open = new Map<string, KeptRequest['id']>();
+  const end = (callId: string) => {
+    open.delete(callId);
+    callEnded(callId);
+  };
+  const drop = (callId: string) => void memory.dropRequest(id, callId).catch(() => undefined);
+  /** Nobody is answered: neither now, nor by the next hub. */
+  const giveUp = (callId: string) => {
+    end(callId);
+    drop(callId);
+  };
   let events = 0;
   const eventStore: EventStore = {
-    async storeEvent(_stream, message) {
-      const callId = currentCall();
+    async storeEvent(stream, message) {
+      // the stream beside the calls has another name; what is told there may come of any call, and is no answer to it
+      const callId = ID.test(stream) ? currentCall() : undefined;
       if (callId !== undefined && ('result' in message || 'error' in message)) {
-        callAnswered();
-        setTimeout(() => void memory.dropRequest(id, callId).catch(() => undefined), KEEP_ANSWERED_MS).unref();
+        end(callId);
+        setTimeout(() => drop(callId), KEEP_ANSWERED_MS).unref();
       }
       return `${callId ?? ''}_${++events}`;
     },
@@ -200,19 +215,40 @@ async function openSession(
   const server = await (await factoryOf(caller))({ era: 'legacy' });
   await server.connect(transport);
   transport.onerror = onerror;
+  /** The SDK leaves the stream of a cancelled call open for good, and a client that sees one end without an answer comes back for it. */
+  const endCancelled = async (cancelled: unknown) => {
+    for (const [callId, number] of open) {
+      if (number !== cancelled) continue;
+      giveUp(callId);
+      await transport.send({ jsonrpc: '2.0', id: number, error: CANCELLED }).catch(() => undefined);
+    }
+  };
+  const closed = transport.onclose;
+  transport.onclose = () => {
+    closed?.();
+    for (const callId of open.keys()) end(callId);
+  };
   return {
     caller,
     touchedAt: Date.now(),
     memory,
     kept,
-    post(message, given, callId) {
+    async post(message, given, callId) {
       const headers = new Headers(given);
       headers.set('content-type', 'application/json');
       headers.set('accept', `application/json, ${STREAM}`);
       headers.delete('last-event-id');
       const deed = () =>
         transport.handleRequest(new Request('http://127.0.0.1/mcp', { method: 'POST', headers }), { parsedBody: message });
-      return callId === undefined ? deed() : asCall(callId, deed);
+      if (callId !== undefined) {
+        open.set(callId, KeptRequest.parse(message).id);
+        const response = await asCall(callId, deed);
+        if (!response.ok) giveUp(callId);
+        return response;
+      }
+      const response = await deed();
+      if (part(message, 'method') === 'notifications/cancelled') await endCancelled(part(part(message, 'params'), 'requestId'));
+      return response;
     },
     pass(request) {
       const headers = new Headers(request.headers);

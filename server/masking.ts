@@ -5,9 +5,9 @@ import type { Secrets } from '../core/secrets.ts';
 import { createSessionLogs, type SessionLogsOptions } from '../storage/session-logs.ts';
 
 /** The environments, of which each is known to the secrets as soon as it is kept or found. */
-export function learningSecrets({ keep, find, forget }: Environments, secrets: Secrets): Environments {
+export function learningSecrets({ keep, find, ...others }: Environments, secrets: Secrets): Environments {
   return {
-    forget,
+    ...others,
     keep(sessionId, env) {
       secrets.learn(env);
       return keep(sessionId, env);

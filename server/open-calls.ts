@@ -3,11 +3,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
 const calls = new AsyncLocalStorage<string>();
-let open = 0;
+const open = new Set<string>();
 
-/** Does the deed as this call, of which there is one answer. */
+/** Does the deed as this call, which is open until `callEnded` says otherwise. */
 export function asCall<Result>(callId: string, deed: () => Result): Result {
-  open += 1;
+  open.add(callId);
   return calls.run(callId, deed);
 }
 
@@ -16,8 +16,7 @@ export function currentCall(): string | undefined {
   return calls.getStore();
 }
 
-/** Says that a call has its answer: what is done for it afterwards need not be known as such. */
-export function callAnswered(): void {
-  open -= 1;
-  if (open === 0) calls.disable();
+/** Says that a call has its answer, or will never have one: what is done for it afterwards need not be known as such. May be said again. */
+export function callEnded(callId: string): void {
+  if (open.delete(callId) && open.size === 0) calls.disable();
 }

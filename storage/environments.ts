@@ -4,7 +4,7 @@
 // starts at once wait for the disk once; and all are in one folder, since a name costs next to nothing and a folder a third of a start. No file
 // is ever written again, and it lives as long as one of its names.
 import { linkSync, mkdirSync, readFileSync } from 'node:fs';
-import { open, rm } from 'node:fs/promises';
+import { open, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import type { Environments } from '../core/ports.ts';
@@ -14,21 +14,26 @@ const Kept = z.record(z.string(), z.string());
 /** So many different ones are remembered. */
 const MOST_REMEMBERED = 8;
 
+interface Written {
+  readonly file: string;
+  readonly done: Promise<void>;
+}
+
 export function createEnvironments(stateDir: string): Environments {
   const folder = path.join(stateDir, 'environments');
   const fileOf = (sessionId: string) => path.join(folder, `${sessionId}.json`);
-  /** Text → the file that holds it, once it is on disk. */
-  const written = new Map<string, Promise<string>>();
+  /** Text → the file that holds it, and when that is on disk. */
+  const written = new Map<string, Written>();
 
   const writeAnew = async (file: string, text: string): Promise<void> => {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const writing = write(file, text);
+    const writing = { file, done: write(file, text) };
     written.delete(text);
     written.set(text, writing);
     const [oldest] = written.keys();
     if (oldest !== undefined && written.size > MOST_REMEMBERED) written.delete(oldest);
     try {
-      await writing;
+      await writing.done;
     } catch (error) {
       if (written.get(text) === writing) written.delete(text);
       throw error;
@@ -42,11 +47,19 @@ export function createEnvironments(stateDir: string): Environments {
       if (!(await isLinked(written.get(text), file))) await writeAnew(file, text);
     },
     async find(sessionId) {
-      const text = textOf(fileOf(sessionId));
+      // earlier versions kept it in the folder of the session
+      const text = textOf(fileOf(sessionId)) ?? textOf(path.join(stateDir, 'sessions', sessionId, 'environment.json'));
       return text === undefined ? undefined : Kept.parse(JSON.parse(text));
     },
     async forget(sessionIds) {
-      for (const file of sessionIds.map(fileOf)) if (path.dirname(file) === folder) await rm(file, { force: true });
+      const files = sessionIds.map(fileOf).filter((file) => path.dirname(file) === folder);
+      // another session may get the name
+      for (const [text, { file }] of written) if (files.includes(file)) written.delete(text);
+      for (const file of files) await rm(file, { force: true });
+    },
+    async kept() {
+      const names = await readdir(folder).catch((error: unknown) => (errnoOf(error) === 'ENOENT' ? [] : Promise.reject(error)));
+      return names.filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -'.json'.length));
     },
   };
 }
@@ -60,23 +73,29 @@ function textOf(file: string): string | undefined {
   }
 }
 
-/** Resolves with the file when it is on disk. */
-async function write(file: string, text: string): Promise<string> {
+/** Resolves when the file is on disk. One that does not get there is removed. */
+async function write(file: string, text: string): Promise<void> {
   const handle = await open(file, 'wx', 0o600);
   try {
     await handle.writeFile(text);
     await handle.datasync();
+  } catch (error) {
+    await rm(file, { force: true });
+    throw error;
   } finally {
     await handle.close();
   }
-  return file;
 }
 
 /** False when it must be written: there is none yet, it was cleaned up, or this disk gives no second names. */
-async function isLinked(written: Promise<string> | undefined, file: string): Promise<boolean> {
-  if (!written) return false;
+async function isLinked(written: Written | undefined, file: string): Promise<boolean> {
+  const isThere = await written?.done.then(
+    () => true,
+    () => false,
+  );
+  if (!written || !isThere) return false;
   try {
-    linkSync(await written, file);
+    linkSync(written.file, file);
     return true;
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') throw error;

@@ -68,10 +68,9 @@ export function createRuleFiles(workspace: string): RuleFiles {
 
 /** Each start looks at the folder, so without a pass through the pool of threads, which would cost many times the look. */
 function namesIn(folder: string): string[] {
-  // asking is cheaper than failing
-  if (!statsOf(folder)) return [];
   try {
-    return readdirSync(folder);
+    // asking is cheaper than failing
+    return statSync(folder, { throwIfNoEntry: false }) ? readdirSync(folder) : [];
   } catch (error) {
     return errnoOf(error) === 'ENOENT' ? [] : fail('STORAGE_FAILED', `"${FOLDER}" cannot be read: ${errnoOf(error)}.`);
   }

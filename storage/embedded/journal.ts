@@ -47,7 +47,7 @@ interface Waiting {
 
 /** Opens the journal in a folder, which is made when it is not there, and mends a torn end. Fails with STORAGE_CORRUPT or STORAGE_FAILED. */
 export async function openJournal(folder: string, options: JournalOptions = {}): Promise<Journal> {
-  const { segmentBytes = SEGMENT_BYTES, segmentEvents = SEGMENT_EVENTS, openSegment = openForAppending } = options;
+  const { segmentBytes = SEGMENT_BYTES, segmentEvents = SEGMENT_EVENTS, openSegment = openSegmentFile } = options;
   await mkdir(folder, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
     throw storageError(error, folder);
   });
@@ -79,8 +79,7 @@ export async function openJournal(folder: string, options: JournalOptions = {}):
       handle ??= await openSegment(segment.file, false);
       return handle;
     }
-    await handle?.close();
-    handle = undefined;
+    await letGo();
     const file = segmentFile(folder, seq);
     const opened = await openSegment(file, true);
     segments.push({ file, first: seq });
@@ -95,13 +94,20 @@ export async function openJournal(folder: string, options: JournalOptions = {}):
     const segment = await segmentFor(batch[0]?.seq ?? 0);
     isDirty = true;
     await writeFully(segment, bytes);
-    const [{ nlink }] = await Promise.all([segment.stat(), segment.datasync()]);
-    isGone = nlink === 0;
+    await segment.datasync();
+    isGone = (await segment.stat()).nlink === 0;
     if (isGone) fail('STORAGE_FAILED', `The journal ${folder} was removed while the hub ran.`);
     isDirty = false;
     goodBytes += bytes.length;
     appended += bytes.length;
     last = batch.at(-1)?.seq;
+  }
+
+  /** Nothing is done to it afterwards, also where it could not be closed: its number may be that of another file by then. */
+  async function letGo(): Promise<void> {
+    const full = handle;
+    handle = undefined;
+    await full?.close();
   }
 
   /** Cuts off what a failed write left. Where even that fails it is done before the next write. */
@@ -171,8 +177,7 @@ export async function openJournal(folder: string, options: JournalOptions = {}):
     },
     async close() {
       await written;
-      await handle?.close();
-      handle = undefined;
+      await letGo();
     },
   };
 }
@@ -215,8 +220,8 @@ async function* read({ all, isThere, lastBytes, after }: Reading): AsyncGenerato
 
 const synced = promisify(fdatasync);
 
-/** Only the disk is waited for: a write to the cache takes a tenth of a pass through the pool of threads. */
-async function openForAppending(file: string, isNew: boolean): Promise<SegmentFile> {
+/** Opens a segment for appending. Only the disk is waited for: a write to the cache takes a tenth of a pass through the pool of threads. */
+export async function openSegmentFile(file: string, isNew: boolean): Promise<SegmentFile> {
   const fd = openSync(file, isNew ? 'ax' : constants.O_WRONLY | constants.O_APPEND, 0o600);
   return {
     write: async (bytes, offset, length) => ({ bytesWritten: writeSync(fd, bytes, offset, length) }),

@@ -92,6 +92,15 @@ describe('starting a session', () => {
     await expect(engine.orchestrator.start({ ...request, queue: false }, caller)).rejects.toMatchObject({ code: 'NO_SLOT' });
   });
 
+  it('keeps no environment of what is refused, whenever that is found', async () => {
+    const engine = await makeEngine();
+    const first = await engine.orchestrator.start({ ...request, concurrent: false }, caller);
+    await expect(engine.orchestrator.start({ ...request, queue: false, concurrent: false }, caller)).rejects.toMatchObject({
+      code: 'TASK_BUSY',
+    });
+    expect(await engine.environments.kept()).toEqual([first.session.id]);
+  });
+
   it('refuses when the line is full', async () => {
     const engine = await makeEngine({ config: { resources: { maxConcurrentSessions: 1, maxQueueSize: 1 } } });
     await engine.orchestrator.start(request, caller);

@@ -1,7 +1,7 @@
 // What runs left on the machine while no hub was there: the next hub ends it, and nothing else; and a hub that is started too late.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rm, stat } from 'node:fs/promises';
+import { readdir, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, expect, it } from 'vitest';
@@ -55,6 +55,9 @@ it('a hub that comes after a killed one ends what runs have left, and no process
   leave('elsewhere', env, `${placeOf('/somewhere/else')}/${done}/1`);
   const before = (await workspace.hub())?.pid;
   await workspace.killHub();
+  // of a start that the hub was killed in, or of a session whose removal it could not finish
+  const environments = path.join(cwd, '.scopecraft', 'state', 'environments');
+  await writeFile(path.join(environments, 'nobody-aaaa.json'), '{}');
 
   await client.call('queue_status');
   expect((await workspace.hub())?.pid).not.toBe(before);
@@ -64,6 +67,7 @@ it('a hub that comes after a killed one ends what runs have left, and no process
   const swept = async () => Events.parse(await client.call('event_list', { types: ['hub.swept'] })).events;
   await expect.poll(swept, { timeout: 10_000 }).toMatchObject([{ name: 'hub.swept', data: { processes: 5 } }]);
   expect(await client.call('session_get', { sessionId: hangs })).toMatchObject({ status: 'running' });
+  expect((await readdir(environments)).toSorted()).toEqual([done, hangs].map((id) => `${id}.json`).toSorted());
 }, 60_000);
 
 it('a keeper that a supervisor starts when its workspace is gone ends, and brings nothing of it back', async () => {

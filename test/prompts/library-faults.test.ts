@@ -29,6 +29,20 @@ describe('a folder that is not well', () => {
     expect(book.problems()).toEqual([]);
   });
 
+  it('is told of also where its very place cannot be looked at', async () => {
+    const workspace = await mkdtemp(path.join(tmpdir(), 'sc-rules-'));
+    const place = path.join(workspace, '.scopecraft', 'prompts');
+    await mkdir(path.dirname(place));
+    const files = createRuleFiles(workspace);
+    expect(await files.list()).toEqual([]);
+    await symlink('nowhere', place);
+    expect(await files.list()).toEqual([]);
+    await rm(place);
+    await symlink('prompts', place);
+    await expect(files.list()).rejects.toMatchObject({ code: 'STORAGE_FAILED', message: expect.stringContaining('ELOOP') });
+    await rm(workspace, { recursive: true });
+  });
+
   it('has a file read again that could not be read this time, and no other', async () => {
     const memory = memoryRuleFiles(
       new Map([

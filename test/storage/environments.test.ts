@@ -1,7 +1,10 @@
 // What is kept of the environments sessions were started with, and by whom it can be read.
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Environments } from '../../core/ports.ts';
 import { createEnvironments } from '../../storage/environments.ts';
@@ -48,5 +51,47 @@ it('it outlives the session that had it first, and is written anew when nobody h
 it('that of a session is never replaced', async () => {
   await environments.keep('a', { KEY: 'value' });
   await expect(environments.keep('a', { KEY: 'value' })).rejects.toMatchObject({ code: 'EEXIST' });
-  await expect(environments.keep('a', { KEY: 'other' })).rejects.toMatchObject({ code: 'EEXIST' });
+  const refused = environments.keep('a', { KEY: 'other' });
+  const beside = environments.keep('b', { KEY: 'other' });
+  await expect(refused).rejects.toMatchObject({ code: 'EEXIST' });
+  await beside;
+  expect(await environments.find('a')).toEqual({ KEY: 'value' });
+  expect(await environments.find('b')).toEqual({ KEY: 'other' });
+});
+
+it('the file of one that is gone is not taken for its environment when another session has its name', async () => {
+  await environments.keep('first', { KEY: 'value' });
+  await environments.forget(['first']);
+  await environments.keep('first', { KEY: 'other' });
+  await environments.keep('second', { KEY: 'value' });
+  expect(await environments.find('second')).toEqual({ KEY: 'value' });
+});
+
+it('one that could not be written leaves nothing behind', async () => {
+  const module = JSON.stringify(fileURLToPath(new URL('../../storage/environments.ts', import.meta.url)));
+  const script = path.join(stateDir, 'script.mts');
+  await writeFile(
+    script,
+    `const { createEnvironments } = await import(${module});
+     const environments = createEnvironments(${JSON.stringify(stateDir)});
+     const env = { KEY: 'x'.repeat(4 << 20) };
+     console.log(await environments.keep('a', env).then(() => 'kept', (error) => error.code), ...(await environments.kept()));`,
+  );
+  // a file that grows past the limit of the process is cut as on a full disk
+  const limited = `trap '' XFSZ; ulimit -f 4096; exec "$0" --import tsx "$1"`;
+  const { stdout } = await promisify(execFile)('/bin/sh', ['-c', limited, process.execPath, script]);
+  expect(stdout).toBe('EFBIG\n');
+});
+
+it('what an earlier version kept in the folder of a session is found', async () => {
+  await mkdir(path.join(stateDir, 'sessions', 'a'), { recursive: true });
+  await writeFile(path.join(stateDir, 'sessions', 'a', 'environment.json'), '{"KEY":"value"}');
+  expect(await environments.find('a')).toEqual({ KEY: 'value' });
+});
+
+it('it is known of which sessions something was kept', async () => {
+  expect(await environments.kept()).toEqual([]);
+  await environments.keep('a', { KEY: 'value' });
+  await environments.keep('b.c', { KEY: 'value' });
+  expect((await environments.kept()).toSorted()).toEqual(['a', 'b.c']);
 });

@@ -7,7 +7,7 @@ import { crc32 } from 'node:zlib';
 import { build } from 'esbuild';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { StoredEvent } from '../../core/events.ts';
-import { openJournal } from '../../storage/embedded/journal.ts';
+import { openJournal, openSegmentFile, type SegmentFile } from '../../storage/embedded/journal.ts';
 import { journalConformance, readAll, stored } from '../conformance/journal.ts';
 
 const KILLS = Number(process.env.SCOPECRAFT_WRITER_KILLS ?? 12);
@@ -138,6 +138,37 @@ describe('a journal on disk', () => {
     await journal.append(stored(23));
     await journal.close();
     expect((await opened()).map(({ seq }) => seq)).toEqual([21, 22, 23]);
+  });
+
+  it('touches no segment again that could not be closed: its number may be that of another file by then', async () => {
+    const deeds: string[] = [];
+    const openSegment = async (file: string, isNew: boolean): Promise<SegmentFile> => {
+      const segment = await openSegmentFile(file, isNew);
+      let isClosed = false;
+      const told = () => {
+        if (isClosed) deeds.push(path.basename(file));
+        return segment;
+      };
+      return {
+        write: (...given) => told().write(...given),
+        datasync: () => told().datasync(),
+        truncate: (length) => told().truncate(length),
+        stat: () => told().stat(),
+        async close() {
+          await told().close();
+          isClosed = true;
+          throw new Error('EIO');
+        },
+      };
+    };
+    const journal = await openJournal(folder(), { segmentEvents: 1, openSegment });
+    await journal.append(stored(1));
+    await expect(journal.append(stored(2))).rejects.toMatchObject({ code: 'STORAGE_FAILED' });
+    await journal.append(stored(2));
+    await expect(journal.close()).rejects.toThrow('EIO');
+    await journal.close();
+    expect(deeds).toEqual([]);
+    expect((await opened()).map(({ seq }) => seq)).toEqual([1, 2]);
   });
 
   it('whose last segment was begun and never written is as if that were not there', async () => {

@@ -12,7 +12,7 @@ import { learningBy } from '../../core/learning.ts';
 import { type Ledger, openLedger } from '../../core/ledger.ts';
 import { watchLine } from '../../core/line-watch.ts';
 import { createOrchestrator, type Orchestrator } from '../../core/orchestrator.ts';
-import type { JobQueue, Journal, LogEntry, Room, Settings, Snapshot, TaskStore } from '../../core/ports.ts';
+import type { Environments, JobQueue, Journal, LogEntry, Room, Settings, Snapshot, TaskStore } from '../../core/ports.ts';
 import { recover } from '../../core/recovery.ts';
 import { createRequests, type Requests } from '../../core/requests.ts';
 import type { Message, RunSpec, Terminals } from '../../core/run-ports.ts';
@@ -36,6 +36,7 @@ export interface Engine {
   readonly clock: FakeClock;
   readonly events: StoredEvent[];
   readonly errors: unknown[];
+  readonly environments: Environments;
   readonly runs: Map<string, PlayedRun>;
   readonly said: Map<string, Message[]>;
   readonly settings: { config: Config; problems: string[]; untrusted: string[]; notes: string[]; guard: string | undefined };
@@ -185,6 +186,7 @@ export async function makeEngine({
       keep: async (id: string, env: Readonly<Record<string, string>>) => void kept.set(id, env),
       find: async (id: string) => kept.get(id),
       forget: async (ids: readonly string[]) => ids.forEach((id) => void kept.delete(id)),
+      kept: async () => [...kept.keys()],
     },
     ids: { base32: () => `x${(ids++).toString(36).padStart(3, '0')}`, uuid: () => `uuid-${uuids++}`, random: () => 0.5 },
     settings: settingsOf(settings),
@@ -238,6 +240,7 @@ export async function makeEngine({
     clock,
     events,
     errors,
+    environments: parts.environments,
     runs,
     said,
     settings,

@@ -1,10 +1,10 @@
 // Disks that are soon full: a small file system mounted for a test where that is allowed, and segments that take so many bytes and no more.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { open, rm, statfs, writeFile } from 'node:fs/promises';
+import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { rm, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { SegmentFile } from '../../storage/embedded/journal.ts';
+import { openSegmentFile, type SegmentFile } from '../../storage/embedded/journal.ts';
 
 export interface LimitedDisk {
   /** Bytes that can still be written. */
@@ -26,29 +26,29 @@ export function limitedDisk(left = Number.POSITIVE_INFINITY): LimitedDisk {
     onCall: () => {},
     async openSegment(file, isNew) {
       disk.onCall('open');
-      const handle = await open(file, isNew ? 'ax' : 'a', 0o600);
+      const segment = await openSegmentFile(file, isNew);
       return {
         async write(bytes, offset, length) {
           disk.onCall('write');
           if (disk.left <= 0) throw noSpace();
-          const { bytesWritten } = await handle.write(bytes, offset, Math.min(length, disk.left));
+          const { bytesWritten } = await segment.write(bytes, offset, Math.min(length, disk.left));
           disk.left -= bytesWritten;
           return { bytesWritten };
         },
         async datasync() {
           disk.onCall('datasync');
-          await handle.datasync();
+          await segment.datasync();
         },
         async truncate(length) {
           disk.onCall('truncate');
-          disk.left += (await handle.stat()).size - length;
-          await handle.truncate(length);
+          disk.left += statSync(file).size - length;
+          await segment.truncate(length);
         },
         async stat() {
           disk.onCall('stat');
-          return handle.stat();
+          return segment.stat();
         },
-        close: () => handle.close(),
+        close: () => segment.close(),
       };
     },
   };
