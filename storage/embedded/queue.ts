@@ -41,8 +41,8 @@ export function createEmbeddedQueue({ conditions, onAdmitted, onError }: Embedde
       isLent: lent.has(sessionId),
     })),
   });
-  const take = (sessionId: string): Start | undefined => {
-    const at = waiting.findLastIndex((job) => job.sessionId === sessionId);
+  /** Out of the line, whose end is looked at first: what is cancelled came last more often than not. */
+  const take = (sessionId: string, at = waiting.findLastIndex((job) => job.sessionId === sessionId)): Start | undefined => {
     if (at >= 0) waiting.splice(at, 1);
     const start = starts.get(sessionId);
     starts.delete(sessionId);
@@ -66,7 +66,7 @@ export function createEmbeddedQueue({ conditions, onAdmitted, onError }: Embedde
       if (!next) return undefined;
       active.set(next.sessionId, next);
       onAdmitted?.(next);
-      return take(next.sessionId);
+      return take(next.sessionId, waiting.indexOf(next));
     }
 
     filter(): Start[] {
