@@ -97,6 +97,26 @@ describe('settings', () => {
     expect(settings.current().defaultAgent).toBe('claude');
   });
 
+  it('that are there and cannot be read are a problem, not as if there were none', async () => {
+    await mkdir(path.join(root, 'c', 'scopecraft', 'config.json'));
+    const settings = await openSettings(places());
+    expect(settings.problems()).toEqual([`${path.join(root, 'c', 'scopecraft', 'config.json')} cannot be read: EISDIR.`]);
+  });
+
+  it.each(['{', '[]', '{"/w": 1}'])(
+    'trust nothing where the list of the trusted says %s, and a new trust makes it anew',
+    async (text) => {
+      await workspace({ agents: { theirs: { kind: 'command', command: 'true' } } });
+      await writeFile(path.join(root, 'c', 'scopecraft', 'trusted.json'), text);
+      const settings = await openSettings(places());
+      expect(settings.untrustedAgents()).toEqual(['theirs']);
+      await trustWorkspace(places());
+      await settings.refresh();
+      expect(settings.untrustedAgents()).toEqual([]);
+      expect(settings.current().agents).toHaveProperty('theirs');
+    },
+  );
+
   it('cannot be trusted where there is no file', async () => {
     expect(await trustWorkspace({ ...places(), workspace: root })).toBeUndefined();
     expect(await trustWorkspace({ ...places(), workspace: undefined })).toBeUndefined();
