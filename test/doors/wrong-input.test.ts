@@ -2,7 +2,7 @@
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { connect, sc, type TestClient, ToolFailure } from '../support/clients.ts';
+import { CLIENT_KINDS, connect, sc, type TestClient, ToolFailure } from '../support/clients.ts';
 import { makeWorkspace, type Workspace } from '../support/workspace.ts';
 
 const TASK = '# A task\n\n---\ntype: test\nstatus: todo\narea: test\n---\n\n## Instruction\n\n@@say done\n';
@@ -108,6 +108,17 @@ describe('a wrong call', () => {
     expect((await client.call('task_list')).total).toBe(1);
   });
 
+  it.each(CLIENT_KINDS)('that is larger than a door takes is refused at once to the %s client', async (kind) => {
+    const door = await connect(kind, { env: workspace.env, cwd: workspace.path });
+    try {
+      const call = door.call('session_start', { prompt: 'x'.repeat(5 << 20) }, { timeoutMs: 20_000 });
+      await expect(call).rejects.toThrow('A message is longer than 4194304 bytes.');
+      expect(await door.call('session_list')).toMatchObject({ total: 0 });
+    } finally {
+      await door.close();
+    }
+  });
+
   it('of a tool that is not there names the nearest one', async () => {
     await expect(client.call('session_strat')).rejects.toThrow('Did you mean "session_start"?');
   });
@@ -133,6 +144,10 @@ describe('a wrong call', () => {
     expect(await sc(['session', 'wait', 'x', '--timeout-seconds=soon'], at)).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('must be a number'),
+    });
+    expect(await sc(['session', 'start', '--prompt', '-'], { ...at, input: 'x'.repeat(7 << 20) })).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^INVALID_INPUT: A message is longer than 4194304 bytes\.$/m),
     });
     const asJson = await sc(['session', 'get', 'nobody', '--format=json'], at);
     expect(JSON.parse(asJson.stderr)).toMatchObject({ code: 'SESSION_NOT_FOUND', retry: false });
