@@ -52,14 +52,13 @@ describe('sc that waits or follows', () => {
       await expect.poll(() => follower.printed.stdout).toMatch(new RegExp(`text +line ${seen}\n`));
       await killHub();
     }
+    expect(await waiter.code).toBe(0);
+    // told by the next hub, not found when it looks by itself after a while
+    await expect.poll(() => follower.printed.stdout, { timeout: 8_000 }).toMatch(/result +all said/);
     expect(await follower.code).toBe(0);
     const lines = [...follower.printed.stdout.matchAll(/ text +line (\d+)$/gm)].map(([, number]) => Number(number));
     expect(lines).toEqual(Array.from({ length: LINES }, (_, n) => n + 1));
-    expect(follower.printed.stdout).toMatch(/result +all said/);
-    expect(await waiter.code).toBe(0);
     expect(JSON.parse(waiter.printed.stdout)).toMatchObject({ sessions: [{ id, status: 'completed', result: 'all said' }] });
-    const { stdout } = await sc(['event', 'list', '--types=hub.started', '--format=json', '--limit=50'], at());
-    expect(JSON.parse(stdout).events).toHaveLength(3);
   });
 
   it('ends on Ctrl-C while it follows a log, and the session goes on', async () => {

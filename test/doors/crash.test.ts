@@ -133,6 +133,18 @@ describe('a hub that is killed', () => {
     for (const [at, id] of ids.entries()) await expectWhole(later, id, NAMES[at] ?? '');
   });
 
+  it('before what it has told is in the task file: the next one writes it there, although nothing more happens', async () => {
+    const workspace = await workspaceWith(1);
+    const client = await clientOf(workspace);
+    const { id, taskId } = await client.call('session_start', { prompt: '@@sleep 500\n@@say it is over' });
+    const { pid = 0 } = (await workspace.hub()) ?? {};
+    await waitForAll(client, [String(id)]);
+    // at once: a file is written when nothing has happened for a moment
+    process.kill(pid, 'SIGKILL');
+    await expect.poll(() => workspace.task(String(taskId)), { timeout: 20_000 }).toContain('status: completed');
+    expect((await workspace.hub())?.pid).not.toBe(pid);
+  });
+
   it('under a v1 client that subscribed to a log: its next call and its updates go on', async () => {
     const workspace = await workspaceWith(3);
     const client = await clientOf(workspace, 'v1');
