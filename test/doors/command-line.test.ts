@@ -114,6 +114,26 @@ describe('sc', () => {
     expect((await sc(['session', 'logs', id], at())).stdout).toMatch(/text +begun[\s\S]*result +over/);
   });
 
+  it('answers as JSON where that is asked for, and for people else', async () => {
+    const { id } = JSON.parse((await sc(['session', 'start', '--prompt', '@@say over', '--format=json'], at())).stdout);
+    for (const [key, ...words] of [
+      ['sessions', 'session', 'wait', id],
+      ['entries', 'session', 'logs', id],
+      ['status', 'session', 'get', id],
+      ['sessions', 'session', 'list'],
+      ['slots', 'queue', 'status'],
+      ['events', 'event', 'list'],
+      ['tasks', 'task', 'list'],
+    ]) {
+      expect(JSON.parse((await sc([...words, '--format=json'], at())).stdout), words.join(' ')).toHaveProperty(key);
+      expect((await sc(words, at())).stdout, words.join(' ')).not.toMatch(/^\s*[[{]/);
+    }
+    const followed = (await sc(['session', 'logs', id, '--follow', '--format=json'], at())).stdout.trim().split('\n');
+    expect(followed.map((line) => JSON.parse(line))).toEqual(
+      expect.arrayContaining([expect.objectContaining({ kind: 'result', text: 'over' })]),
+    );
+  });
+
   it('shows the line as a table that says who waits for what', async () => {
     const first = await sc(['session', 'start', 'hang', '--format=json'], at());
     const second = await sc(['session', 'start', 'slow', '--priority=low', '--concurrent'], at());

@@ -171,6 +171,10 @@ describe('a config', () => {
       expect(body.message).toMatch(/maxConcurentSessions". Did you mean "maxConcurrentSessions"\?/);
       expect(body.message).toMatch(/"resources\.maxQueueSize"/);
       expect(body.message).toMatch(/"defaultAgnt"\. Did you mean "defaultAgent"\?/);
+      const doctor = await sc(['doctor'], { env: broken.env, cwd: broken.path });
+      expect(doctor.code).toBe(1);
+      for (const name of ['resources.maxConcurentSessions', 'resources.maxQueueSize', 'defaultAgnt'])
+        expect(doctor.stdout).toMatch(new RegExp(`^✗ config .*"${name}"`, 'm'));
       expect(await door.call('task_list')).toMatchObject({ total: 1 });
       const file = path.join(broken.env.XDG_CONFIG_HOME ?? '', 'scopecraft', 'config.json');
       await writeFile(file, '{ "defaultAgent": "demo", ');
