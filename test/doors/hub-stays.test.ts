@@ -1,9 +1,14 @@
-// A hub stays as long as it is needed, also when every door is closed, and no longer.
-import { afterEach, expect, it } from 'vitest';
+// What outlives what: a hub its doors as long as it is needed, and no longer; a session both, also where all their groups are killed.
+import { spawn } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterEach, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { connect } from '../support/clients.ts';
+import { CLI } from '../support/project.ts';
 import { makeWorkspace, type Workspace } from '../support/workspace.ts';
 
+const Sessions = z.looseObject({ sessions: z.array(z.looseObject({ id: z.string() })) });
 const Events = z.looseObject({ events: z.array(z.looseObject({ name: z.string() })) });
 
 let workspace: Workspace | undefined;
@@ -31,3 +36,38 @@ it('a hub does not leave while a session runs or waits in the line, and leaves t
     await later.close();
   }
 });
+
+it('the hub outlives the process group of who started it, and a session that of its hub', async () => {
+  const opened = await makeWorkspace({ userConfig: { defaultAgent: 'demo' } });
+  workspace = opened;
+  const at = { env: opened.env, cwd: opened.path };
+  const prompt = '@@say begun\n@@tool Bash {"command":"until [ -f go ]; do sleep 0.1; done"}\n@@say over';
+  // as a shell starts it, in a group of its own
+  const starter = spawn(process.execPath, [CLI, 'session', 'start', '--prompt', prompt, '--follow'], {
+    ...at,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  onTestFinished(() => void starter.kill('SIGKILL'));
+  await new Promise<void>((resolve) => starter.stdout.on('data', (chunk) => String(chunk).includes('begun') && resolve()));
+  const { pid: first = 0 } = (await opened.hub()) ?? {};
+  process.kill(-(starter.pid ?? 0), 'SIGKILL');
+  const client = await connect('modern', at);
+  try {
+    expect((await opened.hub())?.pid).toBe(first);
+    const { sessions } = Sessions.parse(await client.call('session_list', { status: 'running' }));
+    process.kill(-(await groupOf(first)), 'SIGKILL');
+    await writeFile(path.join(opened.path, 'go'), '');
+    expect(await client.call('session_wait', { sessionIds: sessions.map(({ id }) => id) })).toMatchObject({
+      sessions: [{ status: 'completed', result: 'over' }],
+    });
+    expect((await opened.hub())?.pid).not.toBe(first);
+  } finally {
+    await client.close();
+  }
+});
+
+async function groupOf(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]);
+}
