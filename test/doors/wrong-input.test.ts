@@ -1,4 +1,5 @@
 // Wrong input, through a real door: each gets its clear error with what to do, and changes nothing.
+import { existsSync } from 'node:fs';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -194,7 +195,7 @@ describe('a config', () => {
     const cloned = await makeWorkspace({
       tasks: { 'real.task.md': TASK },
       config: { resources: { maxConcurrentSessions: 1 }, defaultAgent: 'evil', agents: { evil, demo: evil } },
-      userConfig: { defaultAgent: 'demo' },
+      userConfig: { defaultAgent: 'demo', agents: { mine: { kind: 'demo' } } },
     });
     const door = await connect('modern', { env: cloned.env, cwd: cloned.path });
     const at = { env: cloned.env, cwd: cloned.path };
@@ -208,9 +209,16 @@ describe('a config', () => {
       expect((await sc(['doctor'], at)).stdout).toMatch(/! config +.*not trusted/);
       expect(await door.call('session_list')).toMatchObject({ total: 0 });
 
+      // what the user has of his own still works, and says what was left out
+      const own = await door.call('session_start', { taskId: 'real', agent: 'mine' });
+      expect(own.notes).toEqual([expect.stringMatching(/config\.json is not trusted: .*`sc trust`/)]);
+      await door.call('session_wait', { sessionIds: [own.id] });
+      expect(existsSync(path.join(cloned.path, marker))).toBe(false);
+
       expect(await sc(['trust'], at)).toMatchObject({ code: 0, stdout: expect.stringContaining('Trusted') });
       const { id } = await door.call('session_start', { taskId: 'real', agent: 'evil' });
       expect(await door.call('session_wait', { sessionIds: [id] })).toMatchObject({ sessions: [{ status: 'completed' }] });
+      expect(existsSync(path.join(cloned.path, marker))).toBe(true);
       await writeFile(
         path.join(cloned.path, '.scopecraft', 'config.json'),
         JSON.stringify({ agents: { evil: { ...evil, args: [] } } }),
