@@ -58,6 +58,7 @@ export async function doctor(args: readonly string[], print: (text: string) => v
     ...settings.notes().map((says) => ({ what: 'config', state: 'warning', says }) as const),
     ...Object.entries(settings.current().agents).map(([name, agent]) => agentFinding(name, agent, environment.all.PATH ?? '')),
     program('git', 'needed for worktrees: install git', environment.all.PATH ?? ''),
+    program('tmux', 'needed for interactive sessions: install tmux 3.2 or newer', environment.all.PATH ?? ''),
     ...(workspace === undefined
       ? []
       : [

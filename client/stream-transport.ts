@@ -1,7 +1,8 @@
 // The MCP client's transport over two streams that carry lines: one JSON-RPC message a line.
 import type { Readable, Writable } from 'node:stream';
 import { deserializeMessage, serializeMessage, type Transport } from '@modelcontextprotocol/client';
-import { lineSplitter } from '../server/lines.ts';
+import { fail } from '../core/errors.ts';
+import { lineSplitter, MAX_CALL_BYTES } from '../server/lines.ts';
 
 const LONGEST_LINE_BYTES = 64 * 1024 * 1024;
 
@@ -25,10 +26,14 @@ export function streamTransport({ input, output, end }: LineStreams): Transport 
       input.on('error', (error) => transport.onerror?.(error));
       input.on('close', () => transport.onclose?.());
     },
-    send: (message) =>
-      new Promise((resolve, reject) => {
-        output.write(serializeMessage(message), (error) => (error ? reject(error) : resolve()));
-      }),
+    async send(message) {
+      const line = serializeMessage(message);
+      // a hub cuts off who sends more
+      if (Buffer.byteLength(line) > MAX_CALL_BYTES) fail('INVALID_INPUT', `A message is longer than ${MAX_CALL_BYTES} bytes.`);
+      await new Promise<void>((resolve, reject) => {
+        output.write(line, (error) => (error ? reject(error) : resolve()));
+      });
+    },
     async close() {
       end();
     },

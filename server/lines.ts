@@ -1,18 +1,38 @@
 // Lines out of streams: the handshake reads one at a time, the door all of them.
 import type { Duplex } from 'node:stream';
 
+/** Longest message from a client: more than any call may have. */
+export const MAX_CALL_BYTES = 4 * 1024 * 1024;
+
 const NEWLINE = 0x0a;
 
-/** Takes chunks and calls back with each complete line. A line over the limit is given up: `onTooLong` is called once and the rest skipped. */
-export function lineSplitter(limitBytes: number, onLine: (line: string) => void, onTooLong: () => void): (chunk: Buffer) => void {
+/** So much of a line that is given up is remembered, at its beginning and at its end. */
+const EDGE_BYTES = 256;
+
+/** Takes chunks and calls back with each complete line. A line over the limit is given up: `onTooLong` is called once and the rest skipped;
+ * `onSkipped` gets what stood at its beginning and at its end, once that has come. */
+export function lineSplitter(
+  limitBytes: number,
+  onLine: (line: string) => void,
+  onTooLong: () => void,
+  onSkipped: (beginning: string, end: string) => void = () => {},
+): (chunk: Buffer) => void {
   let parts: Buffer[] = [];
   let held = 0;
   let isSkipping = false;
+  let beginning = '';
+  let tail = Buffer.alloc(0);
   const keep = (part: Buffer) => {
-    if (isSkipping) return;
+    if (isSkipping) {
+      tail = Buffer.concat([tail, part.subarray(-EDGE_BYTES)]).subarray(-EDGE_BYTES);
+      return;
+    }
     parts.push(part);
     held += part.length;
     if (held <= limitBytes) return;
+    const line = Buffer.concat(parts);
+    beginning = line.toString('utf8', 0, EDGE_BYTES);
+    tail = Buffer.from(line.subarray(-EDGE_BYTES));
     [parts, held, isSkipping] = [[], 0, true];
     onTooLong();
   };
@@ -21,6 +41,7 @@ export function lineSplitter(limitBytes: number, onLine: (line: string) => void,
     for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, from)) {
       keep(chunk.subarray(from, end));
       from = end + 1;
+      if (isSkipping) onSkipped(beginning, tail.toString('utf8').replace(/\r$/, ''));
       const line = isSkipping ? '' : Buffer.concat(parts).toString('utf8').replace(/\r$/, '');
       [parts, held, isSkipping] = [[], 0, false];
       if (line !== '') onLine(line);

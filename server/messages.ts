@@ -95,6 +95,15 @@ export function cancelled(requestId: unknown, reason: string): string {
   return JSON.stringify({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId, reason } });
 }
 
+/** The id of a request of which only the edges are known: clients write it first, or last. Undefined for anything else. */
+export function idAtEdge(beginning: string, end: string): unknown {
+  const [whole, first] = /^\{(?:"jsonrpc":"2\.0",)?(?:"id":(\d{1,15}|"[\w.:-]{1,100}"),)?"method":"/.exec(beginning) ?? [];
+  if (whole === undefined) return undefined;
+  // one brace behind it: it is of the message itself
+  const id = first ?? /,"id":(\d{1,15}|"[\w.:-]{1,100}")\}$/.exec(end)?.[1];
+  return id === undefined ? undefined : JSON.parse(id);
+}
+
 /** An error answer; the code of the product's own table stands in `data`. */
 export function answered(id: unknown, { code, message, hint }: Failure): string {
   return JSON.stringify({ jsonrpc: '2.0', id, error: { code: -32000, message, data: { code, hint } } });

@@ -11,6 +11,7 @@ import { nearest } from '../core/errors.ts';
 import type { Settings } from '../core/ports.ts';
 import { type Overrides, tuned } from '../core/tuning.ts';
 import { writeAtomic } from '../storage/atomic-write.ts';
+import { errnoOf } from '../storage/errno.ts';
 import { sharedDeed } from '../storage/shared-deed.ts';
 
 export interface SettingsPlaces {
@@ -96,7 +97,10 @@ async function readConfig(
   file: string,
   problems: string[],
 ): Promise<{ readonly values: Readonly<Record<string, unknown>>; readonly hash: string } | undefined> {
-  const text = await textOf(file);
+  const text = await textOf(file).catch((error: unknown) => {
+    problems.push(`${file} cannot be read: ${errnoOf(error) ?? String(error)}.`);
+    return undefined;
+  });
   if (text === undefined) return undefined;
   const hash = hashOf(text);
   let raw: unknown;
@@ -158,9 +162,13 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Workspaces and the hashes of their configs. Where the file cannot be read nothing is trusted, and the next trust makes it anew. */
 async function trusted(configFolder: string): Promise<Readonly<Record<string, string>>> {
-  const text = await textOf(trustFile(configFolder));
-  return text === undefined ? {} : Trusted.parse(JSON.parse(text));
+  try {
+    return Trusted.parse(JSON.parse((await textOf(trustFile(configFolder))) ?? '{}'));
+  } catch {
+    return {};
+  }
 }
 
 /** Looked at without another thread: each start asks for it. */
@@ -183,6 +191,12 @@ const workspaceFile = (workspace: string | undefined) =>
   workspace === undefined ? undefined : path.join(workspace, '.scopecraft', 'config.json');
 const hashOf = (text: string) => createHash('sha256').update(text).digest('hex');
 
+/** The text of a file, or undefined when there is none. */
 async function textOf(file: string): Promise<string | undefined> {
-  return readFile(file, 'utf8').catch(() => undefined);
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return undefined;
+    throw error;
+  }
 }

@@ -2,13 +2,12 @@
 import type { Duplex, Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ERRORS, ScopecraftError } from '../core/errors.ts';
-import { lineSplitter } from './lines.ts';
-import { answered, type Failure } from './messages.ts';
+import { lineSplitter, MAX_CALL_BYTES } from './lines.ts';
+import { answered, type Failure, idAtEdge } from './messages.ts';
 import { createMemory, type Memory } from './replay.ts';
 
-/** Longest line from a hub, and from a client: more than any call may have. */
+/** Longest line from a hub. */
 const MAX_LINE_BYTES = 16 * 1024 * 1024;
-const MAX_CALL_BYTES = 4 * 1024 * 1024;
 /** After the client closed its end, answers under way are still given for so long. */
 const FAREWELL_MS = 500;
 /** The same for a client that never read an answer: its requests were piped in, and a hub may have to be started for them. */
@@ -68,7 +67,9 @@ export async function runDoor({ input, output, connect, newKey, onTrouble, signa
       memory.fromClient(line);
       wake();
     },
-    () => output.write(`${answered(null, tooLong)}\n`),
+    () => {},
+    // its client waits for an answer to just this one
+    (beginning, end) => output.write(`${answered(idAtEdge(beginning, end) ?? null, tooLong)}\n`),
   );
   input.on('data', fromClient);
   input.on('error', close);

@@ -53,6 +53,16 @@ describe('the view of a session', () => {
     expect(JSON.stringify(view).length).toBeLessThan(5000);
   });
 
+  it('tells which tools its agent was not allowed to use', async () => {
+    const engine = await makeEngine();
+    const id = await running(engine);
+    await ended(engine, id, 0, { result: { text: 'done without', isError: false, permissionDenials: ['Bash', 'Write'] } });
+    expect(engine.orchestrator.view(get(engine, id))).toMatchObject({
+      status: 'completed',
+      permissionDenials: ['Bash', 'Write'],
+    });
+  });
+
   it('names the rule that its prompt came from, with the chances where it was drawn', async () => {
     const rule = { id: 'fix', version: 'a1', chances: { seed: 's', of: { fix: 0.7, mend: 0.3 } } };
     const engine = await makeEngine();

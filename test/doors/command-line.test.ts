@@ -114,6 +114,26 @@ describe('sc', () => {
     expect((await sc(['session', 'logs', id], at())).stdout).toMatch(/text +begun[\s\S]*result +over/);
   });
 
+  it('answers as JSON where that is asked for, and for people else', async () => {
+    const { id } = JSON.parse((await sc(['session', 'start', '--prompt', '@@say over', '--format=json'], at())).stdout);
+    for (const [key, ...words] of [
+      ['sessions', 'session', 'wait', id],
+      ['entries', 'session', 'logs', id],
+      ['status', 'session', 'get', id],
+      ['sessions', 'session', 'list'],
+      ['slots', 'queue', 'status'],
+      ['events', 'event', 'list'],
+      ['tasks', 'task', 'list'],
+    ]) {
+      expect(JSON.parse((await sc([...words, '--format=json'], at())).stdout), words.join(' ')).toHaveProperty(key);
+      expect((await sc(words, at())).stdout, words.join(' ')).not.toMatch(/^\s*[[{]/);
+    }
+    const followed = (await sc(['session', 'logs', id, '--follow', '--format=json'], at())).stdout.trim().split('\n');
+    expect(followed.map((line) => JSON.parse(line))).toEqual(
+      expect.arrayContaining([expect.objectContaining({ kind: 'result', text: 'over' })]),
+    );
+  });
+
   it('shows the line as a table that says who waits for what', async () => {
     const first = await sc(['session', 'start', 'hang', '--format=json'], at());
     const second = await sc(['session', 'start', 'slow', '--priority=low', '--concurrent'], at());
@@ -149,8 +169,31 @@ describe('sc', () => {
     expect(doctor.stdout).toMatch(/✓ tasks +\d+ in \.tasks/);
     expect(await workspace.hub()).toBeUndefined();
     expect(JSON.parse((await sc(['doctor', '--format=json'], at())).stdout).findings.length).toBeGreaterThan(4);
-    await sc(['session', 'list'], at());
-    expect((await sc(['status'], at())).stdout).toMatch(/hub +running\npid +\d+\nversion +\d/);
+    const hang = JSON.parse((await sc(['session', 'start', 'hang', '--format=json'], at())).stdout).id;
+    await sc(['session', 'start', 'hang'], at());
+    await expect.poll(async () => (await sc(['session', 'get', hang], at())).stdout).toMatch(/status +running/);
+    const { total } = JSON.parse((await sc(['session', 'list', '--format=json'], at())).stdout);
+    const { pid } = (await workspace.hub()) ?? {};
+    const [workspaceLine, ...lines] = (await sc(['status'], at())).stdout.split('\n').map((line) => line.replace(/ {2,}/g, ' '));
+    expect(workspaceLine).toBe(`workspace ${workspace.path}`);
+    expect(lines.slice(0, 3)).toEqual(['hub running', `pid ${pid}`, expect.stringMatching(/^version \d+\.\d+\.\d+$/)]);
+    expect(lines).toEqual(expect.arrayContaining(['slots 1 of 1 taken', 'waiting 1', `sessions ${total}`]));
+    expect(lines.join('\n')).toMatch(new RegExp(`^ ${hang} running demo \\d\\d:`, 'm'));
+    for (const { id } of JSON.parse((await sc(['session', 'list', '--task-id=hang', '--format=json'], at())).stdout).sessions)
+      await sc(['session', 'cancel', id], at());
+  });
+
+  it('says what is missing on this machine, and how to get it', async () => {
+    const bare = { env: { ...workspace.env, PATH: workspace.path }, cwd: '/' };
+    const { code, stdout } = await sc(['doctor'], bare);
+    expect(code).toBe(1);
+    for (const line of [
+      /^✗ workspace +None here\. .*make a folder `\.tasks`/m,
+      /^! agent claude claude is not on PATH: npm install -g @anthropic-ai\/claude-code/m,
+      /^! git +not on PATH; .*install git/m,
+      /^! tmux +not on PATH; .*install tmux/m,
+    ])
+      expect(stdout).toMatch(line);
   });
 
   it('helps and names its version', async () => {

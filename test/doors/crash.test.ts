@@ -1,4 +1,7 @@
 // The hub is killed at the worst moments, and nothing is lost: running sessions finish, queued ones start, clients that stay notice nothing.
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { connect, type TestClient } from '../support/clients.ts';
@@ -131,6 +134,44 @@ describe('a hub that is killed', () => {
     for (const name of NAMES) await expect.poll(() => workspace.task(name), { timeout: 20_000 }).toContain('status: completed');
     const later = await clientOf(workspace);
     for (const [at, id] of ids.entries()) await expectWhole(later, id, NAMES[at] ?? '');
+  });
+
+  it('together with its keeper: how its runs ended meanwhile is told as if it had been there', async () => {
+    const workspace = await workspaceWith(4);
+    const client = await clientOf(workspace);
+    const ends = ['@@fail it broke', '@@exit 7', '@@die SIGKILL', '@@say it went well'];
+    const prompts = ends.map((end) => `@@cost 0.5\n@@tool Bash {"command":"until [ -f go ]; do sleep 0.1; done"}\n${end}`);
+    const started = await Promise.all(prompts.map((prompt) => client.call('session_start', { prompt })));
+    await expect.poll(async () => (await client.call('session_list', { status: 'running' })).total).toBe(ends.length);
+    await client.close();
+    open.clients.length = 0;
+    await workspace.killHub();
+    await writeFile(path.join(workspace.path, 'go'), '');
+    const ids = started.map(({ id }) => String(id));
+    const sessions = path.join(workspace.path, '.scopecraft/state/sessions');
+    // the last one stays until a hub ends its input
+    for (const id of ids.slice(0, 3)) await expect.poll(() => existsSync(path.join(sessions, id, '1/exit'))).toBe(true);
+    const later = await clientOf(workspace);
+    await waitForAll(later, ids);
+    const seen = await Promise.all(ids.map((sessionId) => later.call('session_get', { sessionId })));
+    expect(seen).toMatchObject([
+      { status: 'failed', cause: { kind: 'agent_error', exitCode: 1, reason: 'it broke' }, costUsd: 0.5 },
+      { status: 'failed', cause: { kind: 'agent_error', exitCode: 7 } },
+      { status: 'failed', cause: { kind: 'killed', signal: 'SIGKILL', exitCode: 137 } },
+      { status: 'completed', cause: { kind: 'done' }, result: 'it went well', costUsd: 0.5 },
+    ]);
+  });
+
+  it('before what it has told is in the task file: the next one writes it there, although nothing more happens', async () => {
+    const workspace = await workspaceWith(1);
+    const client = await clientOf(workspace);
+    const { id, taskId } = await client.call('session_start', { prompt: '@@sleep 500\n@@say it is over' });
+    const { pid = 0 } = (await workspace.hub()) ?? {};
+    await waitForAll(client, [String(id)]);
+    // at once: a file is written when nothing has happened for a moment
+    process.kill(pid, 'SIGKILL');
+    await expect.poll(() => workspace.task(String(taskId)), { timeout: 20_000 }).toContain('status: completed');
+    expect((await workspace.hub())?.pid).not.toBe(pid);
   });
 
   it('under a v1 client that subscribed to a log: its next call and its updates go on', async () => {

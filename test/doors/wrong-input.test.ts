@@ -1,8 +1,9 @@
 // Wrong input, through a real door: each gets its clear error with what to do, and changes nothing.
+import { existsSync } from 'node:fs';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { connect, sc, type TestClient, ToolFailure } from '../support/clients.ts';
+import { CLIENT_KINDS, connect, sc, type TestClient, ToolFailure } from '../support/clients.ts';
 import { makeWorkspace, type Workspace } from '../support/workspace.ts';
 
 const TASK = '# A task\n\n---\ntype: test\nstatus: todo\narea: test\n---\n\n## Instruction\n\n@@say done\n';
@@ -108,6 +109,17 @@ describe('a wrong call', () => {
     expect((await client.call('task_list')).total).toBe(1);
   });
 
+  it.each(CLIENT_KINDS)('that is larger than a door takes is refused at once to the %s client', async (kind) => {
+    const door = await connect(kind, { env: workspace.env, cwd: workspace.path });
+    try {
+      const call = door.call('session_start', { prompt: 'x'.repeat(5 << 20) }, { timeoutMs: 20_000 });
+      await expect(call).rejects.toThrow('A message is longer than 4194304 bytes.');
+      expect(await door.call('session_list')).toMatchObject({ total: 0 });
+    } finally {
+      await door.close();
+    }
+  });
+
   it('of a tool that is not there names the nearest one', async () => {
     await expect(client.call('session_strat')).rejects.toThrow('Did you mean "session_start"?');
   });
@@ -134,6 +146,10 @@ describe('a wrong call', () => {
       code: 1,
       stderr: expect.stringContaining('must be a number'),
     });
+    expect(await sc(['session', 'start', '--prompt', '-'], { ...at, input: 'x'.repeat(7 << 20) })).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^INVALID_INPUT: A message is longer than 4194304 bytes\.$/m),
+    });
     const asJson = await sc(['session', 'get', 'nobody', '--format=json'], at);
     expect(JSON.parse(asJson.stderr)).toMatchObject({ code: 'SESSION_NOT_FOUND', retry: false });
     expect(await sc(['session', 'list', '--status=running'], { ...at, cwd: '/' })).toMatchObject({
@@ -156,6 +172,10 @@ describe('a config', () => {
       expect(body.message).toMatch(/maxConcurentSessions". Did you mean "maxConcurrentSessions"\?/);
       expect(body.message).toMatch(/"resources\.maxQueueSize"/);
       expect(body.message).toMatch(/"defaultAgnt"\. Did you mean "defaultAgent"\?/);
+      const doctor = await sc(['doctor'], { env: broken.env, cwd: broken.path });
+      expect(doctor.code).toBe(1);
+      for (const name of ['resources.maxConcurentSessions', 'resources.maxQueueSize', 'defaultAgnt'])
+        expect(doctor.stdout).toMatch(new RegExp(`^✗ config .*"${name}"`, 'm'));
       expect(await door.call('task_list')).toMatchObject({ total: 1 });
       const file = path.join(broken.env.XDG_CONFIG_HOME ?? '', 'scopecraft', 'config.json');
       await writeFile(file, '{ "defaultAgent": "demo", ');
@@ -175,7 +195,7 @@ describe('a config', () => {
     const cloned = await makeWorkspace({
       tasks: { 'real.task.md': TASK },
       config: { resources: { maxConcurrentSessions: 1 }, defaultAgent: 'evil', agents: { evil, demo: evil } },
-      userConfig: { defaultAgent: 'demo' },
+      userConfig: { defaultAgent: 'demo', agents: { mine: { kind: 'demo' } } },
     });
     const door = await connect('modern', { env: cloned.env, cwd: cloned.path });
     const at = { env: cloned.env, cwd: cloned.path };
@@ -189,9 +209,16 @@ describe('a config', () => {
       expect((await sc(['doctor'], at)).stdout).toMatch(/! config +.*not trusted/);
       expect(await door.call('session_list')).toMatchObject({ total: 0 });
 
+      // what the user has of his own still works, and says what was left out
+      const own = await door.call('session_start', { taskId: 'real', agent: 'mine' });
+      expect(own.notes).toEqual([expect.stringMatching(/config\.json is not trusted: .*`sc trust`/)]);
+      await door.call('session_wait', { sessionIds: [own.id] });
+      expect(existsSync(path.join(cloned.path, marker))).toBe(false);
+
       expect(await sc(['trust'], at)).toMatchObject({ code: 0, stdout: expect.stringContaining('Trusted') });
       const { id } = await door.call('session_start', { taskId: 'real', agent: 'evil' });
       expect(await door.call('session_wait', { sessionIds: [id] })).toMatchObject({ sessions: [{ status: 'completed' }] });
+      expect(existsSync(path.join(cloned.path, marker))).toBe(true);
       await writeFile(
         path.join(cloned.path, '.scopecraft', 'config.json'),
         JSON.stringify({ agents: { evil: { ...evil, args: [] } } }),

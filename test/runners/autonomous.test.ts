@@ -209,14 +209,18 @@ describe('stopping a run', () => {
       const { exit } = await ending(run);
       return { exit, ms: Date.now() - before };
     };
-    const [polite, deaf] = await Promise.all([
+    const [polite, deaf, stubborn] = await Promise.all([
       stopped('polite', 'trap "exit 3" INT; trap "exit 4" TERM'),
       stopped('deaf', 'trap "" INT; trap "exit 4" TERM'),
+      stopped('deaf-to-both', 'trap "" INT TERM'),
     ]);
     expect(polite.exit).toEqual({ code: 3 });
     expect(polite.ms).toBeLessThan(2500);
     expect(deaf.exit).toEqual({ code: 4 });
     expect(deaf.ms).toBeGreaterThan(2900);
+    expect(stubborn.exit).toEqual({ code: 137 });
+    // what is promised of a cancelled session
+    expect(stubborn.ms).toBeLessThan(8000);
   });
 
   it('ends the tool of the agent, which has a session of its own, and keeps the exit code', async () => {

@@ -87,6 +87,11 @@ it.each([
   expect(await played(`${directive}\n@@say never`)).toMatchObject(expected);
 });
 
+it('asks aloud, once, and ends its turn with that', async () => {
+  const { texts } = await played('@@ask Which colour?\n@@say never');
+  expect(texts.slice(-2)).toEqual(['text: Which colour?', 'result: Which colour?']);
+});
+
 it('ends with what its script says last', async () => {
   const { texts, result } = await played('@@tool Bash {"command":"echo 5"}\n@@say The answer is {{last}}');
   expect(result).toMatchObject({ text: 'The answer is 5', isError: false });

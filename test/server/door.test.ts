@@ -142,9 +142,18 @@ test('a hub that does not read makes the client wait, not the door grow', async 
   expect((await door.ask(2, 'ping', {}, 20_000)).result).toBeDefined();
 }, 40_000);
 
-test('a message over the limit is refused and the next one served', async () => {
+test('a message over the limit is refused, a call by its id, and the next one served', async () => {
   const { door } = open();
+  const params = { name: 'echo', arguments: { id: 3, text: 'x'.repeat(5 * 1024 * 1024) } };
+  const say = (message: object) => door.process.stdin?.write(`${JSON.stringify(message)}\n`);
+  // as the first SDK writes its calls, as others do, an answer to a question of the hub, and nothing that is known
+  say({ method: 'tools/call', params, jsonrpc: '2.0', id: 11 });
+  say({ jsonrpc: '2.0', id: 'twelve', method: 'tools/call', params });
+  say({ result: params, jsonrpc: '2.0', id: 13 });
+  say({ jsonrpc: '2.0', method: 'notifications/x', params });
   door.process.stdin?.write(`"${'x'.repeat(17 * 1024 * 1024)}"\n`);
-  await until(() => door.said.find(({ id, error }) => id === null && error !== undefined));
   expect((await door.ask(2, 'ping')).result).toBeDefined();
+  const refused = door.said.filter(({ error }) => error !== undefined);
+  expect(refused.map(({ id }) => id)).toEqual([11, 'twelve', null, null, null]);
+  for (const { error } of refused) expect(error).toMatchObject({ message: 'A message is longer than 4194304 bytes.' });
 });

@@ -152,13 +152,16 @@ test('a hub leaves when it is idle, and its keeper with it', async () => {
   expect(epochsOf(workspace)).toEqual([1, 2]);
 });
 
-test('a busy hub does not leave', async () => {
-  const workspace = workspaceWith({ idleExitMs: 300 });
-  const door = open(workspace);
-  await door.ask(1, 'tools/call', { name: 'busy' });
-  door.process.stdin?.end();
+test('a busy hub does not leave, nor one that is told never to', async () => {
+  const [busy, staying] = [workspaceWith({ idleExitMs: 300 }), workspaceWith({ idleExitMs: 0 })];
+  for (const workspace of [busy, staying]) {
+    const door = open(workspace);
+    await door.ask(1, 'tools/call', { name: workspace === busy ? 'busy' : 'echo' });
+    door.process.stdin?.end();
+    await door.exited;
+  }
   await sleep(1_200);
-  expect(hubsOf(workspace)).toHaveLength(1);
+  for (const workspace of [busy, staying]) expect(hubsOf(workspace)).toHaveLength(1);
 });
 
 test('SIGTERM to the keeper ends hub and keeper in good order', async () => {

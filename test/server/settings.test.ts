@@ -2,6 +2,7 @@
 import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openSettings, trustWorkspace } from '../../server/settings.ts';
 
@@ -47,6 +48,36 @@ describe('settings', () => {
     expect(settings.current().agents).not.toHaveProperty('evil');
     expect(settings.untrustedAgents()).toEqual(['evil']);
     expect(settings.notes()[0]).toContain('not trusted');
+  });
+
+  it('take nothing else of an untrusted workspace, whatever it says', async () => {
+    await user({ agents: { mine: { kind: 'command', command: 'true' } }, requests: { deny: ['Bash(rm *)'] } });
+    const settings = await openSettings(places());
+    const before = settings.current();
+    const given = {
+      agents: { mine: { kind: 'command', command: 'evil', env: ['SECRET'] }, claude: { kind: 'claude', args: ['--evil'] } },
+      defaultAgent: 'mine',
+      requests: { allow: ['*'], deny: [], timeoutMs: 0 },
+      worktrees: { setup: [['evil']], copy: ['.env'] },
+      workspace: { taskFolders: ['elsewhere'] },
+      delegation: { maxDepth: 10 },
+      secrets: { variables: ['X'] },
+      prompts: { learning: true },
+      budget: { maxCostPerDay: 1 },
+      queue: { agingMs: 1000 },
+      server: { http: { enabled: true }, toolsets: ['core'], legacyTools: true },
+    };
+    await workspace(given);
+    await settings.refresh();
+    expect(settings.problems()).toEqual([]);
+    expect(settings.notes()).toHaveLength(1);
+    expect(settings.current()).toEqual(before);
+    await trustWorkspace(places());
+    await settings.refresh();
+    const taken = Object.entries(settings.current()).filter(
+      ([name, value]) => !isDeepStrictEqual(value, Reflect.get(before, name)),
+    );
+    expect(taken.map(([name]) => name).toSorted()).toEqual(Object.keys(given).toSorted());
   });
 
   it('take all of a workspace that was trusted, merged over the user file, until it changes', async () => {
@@ -96,6 +127,26 @@ describe('settings', () => {
     expect(settings.problems()).toHaveLength(2);
     expect(settings.current().defaultAgent).toBe('claude');
   });
+
+  it('that are there and cannot be read are a problem, not as if there were none', async () => {
+    await mkdir(path.join(root, 'c', 'scopecraft', 'config.json'));
+    const settings = await openSettings(places());
+    expect(settings.problems()).toEqual([`${path.join(root, 'c', 'scopecraft', 'config.json')} cannot be read: EISDIR.`]);
+  });
+
+  it.each(['{', '[]', '{"/w": 1}'])(
+    'trust nothing where the list of the trusted says %s, and a new trust makes it anew',
+    async (text) => {
+      await workspace({ agents: { theirs: { kind: 'command', command: 'true' } } });
+      await writeFile(path.join(root, 'c', 'scopecraft', 'trusted.json'), text);
+      const settings = await openSettings(places());
+      expect(settings.untrustedAgents()).toEqual(['theirs']);
+      await trustWorkspace(places());
+      await settings.refresh();
+      expect(settings.untrustedAgents()).toEqual([]);
+      expect(settings.current().agents).toHaveProperty('theirs');
+    },
+  );
 
   it('cannot be trusted where there is no file', async () => {
     expect(await trustWorkspace({ ...places(), workspace: root })).toBeUndefined();

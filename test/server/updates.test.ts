@@ -128,6 +128,19 @@ describe('the list of resources', () => {
   });
 });
 
+describe('a session that changes', () => {
+  it('is told wherever it is shown: by itself, its log, the history of its task, the line and the events', async () => {
+    const heard: string[] = [];
+    updates.subscribe((uri) => heard.push(uri));
+    engine.run(sessionId).end(0);
+    await engine.settle();
+    moment();
+    const { taskId } = engine.orchestrator.get(sessionId);
+    const places = [`session://${sessionId}`, log(), `task://${taskId}/history`, 'queue://status', 'events://recent'];
+    expect(heard.toSorted()).toEqual(places.toSorted());
+  });
+});
+
 describe('a connection of the older era', () => {
   it('hears of what it subscribed to until it unsubscribes, and of nothing else', async () => {
     const factory = createMcpFactory({

@@ -1,5 +1,5 @@
 // Changing a file that others edit at the same moment: what they did before, during and after is never lost.
-import { appendFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, linkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import {
   appendFile,
   chmod,
@@ -100,7 +100,7 @@ describe('a rewrite', () => {
     expect(await readFile(taken, 'utf8')).toBe('a file where a folder was');
   });
 
-  it('is to be tried again when the file was changed, replaced or removed before its turn came', async () => {
+  it('is to be tried again when the file was changed, replaced, linked or removed before its turn came', async () => {
     const disturbed = (disturb: () => void) => (bytes: Buffer) => {
       disturb();
       return withOurs(bytes);
@@ -112,6 +112,10 @@ describe('a rewrite', () => {
       renameSync(join(root, 'new'), file);
     };
     expect(await rewrite(disturbed(replace))).toEqual({ kind: 'again' });
+    const second = join(root, 'second.md');
+    expect(await rewrite(disturbed(() => linkSync(file, second)))).toEqual({ kind: 'again' });
+    expect((await stat(file)).ino).toBe((await stat(second)).ino);
+    rmSync(second);
     await expect(rewrite(disturbed(() => rmSync(file)))).rejects.toMatchObject({ code: 'ENOENT' });
     expect(await readdir(root)).toEqual([]);
   });

@@ -15,6 +15,8 @@ describe('the projector', () => {
     await projector.settled();
     expect(await told()).toEqual([['a', 'running']]);
     ledger.prompt('a', 'and quickly');
+    await projector.settled();
+    expect(await text()).toMatch(/customPrompts:\s+- "and quickly"\n[\s\S]*Custom prompt: "and quickly"\n/);
     ledger.end('a');
     await projector.settled();
     expect(await told()).toEqual([['a', 'completed']]);

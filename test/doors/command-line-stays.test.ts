@@ -1,0 +1,87 @@
+// `sc` while it waits or follows: over a hub that is killed, under Ctrl-C, and before a person at a terminal.
+import { spawn } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { z } from 'zod';
+import { sc } from '../support/clients.ts';
+import { CLI } from '../support/project.ts';
+import { openTerminal } from '../support/terminal.ts';
+import { makeWorkspace, type Workspace } from '../support/workspace.ts';
+
+const LINES = 25;
+const TALK = Array.from({ length: LINES }, (_, n) => `@@say line ${n + 1}\n@@sleep 80`).join('\n');
+
+let workspace: Workspace;
+const at = () => ({ env: workspace.env, cwd: workspace.path });
+
+beforeAll(async () => {
+  workspace = await makeWorkspace({ userConfig: { defaultAgent: 'demo' } });
+});
+afterAll(() => workspace?.close());
+
+async function started(prompt: string): Promise<string> {
+  const { stdout } = await sc(['session', 'start', '--prompt', prompt, '--format=json'], at());
+  return z.looseObject({ id: z.string() }).parse(JSON.parse(stdout)).id;
+}
+
+/** Kills the hub that is there, or comes in a moment. */
+async function killHub(): Promise<void> {
+  await expect.poll(() => workspace.hub()).toBeDefined();
+  const hub = await workspace.hub();
+  if (!hub) throw new Error('There is no hub to kill.');
+  process.kill(hub.pid, 'SIGKILL');
+}
+
+/** `sc` under way: what it printed so far, and its exit code. */
+function running(...args: readonly string[]) {
+  const child = spawn(process.execPath, [CLI, ...args], { ...at(), stdio: ['ignore', 'pipe', 'pipe'] });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const printed = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const)
+    child[name].on('data', (chunk: Buffer) => {
+      printed[name] += chunk.toString();
+    });
+  return { child, printed, code: new Promise<number | null>((resolve) => child.once('close', resolve)) };
+}
+
+describe('sc that waits or follows', () => {
+  it('goes on when the hub is killed, again and again: it shows each line once, and the end', async () => {
+    const id = await started(`${TALK}\n@@say all said`);
+    const follower = running('session', 'logs', id, '--follow');
+    const waiter = running('session', 'wait', id, '--format=json');
+    for (const seen of [3, 12]) {
+      await expect.poll(() => follower.printed.stdout).toMatch(new RegExp(`text +line ${seen}\n`));
+      await killHub();
+    }
+    expect(await waiter.code).toBe(0);
+    // told by the next hub, not found when it looks by itself after a while
+    await expect.poll(() => follower.printed.stdout, { timeout: 8_000 }).toMatch(/result +all said/);
+    expect(await follower.code).toBe(0);
+    const lines = [...follower.printed.stdout.matchAll(/ text +line (\d+)$/gm)].map(([, number]) => Number(number));
+    expect(lines).toEqual(Array.from({ length: LINES }, (_, n) => n + 1));
+    expect(JSON.parse(waiter.printed.stdout)).toMatchObject({ sessions: [{ id, status: 'completed', result: 'all said' }] });
+  });
+
+  it('ends on Ctrl-C while it follows a log, and the session goes on', async () => {
+    const id = await started('@@say begun\n@@sleep 2000\n@@say over');
+    const { child, printed, code } = running('session', 'logs', id, '--follow');
+    await expect.poll(() => printed.stdout).toMatch(/text +begun/);
+    child.kill('SIGINT');
+    expect(await code).toBe(130);
+    expect(printed.stderr).toContain('the session goes on');
+    expect((await sc(['session', 'wait', id], at())).stdout).toMatch(new RegExp(`${id} +completed`));
+  });
+
+  it('tells in a terminal how what it waits for stands, and ends on Ctrl-C there, but not the session', async () => {
+    const id = await started('@@sleep 4000\n@@say over');
+    const person = await openTerminal(at());
+    onTestFinished(() => person.close());
+    const wait = `'${process.execPath}' '${CLI}' session wait ${id}; echo code=$?`;
+    await person.type(wait);
+    await person.shows(/(waiting|running) \(\d\.\ds\)/);
+    await person.press('C-c');
+    await person.shows(/the session goes on\.\s+code=130/);
+    await person.type(`clear; ${wait}`);
+    await person.shows(new RegExp(`${id} +completed[\\s\\S]*code=0`));
+    expect(await person.screen()).not.toMatch(/\(\d\.\ds\)/);
+  });
+});
