@@ -2,13 +2,12 @@
 //
 // Opening looks at the last segment. Where it stops being whole and no good record follows, that is the torn end of a write that was cut: the
 // bytes are put aside and the file is cut to its last good line. Where one follows, the file was damaged: STORAGE_CORRUPT, and nothing is changed.
-// Events that come in one turn, or while a write is under way, share the next write and its sync (group commit).
+// Events that come while a write is under way, share the next write and its sync (group commit).
 //
 // A write that failed, as on a full disk, is cut off the file again and refused, and with it all that wait behind it: their numbers follow on
 // events that are not there. What comes next must carry the number after the last good event, so that no gap can ever be written.
 import { closeSync, constants, fdatasync, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { mkdir, rm, truncate } from 'node:fs/promises';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { fail, ScopecraftError } from '../../core/errors.ts';
 import type { StoredEvent } from '../../core/events.ts';
@@ -127,11 +126,8 @@ export async function openJournal(folder: string, options: JournalOptions = {}):
   }
 
   async function drain(): Promise<void> {
-    isWriting = true;
-    // a session that may start at once is put into the line and taken out of it in one turn
-    await nextTurn();
     // no await between finding nothing more and saying so: an event that comes right then must find somebody who writes it
-    while (waiting.length > 0) {
+    for (isWriting = true; waiting.length > 0; ) {
       const batch = waiting;
       waiting = [];
       try {
