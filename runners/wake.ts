@@ -9,13 +9,21 @@ export interface Wake {
   close(): void;
 }
 
-/** Shortest sleep, so that a chatty writer does not keep us busy. */
+/** Shortest sleep on average, so that a chatty writer does not keep us busy. */
 const LEAST_MS = 4;
+/** So many wakes in a row may do without: a result comes right behind other lines, and is waited for. */
+const AT_ONCE = 8;
 
 export function openWake(folder: string, clock: Clock): Wake {
   let changed = false;
   let resume: (() => void) | undefined;
-  let lastAt = 0;
+  let credit = AT_ONCE;
+  let earnedAt = clock.now();
+  const earn = () => {
+    const now = clock.now();
+    credit = Math.min(AT_ONCE, credit + Math.max(0, now - earnedAt) / LEAST_MS);
+    earnedAt = now;
+  };
   const nudge = () => {
     changed = true;
     resume?.();
@@ -24,9 +32,11 @@ export function openWake(folder: string, clock: Clock): Wake {
 
   return {
     async next(ms) {
-      const least = Math.min(LEAST_MS, ms);
-      const spacing = Math.min(Math.max(0, least - (clock.now() - lastAt)), least);
+      earn();
+      const spacing = credit < 1 ? Math.min((1 - credit) * LEAST_MS, ms) : 0;
       if (spacing > 0) await pause(clock, spacing);
+      earn();
+      credit = Math.max(0, credit - 1);
       if (!changed && ms > spacing) {
         await new Promise<void>((resolve) => {
           const cancel = clock.after(ms - spacing, resolve);
@@ -38,7 +48,6 @@ export function openWake(folder: string, clock: Clock): Wake {
       }
       resume = undefined;
       changed = false;
-      lastAt = clock.now();
     },
     nudge,
     close: () => watcher?.close(),

@@ -95,6 +95,13 @@ it('is woken by a change, by a nudge, and by time', async () => {
   const before = Date.now();
   for (let at = 0; at < 3; at++) await wake.next(40);
   expect(Date.now() - before).toBeGreaterThanOrEqual(40);
+  // nudged all the time it sleeps on average, after a few times in a row
+  const from = Date.now();
+  for (let at = 0; at < 58; at++) {
+    wake.nudge();
+    await wake.next(5000);
+  }
+  expect(Date.now() - from).toBeGreaterThanOrEqual(180);
   wake.close();
   const gone = openWake(path.join(folder, 'not-there'), realClock);
   await gone.next(20);
