@@ -164,7 +164,9 @@ async function stateFindings(workspace: string, { storage, workspace: { taskFold
   try {
     // a hub that works meanwhile may trim what is just being read
     const { problems, check } = await planRepair(stateDir).catch(() => planRepair(stateDir));
-    const says = check.events === 0 ? 'no event yet' : `${check.events} events, ${check.first} to ${check.last}`;
+    const some =
+      check.events === 1 ? `1 event, number ${check.first}` : `${check.events} events, ${check.first} to ${check.last}`;
+    const says = check.events === 0 ? 'no event yet' : some;
     if (problems.length === 0) {
       const forgotten =
         check.events === 0 ? (await tasksWithSessions(await createTaskFiles({ workspace, folders: taskFolders }))).length : 0;

@@ -29,17 +29,16 @@ export function startTidying({ stateDir, mostOf, inUse, onerror }: TidyingOption
   const tidy = async (caller: HttpCaller) => {
     const key = callerKey(caller);
     if (underWay.has(key)) return void underWay.set(key, true);
-    try {
-      do {
-        underWay.set(key, false);
+    do {
+      underWay.set(key, false);
+      try {
         const limits = { before: Date.now() - KEEP_UNUSED_MS, most: mostOf(caller), inUse: inUse(caller) };
         await createCallMemory(memoryFolder(stateDir, caller)).tidy(limits);
-      } while (underWay.get(key));
-    } catch (error) {
-      onerror(error instanceof Error ? error : new Error(String(error)));
-    } finally {
-      underWay.delete(key);
-    }
+      } catch (error) {
+        onerror(error instanceof Error ? error : new Error(String(error)));
+      }
+    } while (underWay.get(key));
+    underWay.delete(key);
   };
   const timer = setInterval(() => {
     for (const scope of SCOPES) void tidy({ kind: 'client', scope });

@@ -213,6 +213,10 @@ function buildServer(
   });
   server.setRequestHandler('resources/unsubscribe', ({ params: { uri } }) => {
     subscribed.delete(uri);
+    if (subscribed.size === 0) {
+      endResources?.();
+      endResources = undefined;
+    }
     return {};
   });
 

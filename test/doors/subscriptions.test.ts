@@ -22,14 +22,17 @@ afterAll(async () => {
   await workspace.close();
 });
 
-/** How often the connection was told of the line, from now on until soon after it was paused or resumed. */
-async function toldOf(tool: 'queue_pause' | 'queue_resume'): Promise<number> {
+/** The connection is told of the line so often when it is paused or resumed, and not once more. */
+async function expectTold(times: number, tool: 'queue_pause' | 'queue_resume'): Promise<void> {
   // what was told before is told again a second later at the most
   await new Promise((resolve) => setTimeout(resolve, 1_200));
   const before = raw.lines.length;
+  const told = () =>
+    raw.lines.slice(before).filter((line) => line.includes('notifications/resources/updated') && line.includes(URI)).length;
   await client.call(tool);
+  await expect.poll(told, { timeout: 10_000 }).toBeGreaterThanOrEqual(times);
   await new Promise((resolve) => setTimeout(resolve, SOON_MS));
-  return raw.lines.slice(before).filter((line) => line.includes('notifications/resources/updated') && line.includes(URI)).length;
+  expect(told()).toBe(times);
 }
 
 async function asked(id: number, message: object): Promise<void> {
@@ -42,13 +45,13 @@ it('an older client hears of what it subscribed to, once each time, also when it
   const clientInfo = { name: 'older', version: '1' };
   await asked(1, { method: 'initialize', params: { protocolVersion: '2025-06-18', capabilities: {}, clientInfo } });
   raw.send(JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' }));
-  expect(await toldOf('queue_pause')).toBe(0);
+  await expectTold(0, 'queue_pause');
   await asked(2, { method: 'resources/subscribe', params: { uri: URI } });
-  expect(await toldOf('queue_resume')).toBe(1);
+  await expectTold(1, 'queue_resume');
   await asked(3, { method: 'resources/unsubscribe', params: { uri: URI } });
-  expect(await toldOf('queue_pause')).toBe(0);
+  await expectTold(0, 'queue_pause');
   await asked(4, { method: 'resources/subscribe', params: { uri: URI } });
-  expect(await toldOf('queue_resume')).toBe(1);
+  await expectTold(1, 'queue_resume');
   raw.socket.destroy();
 });
 
@@ -62,10 +65,10 @@ it('a newer client hears from its first wish on, also when it called before, and
   };
   const { params } = JSON.parse(modernRequest('tools/list', {}).body ?? '');
   await asked(10, { method: 'tools/list', params });
-  expect(await toldOf('queue_pause')).toBe(0);
+  await expectTold(0, 'queue_pause');
   await wish(1);
-  expect(await toldOf('queue_resume')).toBe(1);
+  await expectTold(1, 'queue_resume');
   await wish(2);
-  expect(await toldOf('queue_pause')).toBe(2);
+  await expectTold(2, 'queue_pause');
   raw.socket.destroy();
 });
