@@ -279,6 +279,10 @@ describe('a disk with little space', () => {
         const runs = String((await client.call('session_start', { taskId: 'long' })).id);
         const ends = String((await client.call('session_start', { taskId: 'slow' })).id);
         await expect.poll(async () => (await client.call('session_list', { status: 'running' })).total).toBe(2);
+        // what an agent prints before the hub has given up its reserve is lost: it is past its first words, and silent for a while
+        await expect
+          .poll(async () => JSON.stringify(await client.call('session_logs', { sessionId: ends })), { timeout: 10_000 })
+          .toContain('begins');
         const waits = String((await client.call('session_start', { taskId: 'quick' })).id);
         await disk.fill();
         expect(await failureOf(client.call('session_start', { taskId: 'quick' }))).toMatchObject({ code: 'STORAGE_FULL' });
