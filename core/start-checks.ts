@@ -1,12 +1,12 @@
 // What can be wrong with a start: each check fails with a code of the table, before anything is recorded.
-import { agentNames } from './agent.ts';
+import { type AgentEntry, agentNames } from './agent.ts';
 import { type Config, MAX_PROMPT_BYTES } from './config.ts';
 import { checkDelegation } from './delegation.ts';
 import { fail, nearest } from './errors.ts';
 import type { Priority } from './priority.ts';
 import { MAX_SCHEMA_LENGTH, schemaOf } from './result-schema.ts';
 import { activeCount } from './scheduler.ts';
-import { isSettled } from './session.ts';
+import { isSettled, type SessionType } from './session.ts';
 import type { Caller, StartParts, StartRequest } from './start.ts';
 
 /** Fails with DEPTH_EXCEEDED or TASK_BUSY when this session may not start one on the task. */
@@ -71,4 +71,11 @@ export function unknownAgent(name: string, config: Config): never {
     'AGENT_UNKNOWN',
     `There is no agent "${name}".${near ? ` Did you mean "${near}"?` : ''} Declared are: ${names.join(', ')}.`,
   );
+}
+
+/** Fails with AGENT_MISSING. */
+export function missingProgram({ command, kind }: AgentEntry, name: string, type: SessionType): never {
+  const what = `The program "${command ?? kind}" of agent "${name}"`;
+  const tmux = type === 'interactive' ? ', or tmux, which interactive sessions run in,' : '';
+  return fail('AGENT_MISSING', `${what}${tmux} is not installed or not on PATH.`);
 }

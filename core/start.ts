@@ -9,7 +9,7 @@ import { planStart, type RuleStartParts } from './rule-start.ts';
 import type { Runner } from './run-ports.ts';
 import { holdOf, holdText, orderKeyOf, placeOf } from './scheduler.ts';
 import type { Session, SessionType } from './session.ts';
-import { checkKind, checkParent, checkPriority, checkPrompt, checkRoom, unknownAgent } from './start-checks.ts';
+import { checkKind, checkParent, checkPriority, checkPrompt, checkRoom, missingProgram, unknownAgent } from './start-checks.ts';
 import { namedTask, newTask } from './start-task.ts';
 import { slugOf } from './task.ts';
 import { timeOf } from './time.ts';
@@ -162,13 +162,7 @@ async function startNew(...[parts, asked, caller, digest]: StartArguments): Prom
   const names = new Set(environmentOf(agent));
   const env = Object.fromEntries(Object.entries(caller.environment).filter(([name]) => names.has(name)));
   const program = await parts.runner.locate(agent, env, type);
-  if (program === undefined)
-    fail(
-      'AGENT_MISSING',
-      type === 'interactive'
-        ? `The program "${agent.command ?? agent.kind}" of agent "${agentName}", or tmux, which interactive sessions run in, is not installed or not on PATH.`
-        : `The program "${agent.command ?? agent.kind}" of agent "${agentName}" is not installed or not on PATH.`,
-    );
+  if (program === undefined) missingProgram(agent, agentName, type);
   const task = named ?? (await newTask(parts.tasks, ids, prompt ?? saysNothing(asked)));
 
   const sessionId = named && !ledger.session(wantedId) ? wantedId : freeId(ledger, ids, task.id);

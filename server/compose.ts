@@ -16,7 +16,6 @@ import type { Secrets } from '../core/secrets.ts';
 import { isActive } from '../core/session.ts';
 import { bytesOf } from '../core/size.ts';
 import { createSupervisor } from '../core/supervisor.ts';
-import { forgottenText } from '../core/task.ts';
 import { createWatchdog } from '../core/watchdog.ts';
 import { removeWorktreesOf } from '../core/worktree-deeds.ts';
 import { createRuleBook } from '../prompts/library.ts';
@@ -31,7 +30,6 @@ import { folderInside } from '../storage/folder-inside.ts';
 import { createRuleFiles } from '../storage/rule-files.ts';
 import { createTaskFiles } from '../storage/task-files.ts';
 import { createTaskProjector } from '../storage/task-projector.ts';
-import { tasksWithSessions } from '../storage/tasks-with-sessions.ts';
 import { randomIds, systemClock } from './clock.ts';
 import { complainTo } from './complain.ts';
 import type { RunAccess } from './http.ts';
@@ -39,7 +37,7 @@ import { openKept } from './kept.ts';
 import { learningSecrets, maskedLogs, withoutSecrets } from './masking.ts';
 import type { Programs } from './programs.ts';
 import { createRunning } from './running.ts';
-import { sweepOrphans } from './sweep.ts';
+import { sweepOrphans, tellForgotten } from './sweep.ts';
 import type { RunIdentity } from './token.ts';
 import { findUnreachable } from './unreachable.ts';
 
@@ -84,7 +82,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   const { workspace, stateDir, programs, settings, secrets, epoch, log, giveUp } = options;
   const config = settings.current();
   const complain = complainTo(log);
-  let isClosing = false;
+  const leaving = new AbortController();
   let roomChanged = () => {};
   const kept = await openKept({ stateDir, settings, secrets, epoch, log, onRoomChange: () => roomChanged() });
   const { ledger, room } = kept;
@@ -127,7 +125,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
       startAfter: (job) => guard.staggeredUntil(kindOf(job.sessionId)),
     }),
     onAdmitted: ({ sessionId }) => guard.admitted(sessionId, kindOf(sessionId)),
-    onError: (error) => (isClosing ? complain('leaving')(error) : giveUp(error)),
+    onError: (error) => (leaving.signal.aborted ? complain('leaving')(error) : giveUp(error)),
   });
   const mayStart = () => {
     const isOwner = options.stillOwner();
@@ -213,18 +211,12 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     keptBefore,
   ]);
   void projector.catchUp(ledger.sessions());
-  const leaving = new AbortController();
   // looking at every process of the machine takes a while, and a door waits
   const swept = sleep(SWEEP_AFTER_MS)
     .then(async () => {
       await sweepOrphans({ ledger, workspace, programs, log });
       await environments.forget(((await keptBefore) ?? []).filter((id) => !ledger.session(id)));
-      if (!isNew) return;
-      const told = await tasksWithSessions(tasks, leaving.signal);
-      // also of what was started meanwhile
-      const known = new Set(Array.from(ledger.sessions(), ({ taskId }) => taskId));
-      const forgotten = told.filter((id) => !known.has(id));
-      if (forgotten.length > 0 && !isClosing) log(forgottenText(forgotten.length));
+      if (isNew) await tellForgotten({ ledger, tasks, log, signal: leaving.signal });
     })
     .catch(complain('sweeping'));
   const retention = startRetention({
@@ -240,7 +232,6 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     orchestrator,
     isBusy: () => ledger.counts().queued + ledger.counts().active > 0,
     async close(reason) {
-      isClosing = true;
       leaving.abort();
       endWatch();
       endIdle();

@@ -1,8 +1,12 @@
-// What a hub does first about the machine: ends what runs of this workspace left on it while no hub was there, and says so.
+// What a hub does first about what others left: ends what runs of this workspace left on the machine while no hub was there, and says so; and,
+// where it begins anew, says which task files tell of sessions that nobody knows any more.
 import type { Ledger } from '../core/ledger.ts';
 import { isActive } from '../core/session.ts';
+import { forgottenText } from '../core/task.ts';
 import { endOrphans } from '../runners/orphans.ts';
 import { placeOf } from '../runners/process.ts';
+import type { TaskFiles } from '../storage/task-files.ts';
+import { tasksWithSessions } from '../storage/tasks-with-sessions.ts';
 import { systemClock } from './clock.ts';
 import type { Programs } from './programs.ts';
 
@@ -27,4 +31,21 @@ export async function sweepOrphans({ ledger, workspace, programs, log }: SweepPa
   if (processes === 0) return;
   log(`Ended ${processes} processes that runs had left behind.`);
   await ledger.record({ name: 'hub.swept', data: { processes } });
+}
+
+export interface ForgottenParts {
+  readonly ledger: Pick<Ledger, 'sessions'>;
+  readonly tasks: TaskFiles;
+  readonly log: (line: string) => void;
+  /** Ends it early, and without a word. */
+  readonly signal: AbortSignal;
+}
+
+/** For a hub that found no ledger. Takes its time, so that nobody waits for it. */
+export async function tellForgotten({ ledger, tasks, log, signal }: ForgottenParts): Promise<void> {
+  const told = await tasksWithSessions(tasks, signal);
+  // also of what was started meanwhile
+  const known = new Set(Array.from(ledger.sessions(), ({ taskId }) => taskId));
+  const forgotten = told.filter((id) => !known.has(id)).length;
+  if (forgotten > 0 && !signal.aborted) log(forgottenText(forgotten));
 }

@@ -2,7 +2,18 @@
 //
 // All of it happens at once, without another thread: such files are small and nearly always in memory, and each trip to a thread takes ten times
 // what the deed takes, and waits there behind whatever waits for the disk. Whoever opens many of them lets others have their turn in between.
-import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, readSync, realpathSync, type Stats } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  readSync,
+  realpathSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
 import { relative, sep } from 'node:path';
 import { fail } from '../core/errors.ts';
 import { errnoOf } from './errno.ts';
@@ -47,6 +58,15 @@ export function openInside(root: string, file: string, links: 'follow' | 'refuse
 export function statsAt(file: string): Stats | undefined {
   try {
     return lstatSync(file, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
+}
+
+/** The same of the file that a link leads to. */
+export function targetStats(file: string): Stats | undefined {
+  try {
+    return statSync(file, { throwIfNoEntry: false });
   } catch {
     return undefined;
   }

@@ -1,12 +1,12 @@
 // The rule files of a workspace: `.scopecraft/prompts/*.md` and `*.json`, a person's own, meant to be committed.
-import { readdirSync, type Stats, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { mkdir, realpath, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fail, ScopecraftError } from '../core/errors.ts';
 import type { RuleFiles } from '../core/rule-ports.ts';
 import { sync, writeAtomic } from './atomic-write.ts';
 import { errnoOf } from './errno.ts';
-import { isInside, isText, openInside } from './inside.ts';
+import { isInside, isText, openInside, targetStats } from './inside.ts';
 
 const FOLDER = '.scopecraft/prompts';
 const MODE = 0o644;
@@ -21,7 +21,7 @@ export function createRuleFiles(workspace: string): RuleFiles {
     async list() {
       const rules = namesIn(folder).filter((name) => /\.(?:md|json)$/.test(name) && !/^[._]/.test(name));
       return rules.sort().map((name) => {
-        const found = statsOf(join(folder, name));
+        const found = targetStats(join(folder, name));
         // a link to nowhere is told of too, when it is read
         return { name, stamp: found ? `${found.ino}:${found.size}:${found.mtimeMs}:${found.ctimeMs}` : 'unknown' };
       });
@@ -73,14 +73,6 @@ function namesIn(folder: string): string[] {
     return statSync(folder, { throwIfNoEntry: false }) ? readdirSync(folder) : [];
   } catch (error) {
     return errnoOf(error) === 'ENOENT' ? [] : fail('STORAGE_FAILED', `"${FOLDER}" cannot be read: ${errnoOf(error)}.`);
-  }
-}
-
-function statsOf(file: string): Stats | undefined {
-  try {
-    return statSync(file, { throwIfNoEntry: false });
-  } catch {
-    return undefined;
   }
 }
 

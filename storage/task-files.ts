@@ -1,5 +1,4 @@
 // The task files of a workspace: finds them by id, reads them, lists them, makes new ones.
-import { type Stats, statSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { setImmediate as othersTurn } from 'node:timers/promises';
@@ -7,7 +6,7 @@ import { fail, ScopecraftError } from '../core/errors.ts';
 import type { TaskStore } from '../core/ports.ts';
 import { TASK_ID, type Task } from '../core/task.ts';
 import { errnoOf } from './errno.ts';
-import { openInside, statsAt } from './inside.ts';
+import { openInside, statsAt, targetStats } from './inside.ts';
 import { sharedDeed } from './shared-deed.ts';
 import { createTaskFile } from './task-create.ts';
 import { indexTasks, type TaskIndex, type TaskProblem } from './task-index.ts';
@@ -168,15 +167,6 @@ export async function createTaskFiles({ workspace, folders = ['.tasks'] }: TaskF
 function taskOf(outcome: Task | ScopecraftError): Task {
   if (outcome instanceof ScopecraftError) throw outcome;
   return outcome;
-}
-
-/** Of the file that a link leads to, where it is one. */
-function targetStats(file: string): Stats | undefined {
-  try {
-    return statSync(file, { throwIfNoEntry: false });
-  } catch {
-    return undefined;
-  }
 }
 
 function checkedId(id: string): string {

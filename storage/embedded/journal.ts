@@ -2,7 +2,7 @@
 //
 // Opening looks at the last segment. Where it stops being whole and no good record follows, that is the torn end of a write that was cut: the
 // bytes are put aside and the file is cut to its last good line. Where one follows, the file was damaged: STORAGE_CORRUPT, and nothing is changed.
-// Events that come while a write is under way, share the next write and its sync (group commit).
+// Events that come while a write is under way share the next write and its sync (group commit).
 //
 // A write that failed, as on a full disk, is cut off the file again and refused, and with it all that wait behind it: their numbers follow on
 // events that are not there. What comes next must carry the number after the last good event, so that no gap can ever be written.
