@@ -35,7 +35,10 @@ export interface RunSpec {
   readonly deny?: readonly string[] | undefined;
   /** JSON Schema, as text, of the data the agent is to end with. */
   readonly resultSchema?: string | undefined;
-  /** Where the agent reaches the hub that runs it, as this run. The token goes into files of the run and its environment, never into arguments or logs. */
+  /**
+   * The agent may call the hub that runs it, as this run: where it does so over HTTP. The token goes into files of the run and its environment, never
+   * into arguments or logs. An agent that calls on its output (see `calls`) is told neither.
+   */
   readonly mcp?:
     | {
         readonly url: string;
@@ -66,6 +69,11 @@ export type RunEvent =
   | { readonly kind: 'asks'; readonly callId: string; readonly tool: string; readonly input: unknown }
   /** It does not ask that any more: it was interrupted, or somebody decided it in its terminal. May be told of what nobody heard it ask. */
   | { readonly kind: 'withdrawn'; readonly callId: string; readonly decision?: Verdict['behavior'] }
+  /**
+   * It says this to the MCP server of its hub on its output, and waits for `reply`. Told to each hub that follows the run, also with `isReplied`:
+   * what was said before, such as how the connection began, is what the next hub must know.
+   */
+  | { readonly kind: 'calls'; readonly callId: string; readonly message: unknown; readonly isReplied: boolean }
   /** It stopped working and waits for somebody: at its prompt, at a permission, or for what cannot be told. Interactive runs only; told at each change. */
   | { readonly kind: 'idle'; readonly for: 'prompt' | 'permission' | 'unknown'; readonly text?: string | undefined }
   /** It works again. */
@@ -92,7 +100,20 @@ export interface Run {
    * again, nor what it does not ask. Fails with PROMPT_REFUSED where this agent has no way to ask.
    */
   answer(callId: string, verdict: Verdict): Promise<void>;
+  /** Hands over what the MCP server answers to `calls`. Resolves when that is done; a call that has its reply, also from an earlier hub, gets no other. */
+  reply(callId: string, message: object): Promise<void>;
 }
+
+/** What one run says to the MCP server of its hub, for as long as the run is followed. */
+export interface RunCalls {
+  /** Takes one, in the order in which they were said. Nothing waits for it. */
+  take(call: Extract<RunEvent, { kind: 'calls' }>): void;
+  /** Nothing is replied from here on; what is open waits for whoever follows the run next. */
+  close(): void;
+}
+
+/** Opens the MCP server for a run that calls on its output. */
+export type ServeRun = (of: { readonly sessionId: string; readonly run: number }, run: Pick<Run, 'reply'>) => RunCalls;
 
 /** Starts, watches and stops runs of one kind. */
 export interface Runner {

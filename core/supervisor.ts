@@ -8,7 +8,7 @@ import type { EndCause } from './ending.ts';
 import { fail, ScopecraftError } from './errors.ts';
 import { jobOf } from './recovery.ts';
 import type { Requests } from './requests.ts';
-import type { Run, RunEvent } from './run-ports.ts';
+import type { Run, RunEvent, ServeRun } from './run-ports.ts';
 import type { WaitingJob } from './scheduler.ts';
 import { isActive, isSettled } from './session.ts';
 import { type SettleParts, settle } from './settle.ts';
@@ -20,6 +20,8 @@ export interface SupervisorParts extends BeginParts, SettleParts {
   readonly watchdog: () => Watchdog;
   /** Where the permissions that runs ask for are asked and answered. */
   readonly requests: Pick<Requests, 'ask' | 'withdraw'>;
+  /** Where the calls that runs make on their output are worked on. */
+  readonly serveRun: ServeRun;
 }
 
 export interface Supervisor {
@@ -60,6 +62,7 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
       .watchdog()
       .watch({ sessionId: id, output: agent?.kind === 'command' ? agent.output : 'stream-json', isFound });
     const asking = openAsking(parts, id, run);
+    const calls = parts.serveRun({ sessionId: id, run: session.run }, run);
     const over = () => {
       watch.done();
       disarm();
@@ -76,15 +79,17 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
         // nothing is said to it any more and nobody stops it; what comes while its end is judged counts for what comes next
         if (event.kind === 'ended') over();
         if (event.kind === 'asks' || event.kind === 'withdrawn') await asking.take(event);
+        else if (event.kind === 'calls') calls.take(event);
         else await take(id, event);
       }
     } finally {
       asking.close();
+      calls.close();
       over();
     }
   }
 
-  async function take(id: string, event: Exclude<RunEvent, AskingEvent>): Promise<void> {
+  async function take(id: string, event: Exclude<RunEvent, AskingEvent | { kind: 'calls' }>): Promise<void> {
     const session = current(id);
     const { run, status } = session;
     switch (event.kind) {

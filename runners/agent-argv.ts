@@ -47,12 +47,12 @@ export function programOf({ kind, command }: AgentEntry): string | undefined {
   return command ?? (kind === 'claude' ? 'claude' : undefined);
 }
 
-/** Program and arguments of one run, whose own folder is `folder`. */
-export async function agentArgv(spec: RunSpec, program: string, demo: DemoParts, folder: string): Promise<readonly string[]> {
+/** Program and arguments of one run. */
+export async function agentArgv(spec: RunSpec, program: string, demo: DemoParts): Promise<readonly string[]> {
   const { agent, conversationId } = spec;
   switch (agent.kind) {
     case 'claude':
-      return [program, ...(await claudeArgv(spec, folder))];
+      return [program, ...(await claudeArgv(spec))];
     case 'command':
       return [program, ...agent.args];
     case 'demo':

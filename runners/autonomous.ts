@@ -7,7 +7,8 @@ import type { Clock } from '../core/ports.ts';
 import type { Run, Runner, RunSpec } from '../core/run-ports.ts';
 import { agentArgv, locateAgent, UNKNOWN_AGENT } from './agent-argv.ts';
 import { followRun, type Launch } from './follow-run.ts';
-import { userLine } from './inbox.ts';
+import { HUB_SERVER } from './hub-server.ts';
+import { serverLine, userLine } from './inbox.ts';
 import { errnoOf, placeOf, RUN_MARK } from './process.ts';
 import { fence, readClaim, readSpec, runFolder } from './run-folder.ts';
 import { accessOf, makeRunFolder, programFor } from './run-start.ts';
@@ -53,12 +54,14 @@ export function createAutonomousRunner(options: AutonomousRunnerOptions): Runner
       const { sessionId, run, agent, env, cwd } = spec;
       const program = programFor(spec, programs);
       const folder = runFolder(stateDir, sessionId, run);
-      const argv = await agentArgv(spec, program, programs, folder);
+      const argv = await agentArgv(spec, program, programs);
       const mark = markFor(sessionId, run);
       const promptIds = spec.messages.map(({ promptId }) => promptId);
-      makeRunFolder(folder, spec, { kept: { promptIds, argv, mark }, input: inputOf(spec) });
+      // Claude Code calls the hub on its output, and needs neither address nor token
+      const reach = agent.kind === 'claude' ? { ...spec, mcp: undefined } : spec;
+      makeRunFolder(folder, reach, { kept: { promptIds, argv, mark }, input: inputOf(spec) });
       const words = [scripts.supervise, folder, hubPidFile, scripts.keeper, nodePath, scripts.hub, workspace, '--', ...argv];
-      const variables = { ...env, ...accessOf(spec), SCOPECRAFT_SESSION: sessionId, [RUN_MARK]: mark };
+      const variables = { ...env, ...accessOf(reach), SCOPECRAFT_SESSION: sessionId, [RUN_MARK]: mark };
       const launch = await launchSupervisor(words, cwd, variables);
       clock.after(HEAD_START_MS, launch.feed);
       return followRun({ folder, agent, promptIds, mark, clock, resultGraceMs, launch });
@@ -69,10 +72,10 @@ export function createAutonomousRunner(options: AutonomousRunnerOptions): Runner
 }
 
 /** What the run begins with, for an agent that can be told more while it runs and for others. */
-function inputOf({ agent, messages }: RunSpec) {
-  return agent.kind === 'command'
-    ? ({ file: 'prompt', text: messages.map(({ text }) => text).join('\n\n') } as const)
-    : ({ file: 'in', text: messages.map(userLine).join('') } as const);
+function inputOf({ agent, messages, mcp }: RunSpec) {
+  if (agent.kind === 'command') return { file: 'prompt', text: messages.map(({ text }) => text).join('\n\n') } as const;
+  const server = agent.kind === 'claude' && mcp ? serverLine(HUB_SERVER) : '';
+  return { file: 'in', text: server + messages.map(userLine).join('') } as const;
 }
 
 /** Starts the supervisor in a session of its own. It feeds the agent when its input ends, and we notice its exit: no other tie to us. */

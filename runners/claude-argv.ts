@@ -5,14 +5,11 @@ import { z } from 'zod';
 import { fail } from '../core/errors.ts';
 import type { RunSpec } from '../core/run-ports.ts';
 import { denyArguments } from './claude-deny.ts';
-import { mcpConfigFile } from './run-folder.ts';
+import { HUB_TOOLS } from './hub-server.ts';
 
 const BRIEFING = 'SCOPECRAFT_BRIEFING';
 const TOOLS = 'SCOPECRAFT_TOOLS';
 const PROMPT = 'SCOPECRAFT_PROMPT';
-
-/** All tools of our server, as Claude Code names them. */
-const OUR_TOOLS = 'mcp__scopecraft';
 
 const DryRun = z.object({ args: z.array(z.string()) });
 let frame: Promise<readonly string[]> | undefined;
@@ -23,12 +20,12 @@ export async function warm(): Promise<void> {
   await frame;
 }
 
-/** Arguments for one run, the program itself not included. `folder` is the run's own, where its MCP config lies. */
-export async function claudeArgv(spec: RunSpec, folder: string): Promise<readonly string[]> {
+/** Arguments for one run, the program itself not included. */
+export async function claudeArgv(spec: RunSpec): Promise<readonly string[]> {
   frame ??= buildFrame();
   const values: Readonly<Record<string, string>> = {
     [BRIEFING]: spec.briefing,
-    [TOOLS]: [...spec.agent.tools, ...(spec.mcp ? [OUR_TOOLS] : [])].join(','),
+    [TOOLS]: [...spec.agent.tools, ...(spec.mcp ? [HUB_TOOLS] : [])].join(','),
   };
   const framed = (await frame).flatMap((argument, at, all) => {
     const value = values[all[at + 1] ?? ''];
@@ -47,8 +44,6 @@ export async function claudeArgv(spec: RunSpec, folder: string): Promise<readonl
     `--${spec.resume ? 'resume' : 'session-id'}=${spec.conversationId}`,
     `--permission-mode=${spec.agent.permissionMode}`,
     ...(spec.model === undefined ? [] : [`--model=${spec.model}`]),
-    // beside the servers the user has: these stay
-    ...(spec.mcp === undefined ? [] : [`--mcp-config=${mcpConfigFile(folder)}`]),
     ...(spec.resultSchema === undefined ? [] : [`--json-schema=${spec.resultSchema}`]),
     ...(spec.maxCostUsd === undefined ? [] : [`--max-budget-usd=${spec.maxCostUsd}`]),
   ];

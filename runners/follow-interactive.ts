@@ -48,6 +48,8 @@ const BUSY_MS = 100;
 /** While something is being brought in, for so many turns; the first while only the screen can tell that it is in the box. */
 const [LOOK_MS, SOON_MS, SOON_TURNS] = [5, 25, 100];
 const SPOKE_MS = 100;
+/** Most of what it printed that is looked through for what was said. */
+const OUT_BYTES = 1024 * 1024;
 /** How long a started supervisor may need for its claim. */
 const CLAIM_MS = 60_000;
 const TAKE_UP_MS = 3000;
@@ -103,7 +105,7 @@ export function followInteractive(parts: InteractiveParts): Run {
     const isReady = () =>
       processes.agent !== undefined && clock.now() - heardAt > (out.offset > 0 ? limits.quietMs / 4 : limits.quietMs);
     const shows = async (text: string, since: number) =>
-      squeezed(readFrom(path.join(folder, 'out'), since)).includes(squeezed(text));
+      squeezed(readFrom(path.join(folder, 'out'), since, OUT_BYTES)).includes(squeezed(text));
     const delivery = createDelivery(
       scene,
       agent.kind === 'claude'
@@ -239,6 +241,8 @@ export function followInteractive(parts: InteractiveParts): Run {
           ladder = undefined;
         });
     },
+    // its agent calls over HTTP
+    reply: async () => {},
     async answer(callId, verdict) {
       if (agent.kind !== 'claude') fail('PROMPT_REFUSED', 'This agent has no way to ask.');
       asks.answer(callId, verdict);

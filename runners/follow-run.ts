@@ -102,14 +102,16 @@ export function followRun({ folder, agent, promptIds, mark, clock, resultGraceMs
   }
 
   async function* told(line: string): AsyncGenerator<RunEvent> {
-    const { retry, received: promptId, asks, withdrawn } = facts.take(line, clock.now());
+    const { retry, received: promptId, asks, withdrawn, calls, overlong } = facts.take(line, clock.now());
     if (retry) yield { kind: 'retrying', ...retry };
     if (promptId !== undefined) yield* receipts([promptId]);
-    if (asks && inbox && !isOver && !asked.has(asks.callId) && !(await inbox.hasAnswered(asks.callId))) {
+    if (asks && inbox && !isOver && !asked.has(asks.callId) && !inbox.hasAnswered(asks.callId)) {
       asked.set(asks.callId, asks.input);
       yield { kind: 'asks', ...asks };
     }
     if (withdrawn !== undefined && asked.delete(withdrawn)) yield { kind: 'withdrawn', callId: withdrawn };
+    if (calls && inbox && !isOver) yield { kind: 'calls', ...calls, isReplied: inbox.hasAnswered(calls.callId) };
+    if (overlong !== undefined && !isOver) await inbox?.refuse(overlong, 'A call may have at most 1 MB.');
   }
 
   async function* events(): AsyncGenerator<RunEvent> {
@@ -189,6 +191,9 @@ export function followRun({ folder, agent, promptIds, mark, clock, resultGraceMs
       // Claude Code wants the input back with which the tool is to be used
       const response = verdict.behavior === 'allow' ? { ...verdict, updatedInput: asked.get(callId) } : verdict;
       await inbox.answer(callId, response);
+    },
+    async reply(callId, message) {
+      await inbox?.answer(callId, { mcp_response: message });
     },
   };
 }

@@ -3,24 +3,26 @@
 // A line counts once its line end is there. A hub that dies, or runs out of disk, within a line leaves a torn one. Nothing can be taken
 // back, since the agent may have read the beginning, and Claude Code ends at a line that is not JSON. So whoever looks next completes it to
 // a line that says nothing. What that line was to say is then said anew; a promptId that a whole line has is never said again, and a control
-// request of the agent that a whole line answers is never answered again.
+// request of the agent that a whole line answers is never answered again. Nobody else writes here, so what was read once is not read again.
 // The input ends when its feeder is ended: only when all that was said was received, and from then on nothing is added.
-import { appendFile } from 'node:fs/promises';
+import { appendFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { fail } from '../core/errors.ts';
 import type { Clock } from '../core/ports.ts';
 import type { Message } from '../core/run-ports.ts';
 import { errnoOf, isAlive, signalProcess } from './process.ts';
-import { readFeeder, readIfThere } from './run-folder.ts';
+import { readFeeder, readFrom } from './run-folder.ts';
 
 export interface Inbox {
   /** Says it, unless it was said before, or nothing reaches the agent any more: then it will not be received. */
   tell(message: Message): Promise<void>;
   /** Answers the agent's control request with this id, unless it was answered before, or nothing reaches the agent any more. */
   answer(requestId: string, response: object): Promise<void>;
+  /** Answers it with an error. */
+  refuse(requestId: string, error: string): Promise<void>;
   /** True where a whole line answers that request. */
-  hasAnswered(requestId: string): Promise<boolean>;
+  hasAnswered(requestId: string): boolean;
   /** Ends the input where everything that was said is among `received`. Harmless when it has ended. */
   endUnlessOwing(received: ReadonlySet<string>): Promise<void>;
   /** When this hub wrote into it last; 0 when it has not. */
@@ -41,9 +43,21 @@ export function userLine({ promptId, text }: Message): string {
   return asciiLine({ uuid: promptId, message, type: 'user' });
 }
 
+/** The line that tells Claude Code to call this MCP server on its output. */
+export function serverLine(name: string): string {
+  return asciiLine({
+    request_id: `server ${name}`,
+    request: { subtype: 'initialize', sdkMcpServers: [name] },
+    type: 'control_request',
+  });
+}
+
 /** The messages that are in the file `in` of this run folder, and more. */
 export function openInbox(folder: string, clock: Clock): Inbox {
   const file = path.join(folder, 'in');
+  /** What whole lines say, and how many bytes these are; all of them ASCII. */
+  const said = new Set<string>();
+  let wholeBytes = 0;
   let last: Promise<unknown> = Promise.resolve();
   let hasEnded = false;
   let toldAt = 0;
@@ -56,28 +70,44 @@ export function openInbox(folder: string, clock: Clock): Inbox {
     return done;
   }
 
-  async function look() {
-    const text = readIfThere(file);
-    if (text === undefined) return fail('PROMPT_REFUSED', 'This agent cannot be spoken to while it runs.');
+  /** Takes in the whole lines that were added; answers what is torn behind them, or undefined where the file is not there. */
+  function readOn(): string | undefined {
+    let text: string;
+    try {
+      text = readFrom(file, wholeBytes);
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return undefined;
+      throw error;
+    }
     const end = text.lastIndexOf('\n') + 1;
-    const mend = mendOf(text.slice(end));
-    const said = `${text}${mend}`.split('\n').flatMap((line) => idIn(parsed(line)) ?? []);
-    return { mend, said: new Set(said) };
+    for (const line of text.slice(0, end).split('\n')) {
+      const id = idIn(parsed(line));
+      if (id !== undefined) said.add(id);
+    }
+    wholeBytes += end;
+    return text.slice(end);
+  }
+
+  function look() {
+    const torn = readOn();
+    if (torn === undefined) return fail('PROMPT_REFUSED', 'This agent cannot be spoken to while it runs.');
+    const mend = mendOf(torn);
+    return { mend, mended: idIn(parsed(`${torn}${mend}`)) };
   }
 
   /** Adds what says it under this id, unless a whole line has said it; a line that lacks its end alone gets that. */
-  async function addOnce(id: string, text: string): Promise<void> {
-    const { mend, said } = await look();
-    const isSaid = said.has(id);
+  function addOnce(id: string, text: string): void {
+    const { mend, mended } = look();
+    const isSaid = said.has(id) || mended === id;
     const feeder = readFeeder(folder);
     if (hasEnded || (feeder && !isAlive(feeder)) || (isSaid && mend === '')) return;
     toldAt = clock.now();
-    await add(isSaid ? mend : `${mend}${text}`);
+    add(isSaid ? mend : `${mend}${text}`);
   }
 
-  async function add(text: string): Promise<void> {
+  function add(text: string): void {
     try {
-      await appendFile(file, text);
+      appendFileSync(file, text);
     } catch (error) {
       const code = errnoOf(error);
       if (code === 'ENOSPC' || code === 'EDQUOT') fail('STORAGE_FULL', 'There is no space left to hand the message over.');
@@ -87,19 +117,22 @@ export function openInbox(folder: string, clock: Clock): Inbox {
 
   return {
     tell: (message) =>
-      inTurn(() =>
+      inTurn(async () =>
         addOnce(message.promptId, `${message.mode === 'interrupt' ? interruptLine(message) : ''}${userLine(message)}`),
       ),
-    answer: (requestId, response) => inTurn(() => addOnce(ANSWER + requestId, answerLine(requestId, response))),
-    async hasAnswered(requestId) {
-      const lines = (readIfThere(file) ?? '').split('\n').slice(0, -1);
-      return lines.some((line) => idIn(parsed(line)) === ANSWER + requestId);
+    answer: (requestId, response) =>
+      inTurn(async () => addOnce(ANSWER + requestId, answerLine({ request_id: requestId, subtype: 'success', response }))),
+    refuse: (requestId, error) =>
+      inTurn(async () => addOnce(ANSWER + requestId, answerLine({ request_id: requestId, subtype: 'error', error }))),
+    hasAnswered(requestId) {
+      readOn();
+      return said.has(ANSWER + requestId);
     },
     endUnlessOwing: (received) =>
       inTurn(async () => {
         const feeder = hasEnded ? undefined : readFeeder(folder);
         if (!feeder) return;
-        const { mend, said } = await look();
+        const { mend } = look();
         if (mend !== '') {
           mendedAt = toldAt = clock.now();
           return add(mend);
@@ -115,8 +148,8 @@ export function openInbox(folder: string, clock: Clock): Inbox {
   };
 }
 
-function answerLine(requestId: string, response: object): string {
-  return asciiLine({ response: { request_id: requestId, subtype: 'success', response }, type: 'control_response' });
+function answerLine(response: object): string {
+  return asciiLine({ response, type: 'control_response' });
 }
 
 function interruptLine({ promptId }: Message): string {

@@ -5,6 +5,7 @@ import type { RunSpec } from '../core/run-ports.ts';
 import { agentArgv, type DemoParts } from './agent-argv.ts';
 import { denyArguments } from './claude-deny.ts';
 import { asksFolder } from './hook-asks.ts';
+import { HUB_TOOLS } from './hub-server.ts';
 import { mcpConfigFile } from './run-folder.ts';
 import { shellWord } from './shell-word.ts';
 
@@ -14,9 +15,6 @@ const HOOKS = ['SessionStart', 'UserPromptSubmit', 'Stop', 'Notification', 'Perm
 /** The one whose answer is a decision. It waits longer than any answer that `requests.timeoutMs` may want, in seconds. */
 const ASKS = 'PermissionRequest';
 const ASKS_TIMEOUT = 2_000_000;
-
-/** All tools of our server, as Claude Code names them. */
-const OUR_TOOLS = 'mcp__scopecraft';
 
 /** The file with the settings of one run. */
 export function settingsFile(folder: string): string {
@@ -37,8 +35,8 @@ export async function interactiveArgv(
 ): Promise<readonly string[]> {
   const { agent, conversationId, resume, model, mcp, briefing } = spec;
   if (agent.kind === 'command') return [program, ...agent.args];
-  if (agent.kind === 'demo') return [...(await agentArgv(spec, program, demo, folder)), `--terminal=${path.join(folder, 'out')}`];
-  const tools = [...agent.tools, ...(mcp ? [OUR_TOOLS] : [])];
+  if (agent.kind === 'demo') return [...(await agentArgv(spec, program, demo)), `--terminal=${path.join(folder, 'out')}`];
+  const tools = [...agent.tools, ...(mcp ? [HUB_TOOLS] : [])];
   return [
     program,
     ...agent.args,

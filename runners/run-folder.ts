@@ -3,7 +3,7 @@
 //
 //   spec.json  what was started (no environment values)      out, err  what the agent printed
 //   prompt     its standard input; instead of it `in` for an agent that can be told more while it runs
-//   mcp.json   for Claude Code: the address of the hub and the run's token      mcp/  what the hub keeps about the run's MCP sessions
+//   mcp.json   for Claude Code in a terminal: the address of the hub and the run's token      mcp/  what the hub keeps about MCP sessions over HTTP
 //   claim      who owns the run: the supervisor, or the word `fenced` of a hub that found no claim; made by link(), so only once
 //   child      the agent's process, written by itself before it becomes the agent
 //   feeder     the process that passes `in` on to the agent      watch  the one that makes sure of a hub meanwhile
@@ -29,12 +29,12 @@ import { z } from 'zod';
 import { AgentEntry } from '../core/agent.ts';
 import type { RunSpec } from '../core/run-ports.ts';
 import type { ProcessRef } from '../core/session.ts';
+import { HUB_SERVER } from './hub-server.ts';
 import { errnoOf } from './process.ts';
 
 /** After so long Claude Code gives up a call to the hub, which it would else wait for without end. None takes that long, also when it is sent again after a hub kill. */
 const CALL_TIMEOUT_MS = 120_000;
 const MCP_CONFIG = 'mcp.json';
-const READ_BYTES = 1024 * 1024;
 /** For the owner alone, and never in place of another file. */
 const OWN = { mode: 0o600, flag: 'wx' } as const;
 
@@ -86,8 +86,8 @@ export function prepareRunFolder(
 }
 
 function mcpConfig({ url, token, callTimeoutMs = CALL_TIMEOUT_MS }: NonNullable<RunSpec['mcp']>): string {
-  const scopecraft = { type: 'http', url, headers: { Authorization: `Bearer ${token}` }, timeout: callTimeoutMs };
-  return JSON.stringify({ mcpServers: { scopecraft } });
+  const server = { type: 'http', url, headers: { Authorization: `Bearer ${token}` }, timeout: callTimeoutMs };
+  return JSON.stringify({ mcpServers: { [HUB_SERVER]: server } });
 }
 
 /** What the run was started with, or undefined when that cannot be read any more. */
@@ -160,12 +160,13 @@ export function readErrorEnd(folder: string, bytes: number): string {
   }
 }
 
-/** The text of a file from this place on, at most 1 MiB of it. */
-export function readFrom(file: string, since: number): string {
+/** The text of a file from this place on, at most so many bytes of it; all of it where that is not given. */
+export function readFrom(file: string, since: number, most = Number.POSITIVE_INFINITY): string {
   const fd = openSync(file, 'r');
   try {
-    const buffer = Buffer.alloc(READ_BYTES);
-    return buffer.toString('utf8', 0, readSync(fd, buffer, 0, READ_BYTES, since));
+    const size = Math.min(most, Math.max(0, fstatSync(fd).size - since));
+    const buffer = Buffer.allocUnsafe(size);
+    return buffer.toString('utf8', 0, size === 0 ? 0 : readSync(fd, buffer, 0, size, since));
   } finally {
     closeSync(fd);
   }

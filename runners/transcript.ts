@@ -4,6 +4,7 @@ import type { AgentResult } from '../core/ending.ts';
 import { seenText } from '../core/hidden-text.ts';
 import type { LogEntry } from '../core/ports.ts';
 import { agentResult, isoOfSeconds, ResultRecord } from './agent-result.ts';
+import { HUB_SERVER } from './hub-server.ts';
 import { transcriptOnly } from './transcript-record.ts';
 
 export type Entry = Omit<LogEntry, 'seq'>;
@@ -13,6 +14,12 @@ export interface Asked {
   readonly callId: string;
   readonly tool: string;
   readonly input: unknown;
+}
+
+/** A message to the MCP server of the hub, by the id of its control request. */
+export interface Called {
+  readonly callId: string;
+  readonly message: unknown;
 }
 
 export interface Reading {
@@ -32,6 +39,10 @@ export interface Reading {
   readonly asks?: Asked;
   /** It does not ask that any more. */
   readonly withdrawn?: string;
+  /** It says this to the MCP server of its hub. */
+  readonly calls?: Called;
+  /** It says something to that server which is too long to be read: the id of the control request. */
+  readonly overlong?: string;
 }
 
 const Text = z.looseObject({ type: z.literal('text'), text: z.string() });
@@ -75,6 +86,13 @@ const Asks = z.looseObject({
   request_id: z.string(),
   request: z.looseObject({ subtype: z.literal('can_use_tool'), tool_name: z.string(), input: z.unknown() }),
 });
+const Calls = z.looseObject({
+  type: z.literal('control_request'),
+  request_id: z.string(),
+  request: z.looseObject({ subtype: z.literal('mcp_message'), server_name: z.literal(HUB_SERVER), message: z.unknown() }),
+});
+/** How the line of a call begins that was cut. */
+const CUT_CALL = /^\{"type":"control_request","request_id":"([\w-]{1,100})","request":\{"subtype":"mcp_message"/;
 const Withdraws = z.looseObject({ type: z.literal('control_cancel_request'), request_id: z.string() });
 const Control = z.looseObject({ type: z.enum(['control_request', 'control_response', 'keep_alive']) });
 const Known = z.union([Message, Init, Retry, Quota, ResultRecord, Withdraws, Control]);
@@ -89,7 +107,11 @@ export function readLine(line: string, output: 'stream-json' | 'text', tools: Ma
   const housekeeping = transcriptOnly(said);
   if (housekeeping) return { entries: housekeeping };
   const known = Known.safeParse(said);
-  if (!known.success) return { entries: line.trim() === '' ? [] : [{ kind: 'output', text: seenText(line) }] };
+  if (!known.success) {
+    const overlong = CUT_CALL.exec(line)?.[1];
+    if (overlong !== undefined) return { entries: [], overlong };
+    return { entries: line.trim() === '' ? [] : [{ kind: 'output', text: seenText(line) }] };
+  }
   const record = known.data;
   switch (record.type) {
     case 'assistant':
@@ -100,7 +122,9 @@ export function readLine(line: string, output: 'stream-json' | 'text', tools: Ma
         ...(record.isReplay && record.uuid !== undefined && { received: record.uuid }),
       };
     case 'control_request': {
-      // what it asks about is in the log as a tool use
+      // what it asks about, or calls, is in the log as a tool use
+      const { data: calls } = Calls.safeParse(record);
+      if (calls) return { entries: [], calls: { callId: calls.request_id, message: calls.request.message } };
       const { data: asks } = Asks.safeParse(record);
       if (!asks) return { entries: [] };
       const { tool_name: tool, input } = asks.request;

@@ -12,6 +12,7 @@ import type { Passes, Settings } from '../core/ports.ts';
 import { recover } from '../core/recovery.ts';
 import { createRequests } from '../core/requests.ts';
 import { startRetention } from '../core/retention.ts';
+import type { ServeRun } from '../core/run-ports.ts';
 import type { Secrets } from '../core/secrets.ts';
 import { isActive } from '../core/session.ts';
 import { bytesOf } from '../core/size.ts';
@@ -59,6 +60,8 @@ export interface ComposeOptions {
   readonly stillOwner: () => boolean;
   /** What a run is given to call this hub. */
   readonly grant: (identity: RunIdentity) => RunAccess;
+  /** Where the calls that runs make on their output are worked on. */
+  readonly serveRun: ServeRun;
   /** What a guest is given to call this hub. */
   readonly grantShare: Passes['grantShare'];
   /** False for the address of an earlier hub that this one could not have. */
@@ -136,6 +139,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   const supervisor = createSupervisor({
     ledger,
     requests,
+    serveRun: options.serveRun,
     runner,
     tasks,
     prompts,

@@ -13,6 +13,7 @@ import { ID, KeptRequest } from './http-memory.ts';
 import { type HttpSession, openHttpSession, restoredSession, type SessionParts } from './http-session.ts';
 import { startTidying, TIDY_MS } from './http-tidying.ts';
 import { part } from './messages.ts';
+import { withKey } from './request-key.ts';
 
 export interface RememberedSessions {
   handle(request: Request, body: unknown, caller: HttpCaller): Promise<Response>;
@@ -132,12 +133,6 @@ async function take(session: HttpSession, id: string, request: Request, body: un
   await session.memory.keepRequest(id, callId, keyed);
   await keepSubscription(session, id, message);
   return session.post(keyed, request.headers, callId);
-}
-
-/** A call that may be done twice needs a key that says it is the same one. */
-function withKey(message: KeptRequest, callId: string): KeptRequest {
-  const meta = Fields.parse(message.params?._meta);
-  return { ...message, params: { ...message.params, _meta: { 'scopecraft/requestKey': callId, ...meta } } };
 }
 
 async function keepSubscription({ kept, memory }: HttpSession, id: string, { method, params }: KeptRequest): Promise<void> {

@@ -16,6 +16,7 @@ import type { HubConnection, Ownership, StopReason } from './hub.ts';
 import { createMcpFactory } from './mcp.ts';
 import { expectReadable, type Peer } from './peer.ts';
 import { programsIn } from './programs.ts';
+import { createRunServers } from './run-calls.ts';
 import { addressOf, serveWhileOpen } from './serving-door.ts';
 import { openSettings } from './settings.ts';
 import { isListening, taskListeningProblem } from './task-listening.ts';
@@ -74,6 +75,7 @@ export async function openService({ workspace, stateDir, runtimeDir, environment
   const httpSettings = () => settings.current().server.http;
   let composed: Composed | undefined;
   let http: HttpDoor | undefined;
+  const runServers = createRunServers(log);
   let factoryFor: ((peer: Peer) => ReturnType<McpFactory>) | undefined;
 
   /** Serves clients over HTTP as long as the hub lives; where that cannot be, the hub goes on without, and says why. */
@@ -106,6 +108,7 @@ export async function openService({ workspace, stateDir, runtimeDir, environment
         epoch,
         stillOwner,
         grant: door.grant,
+        serveRun: runServers.serveRun,
         grantShare: door.grantShare,
         isReachable: door.isReachable,
         log,
@@ -130,13 +133,15 @@ export async function openService({ workspace, stateDir, runtimeDir, environment
       });
       factoryFor = build;
       const { ledger } = orchestrator;
+      const environmentOf = createEnvironments(stateDir).find;
+      runServers.open({ build, environmentOf });
       door.serve({
         build,
         expectReadable: (peer, uri) => expectReadable(orchestrator, peer, uri),
         updates,
         isActive: (identity) => isActiveRun(ledger.session(identity.sessionId), identity),
         share: ({ sessionId, shareId }) => ledger.session(sessionId)?.shares?.find((share) => share.shareId === shareId),
-        environmentOf: createEnvironments(stateDir).find,
+        environmentOf,
         settings: httpSettings,
       });
       if (httpSettings().enabled) await serveAlways(door, httpSettings());
@@ -162,6 +167,7 @@ export async function openService({ workspace, stateDir, runtimeDir, environment
     isBusy: () => (composed?.isBusy() ?? false) || (http?.isBusy() ?? false),
 
     async close(reason) {
+      runServers.close();
       await http?.close();
       await composed?.close(reason);
     },

@@ -158,3 +158,17 @@ it('a full disk is tried again, because the agent waits', async () => {
   await engine.settle();
   expect(requestsOf(engine, id)).toMatchObject([{ answer: { decision: 'deny' } }]);
 });
+
+it('what a run calls is worked on in its name, and its other events do not wait for that', async () => {
+  const { engine, id, run } = await running();
+  const message = { jsonrpc: '2.0', id: 1, method: 'tools/list' };
+  run.say({ kind: 'calls', callId: 'one', message, isReplied: false });
+  run.say(asks('two'));
+  await engine.settle();
+  expect(run.replies).toEqual([{ callId: 'one', message: { of: { sessionId: id, run: 1 }, message } }]);
+  expect(requestsOf(engine, id)).toMatchObject([{ callId: 'two' }]);
+  run.end(0);
+  await engine.settle();
+  expect(engine.ledger.session(id)?.status).toBe('completed');
+  expect(engine.errors).toEqual([]);
+});

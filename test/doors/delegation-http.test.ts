@@ -1,4 +1,4 @@
-// Runs reach the hub that runs them over HTTP: the built-in agent and the real Claude Code as sub-sessions, also while the hub is killed.
+// Runs reach the hub that runs them, also while it is killed: the built-in agent over HTTP, the real Claude Code on its output.
 import { once } from 'node:events';
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
@@ -20,9 +20,6 @@ const Entries = z.looseObject({
 });
 const task = (lines: readonly string[]) =>
   `# A task\n\n---\ntype: test\nstatus: todo\narea: test\n---\n\n## Instruction\n\n${lines.join('\n')}\n`;
-// claude begins its first turn before its servers are connected
-const CONNECT = '@@tool Bash {"command":"sleep 2"}';
-
 let model: StubModel;
 const open: { workspace?: Workspace; client?: TestClient } = {};
 beforeAll(async () => {
@@ -159,7 +156,7 @@ describe('real Claude Code as a parent', () => {
     const { workspace, client } = await begin({
       child: ['@@tool Bash {"command":"until [ -f end-child ]; do sleep 0.1; done"}', '@@say forty-two'],
       parent: [
-        CONNECT,
+        // in its very first turn
         '@@tool mcp__scopecraft__session_start {"taskId":"child","agent":"demo"}',
         '@@tool mcp__scopecraft__session_wait {"sessionIds":["{{last.id}}"],"timeoutSeconds":1}',
         '@@tool mcp__scopecraft__session_list {"taskId":"child"}',
@@ -203,13 +200,17 @@ describe('real Claude Code as a parent', () => {
     const { entries } = Entries.parse(await client.call('session_logs', { sessionId: id, kinds: ['tool_result'] }));
     expect(entries.filter(({ text }) => /error|not connected/i.test(text))).toEqual([]);
     expect((await client.call('session_list', { taskId: 'child' })).total).toBe(1);
-    const access = stateOf(workspace, 'sessions', String(id), '1', 'mcp.json');
-    expect((await stat(access)).mode & 0o777).toBe(0o600);
-    const { mcpServers } = z
-      .object({ mcpServers: z.object({ scopecraft: z.object({ headers: z.object({ Authorization: z.string() }) }) }) })
-      .parse(JSON.parse(await readFile(access, 'utf8')));
-    const token = mcpServers.scopecraft.headers.Authorization.replace('Bearer ', '');
-    for (const name of ['hub.log', `sessions/${id}/1/spec.json`, `sessions/${id}/1/out`])
-      expect(await readFile(stateOf(workspace, name), 'utf8')).not.toContain(token);
+    // it calls on its output, and each call has its answer on its input, once
+    const run = stateOf(workspace, 'sessions', String(id), '1');
+    const idsIn = async (name: string, sign: string) =>
+      (await readFile(path.join(run, name), 'utf8'))
+        .split('\n')
+        .filter((line) => line.includes(sign))
+        .flatMap((line) => /"request_id":"([^"]+)"/.exec(line)?.slice(1, 2) ?? []);
+    const called = await idsIn('out', '"mcp_message"');
+    expect(called.length).toBeGreaterThan(8);
+    expect((await idsIn('in', '"mcp_response"')).sort()).toEqual([...called].sort());
+    expect(await readdir(run)).not.toEqual(expect.arrayContaining(['mcp.json']));
+    expect(await readdir(run)).not.toEqual(expect.arrayContaining(['mcp']));
   });
 });

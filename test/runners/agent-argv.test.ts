@@ -24,7 +24,7 @@ describe('the command line of claude', () => {
       maxCostUsd: 1.5,
       deny: ['Bash(touch *)', 'Write'],
     });
-    const argv = await agentArgv(spec, '/bin/claude', demo, '/the/run');
+    const argv = await agentArgv(spec, '/bin/claude', demo);
     expect(argv.slice(0, 2)).toEqual(['/bin/claude', '--fixed']);
     expect(argv).toEqual(
       expect.arrayContaining([
@@ -56,50 +56,41 @@ describe('the command line of claude', () => {
       conversationId: evil,
       resume: true,
     });
-    const argv = await agentArgv(spec, '/bin/claude', demo, '/the/run');
+    const argv = await agentArgv(spec, '/bin/claude', demo);
     expect(argv).not.toContain(evil);
     expect(argv).toContain(`--resume=${evil}`);
   });
 
-  it('names the file with its access to the hub, and lets it use those tools unasked', async () => {
+  it('lets it use the tools of its hub unasked, and holds no access to it: it calls on its output', async () => {
     const spec = rig.spec('x', 'p', undefined, {
       agent: claude({ tools: ['Edit'] }),
       mcp: { url: 'http://127.0.0.1:1/mcp', token: 'sc_secret' },
     });
-    const argv = await agentArgv(spec, '/bin/claude', demo, '/the/run');
-    expect(argv).toEqual(expect.arrayContaining(['--mcp-config=/the/run/mcp.json', '--allowedTools=Edit,mcp__scopecraft']));
-    expect(argv.join(' ')).not.toMatch(/sc_secret|127\.0\.0\.1|strict/);
+    const argv = await agentArgv(spec, '/bin/claude', demo);
+    expect(argv).toEqual(expect.arrayContaining(['--allowedTools=Edit,mcp__scopecraft']));
+    expect(argv.join(' ')).not.toMatch(/sc_secret|127\.0\.0\.1|strict|mcp-config/);
   });
 
   it('holds the schema of the result where one is asked for', async () => {
     const resultSchema = '{"type":"object","properties":{"n":{"type":"number"}}}';
-    const argv = await agentArgv(
-      rig.spec('x', 'p', undefined, { agent: claude(), resultSchema }),
-      '/bin/claude',
-      demo,
-      '/the/run',
-    );
+    const argv = await agentArgv(rig.spec('x', 'p', undefined, { agent: claude(), resultSchema }), '/bin/claude', demo);
     expect(argv).toContain(`--json-schema=${resultSchema}`);
   });
 
   it('leaves out what is not given', async () => {
-    const argv = await agentArgv(rig.spec('x', 'p', undefined, { agent: claude() }), '/bin/claude', demo, '/the/run');
+    const argv = await agentArgv(rig.spec('x', 'p', undefined, { agent: claude() }), '/bin/claude', demo);
     expect(argv.join(' ')).not.toMatch(/append-system|allowedTools|disallowed|--model|budget|mcp|schema/);
   });
 });
 
 describe('other agents', () => {
   it('get their fixed arguments only', async () => {
-    expect(await agentArgv(rig.spec('x', 'p', ['tool', '-a', 'b c']), '/bin/tool', demo, '/the/run')).toEqual([
-      '/bin/tool',
-      '-a',
-      'b c',
-    ]);
+    expect(await agentArgv(rig.spec('x', 'p', ['tool', '-a', 'b c']), '/bin/tool', demo)).toEqual(['/bin/tool', '-a', 'b c']);
   });
 
   it('the built-in one is our own program', async () => {
     const spec = rig.spec('x', 'p');
-    expect(await agentArgv(spec, '/the/node', demo, '/the/run')).toEqual([
+    expect(await agentArgv(spec, '/the/node', demo)).toEqual([
       '/the/node',
       '/the/demo-agent.mjs',
       `--session-id=${spec.conversationId}`,

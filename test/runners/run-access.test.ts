@@ -1,9 +1,11 @@
 // What a run is given to call its hub, and where it can not be found.
-import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { AgentEntry } from '../../core/agent.ts';
+import { interactiveArgv } from '../../runners/interactive-argv.ts';
 import { readSpec } from '../../runners/run-folder.ts';
+import { makeRunFolder } from '../../runners/run-start.ts';
 import { ending, openRig, type Rig } from './rig.ts';
 
 const mcp = { url: 'http://127.0.0.1:1/mcp', token: 'sc_the-token' };
@@ -30,18 +32,33 @@ it('another program gets address and token in its environment, and a way past ev
   expect(await readFile(path.join(rig.folder('other'), 'spec.json'), 'utf8')).not.toContain(mcp.token);
 });
 
-it('claude gets them in a file of its own, and not in its environment or arguments', async () => {
+it('claude is told on its input to call on its output, and gets neither address nor token', async () => {
   const program = path.join(rig.root, 'claude');
   await writeFile(program, '#!/bin/sh\nenv\necho "$@"\n');
   await chmod(program, 0o755);
   const agent = { ...AgentEntry.parse({ kind: 'claude', command: program }), name: 'claude' };
-  const run = await rig.runner.start(rig.spec('claude', '', undefined, { mcp, agent }));
+  const run = await rig.runner.start(rig.spec('claude', 'hello', undefined, { mcp, agent }));
   expect((await ending(run)).exit).toEqual({ code: 0 });
-  const file = path.join(rig.folder('claude'), 'mcp.json');
-  const printed = await readFile(path.join(rig.folder('claude'), 'out'), 'utf8');
-  expect(printed).toContain(`--mcp-config=${file}`);
-  expect(printed).not.toContain(mcp.token);
-  expect(printed).not.toContain('SCOPECRAFT_MCP');
+  const files = await readdir(rig.folder('claude'));
+  expect(files).not.toContain('mcp.json');
+  for (const name of files)
+    expect(await readFile(path.join(rig.folder('claude'), name), 'utf8'), name).not.toMatch(
+      /sc_the-token|127\.0\.0\.1|SCOPECRAFT_MCP/,
+    );
+  const [first, second] = (await readFile(path.join(rig.folder('claude'), 'in'), 'utf8')).split('\n');
+  expect(JSON.parse(first ?? '')).toMatchObject({ type: 'control_request', request: { sdkMcpServers: ['scopecraft'] } });
+  expect(second).toContain('hello');
+});
+
+it('claude in a terminal gets them in a file of its own, and not in its arguments', async () => {
+  const agent = { ...AgentEntry.parse({ kind: 'claude' }), name: 'claude' };
+  const spec = rig.spec('terminal', '', undefined, { mcp, agent, type: 'interactive' });
+  const folder = rig.folder('terminal');
+  makeRunFolder(folder, spec, { kept: {}, input: { file: 'in', text: '' } });
+  const file = path.join(folder, 'mcp.json');
+  const argv = await interactiveArgv(spec, '/bin/claude', { node: '', demoAgent: '' }, folder);
+  expect(argv).toContain(`--mcp-config=${file}`);
+  expect(argv.join(' ')).not.toContain(mcp.token);
   expect((await stat(file)).mode & 0o777).toBe(0o600);
   expect(JSON.parse(await readFile(file, 'utf8'))).toEqual({
     mcpServers: {

@@ -1,8 +1,9 @@
 // Speaking to the real Claude Code through a run, on the stub model.
 import { existsSync } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
+import { appendFile, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { z } from 'zod';
 import { AgentEntry } from '../../core/agent.ts';
 import type { RunSpec } from '../../core/run-ports.ts';
 import { createAutonomousRunner } from '../../runners/autonomous.ts';
@@ -141,6 +142,60 @@ it('is answered once, by the hub that follows it then', async () => {
   expect(await permitted()).toBe('as\u00f6ked\n');
   const said = (await readFile(path.join(rig.folder('across'), 'in'), 'utf8')).split('\n');
   expect(said.filter((line) => line.includes('control_response'))).toHaveLength(1);
+});
+
+it('calls its hub on its output, from the first turn on, and the next hub knows what was answered', async () => {
+  const { run, follow } = await started('calls', '@@tool mcp__scopecraft__greet {"name":"Ada"}\n@@say got {{last}}', {
+    mcp: { url: 'http://127.0.0.1:1/mcp', token: 'never used' },
+  });
+  const schema = { type: 'object', properties: { name: { type: 'string' } } };
+  const answers: Record<string, (params: unknown) => object> = {
+    initialize: () => ({ protocolVersion: '2025-11-25', capabilities: { tools: {} }, serverInfo: { name: 'x', version: '1' } }),
+    'tools/list': () => ({ tools: [{ name: 'greet', description: 'Greets.', inputSchema: schema }] }),
+  };
+  const Said = z.looseObject({ id: z.number().optional(), method: z.string(), params: z.unknown().optional() });
+  const answer = async (seen: number) => {
+    const call = await eventually(() => follow.events.filter(({ kind }) => kind === 'calls')[seen], 120_000);
+    if (call.kind !== 'calls') throw new Error('It was something else.');
+    const { id, method, params } = Said.parse(call.message);
+    if (method === 'tools/call') return { ...call, id, params };
+    await run.reply(call.callId, { jsonrpc: '2.0', id: id ?? 0, result: answers[method]?.(params) ?? {} });
+    return answer(seen + 1);
+  };
+  const call = await answer(0);
+  expect(call).toMatchObject({ isReplied: false, params: { name: 'greet', arguments: { name: 'Ada' } } });
+
+  const next = await createAutonomousRunner(rig.options).adopt('calls', 1);
+  if (!next) throw new Error('The run was not found.');
+  const nextFollow = followed(next);
+  const heard = () => nextFollow.events.flatMap((event) => (event.kind === 'calls' ? [event] : []));
+  await eventually(() => heard().some(({ callId }) => callId === call.callId) || undefined, 20_000);
+  expect(heard().filter(({ isReplied }) => !isReplied)).toMatchObject([{ callId: call.callId }]);
+  expect(heard()[0]).toMatchObject({ isReplied: true, message: { method: 'initialize' } });
+  const content = [{ type: 'text', text: 'Hello, Ad\u00e4.' }];
+  const answered = { jsonrpc: '2.0', id: call.id, result: { content } };
+  await next.reply(call.callId, answered);
+  await Promise.all([next.reply(call.callId, { ...answered, result: {} }), run.reply(call.callId, { ...answered, result: {} })]);
+  expect(await nextFollow.done).toMatchObject({ exit: { code: 0 }, result: { isError: false, text: 'got Hello, Ad\u00e4.' } });
+  await follow.done;
+  expect(await entriesOf('calls', 'output')).toEqual([]);
+});
+
+it('a call that is too long to be read is refused at once', async () => {
+  const run = await rig.runner.start(rig.spec('long', '@@hang'));
+  const follow = followed(run);
+  await eventually(() => follow.events.some(({ kind }) => kind === 'started') || undefined, 20_000);
+  const call = { subtype: 'mcp_message', server_name: 'scopecraft', message: { method: 'x', params: 'x'.repeat(1_100_000) } };
+  const line = JSON.stringify({ type: 'control_request', request_id: 'too-long', request: call });
+  await appendFile(path.join(rig.folder('long'), 'out'), `${line}\n`);
+  const said = await eventually(async () => {
+    const text = await readFile(path.join(rig.folder('long'), 'in'), 'utf8');
+    return text.includes('too-long') ? text : undefined;
+  }, 20_000);
+  expect(said).toContain('"subtype":"error","error":"A call may have at most 1 MB."');
+  await run.stop({ kind: 'cancelled' });
+  await follow.done;
+  expect(follow.events.filter(({ kind }) => kind === 'calls')).toEqual([]);
 });
 
 it('withdraws what it asks when it is interrupted, and goes on with the message', async () => {

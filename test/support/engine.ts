@@ -206,6 +206,11 @@ export async function makeEngine({
     ...playedGit(git, openWorktree),
     ...parts,
     requests,
+    // answers every call with what it was, and says in whose name
+    serveRun: (of, run) => ({
+      take: ({ callId, message }) => void run.reply(callId, { of, message }),
+      close: () => {},
+    }),
     mayStart: () => {
       beforeStart?.();
       if (!mayStart) queue.close();

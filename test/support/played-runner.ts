@@ -10,6 +10,8 @@ export interface PlayedRun {
   readonly messages: readonly Message[];
   /** How it was answered. */
   readonly answers: ReadonlyArray<Verdict & { readonly callId: string }>;
+  /** What its calls were answered with. */
+  readonly replies: ReadonlyArray<{ readonly callId: string; readonly message: object }>;
   say(event: RunEvent): void;
   /** The process ends with this code, with a result unless told otherwise. */
   end(code: number, more?: Partial<Extract<RunEvent, { kind: 'ended' }>>): void;
@@ -32,6 +34,7 @@ export function playedRunner({ runs, found, start, tell, said }: PlayedRunnerOpt
     const stops: EndCause[] = [];
     const messages: Message[] = [];
     const answers: (Verdict & { readonly callId: string })[] = [];
+    const replies: { readonly callId: string; readonly message: object }[] = [];
     const heard = said.get(`${sessionId}/${run}`) ?? [...(spec?.messages ?? [])];
     said.set(`${sessionId}/${run}`, heard);
     let wake = () => {};
@@ -45,6 +48,7 @@ export function playedRunner({ runs, found, start, tell, said }: PlayedRunnerOpt
       stops,
       messages,
       answers,
+      replies,
       say,
       end: (code, more) => say({ kind: 'ended', exit: { code }, result, stderr: '', ...more }),
     });
@@ -54,6 +58,9 @@ export function playedRunner({ runs, found, start, tell, said }: PlayedRunnerOpt
       },
       async answer(callId, verdict) {
         answers.push({ callId, ...verdict });
+      },
+      async reply(callId, message) {
+        replies.push({ callId, message });
       },
       async tell(message) {
         if (heard.some(({ promptId }) => promptId === message.promptId)) return;
