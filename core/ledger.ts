@@ -2,11 +2,10 @@
 //
 // There are two states: `latest` with all facts, and `durable` with those on disk. The journal takes facts in order and refuses all behind one
 // that it could not write, so when it refuses one, `latest` is `durable` again: nothing stays in memory that is not on disk, and whoever recorded
-// one of the refused facts is told. On a full disk (STORAGE_FULL) three kinds are told apart. New work is refused, already while the room is too
-// little. What has happened in the world (a run began, ended, was lost) cannot be refused: it is recorded again until it can be written, and
-// the session stays as it was until then. All else, such as a cancel, is tried once more when the reserve was given up.
+// one of the refused facts is told. On a full disk (STORAGE_FULL) what becomes of a fact depends on its kind, see `full-disk.ts`.
 import { fail, ScopecraftError } from './errors.ts';
-import type { EventDraft, EventName, StoredEvent } from './events.ts';
+import type { EventDraft, StoredEvent } from './events.ts';
+import { isNewWork, mostTries } from './full-disk.ts';
 import { readState } from './ledger-open.ts';
 import { type Change, changeOf, copyOf, take, type UsedKey } from './ledger-state.ts';
 import type { Clock, Journal, Room, Snapshot } from './ports.ts';
@@ -92,18 +91,6 @@ export interface LedgerOptions {
   readonly mask?: <Value>(value: Value) => Value;
 }
 
-const NEW_WORK: readonly EventName[] = ['session.queued', 'session.starting', 'session.prompted', 'session.reopened'];
-const HAPPENED: readonly EventName[] = [
-  'session.started',
-  'session.resumed',
-  'session.received',
-  'session.undelivered',
-  'session.requeued',
-  'session.completed',
-  'session.failed',
-  'session.cancelled',
-  'session.lost',
-];
 const RETRY_MS = 1_000;
 
 /** Reads what is on disk and gives back the ledger as it was left. Fails with STORAGE_CORRUPT or HUB_VERSION. */
@@ -178,16 +165,14 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   return {
     async record(given) {
       const draft = mask(given);
-      const isNewWork = NEW_WORK.includes(draft.name);
-      if (isNewWork) expectRoom();
+      if (isNewWork(draft.name)) expectRoom();
       for (let tries = 1; ; tries++) {
         try {
           return await recordOnce(draft);
         } catch (error) {
           const isFull = error instanceof ScopecraftError && error.code === 'STORAGE_FULL';
           if (isFull) await room?.giveReserve();
-          const isOver = tries > 1 && !HAPPENED.includes(draft.name);
-          if (!isFull || isNewWork || isOver || isClosed) throw error;
+          if (!isFull || tries >= mostTries(draft.name) || isClosed) throw error;
           if (tries > 1) await new Promise<void>((resolve) => clock.after(RETRY_MS, resolve));
         }
       }

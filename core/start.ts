@@ -10,6 +10,7 @@ import type { Runner } from './run-ports.ts';
 import { holdOf, holdText, orderKeyOf, placeOf } from './scheduler.ts';
 import type { Session, SessionType } from './session.ts';
 import { checkKind, checkParent, checkPriority, checkPrompt, checkRoom, missingProgram, unknownAgent } from './start-checks.ts';
+import { startNotes } from './start-notes.ts';
 import { namedTask, newTask } from './start-task.ts';
 import { slugOf } from './task.ts';
 import { timeOf } from './time.ts';
@@ -230,14 +231,10 @@ async function startNew(...[parts, asked, caller, digest]: StartArguments): Prom
     queue.remove(sessionId);
     throw error;
   });
-  const missing = agent.env.filter((name) => !(name in env));
-  const unset =
-    missing.length > 0 ? [`Not set where this call came from, so the agent does not get it: ${missing.join(', ')}.`] : [];
-  const isMasked = request.prompt !== undefined && parts.mask !== undefined && parts.mask(request.prompt) !== request.prompt;
-  const masked = isMasked
-    ? ["A secret in the prompt was masked, for the agent too: give it by a variable that the agent's entry names."]
-    : [];
-  return { session: ledger.session(sessionId) ?? queued, notes: [...settings.notes(), ...unset, ...masked] };
+  return {
+    session: ledger.session(sessionId) ?? queued,
+    notes: [...settings.notes(), ...startNotes(parts, request, agent, env)],
+  };
 }
 
 /** `<task slug>-<4 base32>`, unique in the workspace. */

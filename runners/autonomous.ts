@@ -31,6 +31,8 @@ export interface AutonomousRunnerOptions {
 const SHELL = '/bin/sh';
 /** For so long at most the agent has the processor before what feeds it is started. */
 const HEAD_START_MS = 250;
+/** After so long Claude Code gives up a call, unless a variable of its environment says otherwise. */
+const CLAUDE_CALL_MS = 100_000_000;
 
 export function createAutonomousRunner(options: AutonomousRunnerOptions): Runner {
   const { stateDir, workspace, hubPidFile, nodePath, scripts, clock, resultGraceMs = 10_000 } = options;
@@ -61,7 +63,7 @@ export function createAutonomousRunner(options: AutonomousRunnerOptions): Runner
       const reach = agent.kind === 'claude' ? { ...spec, mcp: undefined } : spec;
       makeRunFolder(folder, reach, { kept: { promptIds, argv, mark }, input: inputOf(spec) });
       const words = [scripts.supervise, folder, hubPidFile, scripts.keeper, nodePath, scripts.hub, workspace, '--', ...argv];
-      const variables = { ...env, ...accessOf(reach), SCOPECRAFT_SESSION: sessionId, [RUN_MARK]: mark };
+      const variables = { ...patienceOf(spec), ...env, ...accessOf(reach), SCOPECRAFT_SESSION: sessionId, [RUN_MARK]: mark };
       const launch = await launchSupervisor(words, cwd, variables);
       clock.after(HEAD_START_MS, launch.feed);
       return followRun({ folder, agent, promptIds, mark, clock, resultGraceMs, launch });
@@ -76,6 +78,12 @@ function inputOf({ agent, messages, mcp }: RunSpec) {
   if (agent.kind === 'command') return { file: 'prompt', text: messages.map(({ text }) => text).join('\n\n') } as const;
   const server = agent.kind === 'claude' && mcp ? serverLine(HUB_SERVER) : '';
   return { file: 'in', text: server + messages.map(userLine).join('') } as const;
+}
+
+/** What has Claude Code wait for an answer as long as that may take, where it would give the call up before. */
+function patienceOf({ agent, mcp }: RunSpec) {
+  const callTimeoutMs = mcp?.callTimeoutMs ?? 0;
+  return agent.kind === 'claude' && callTimeoutMs > CLAUDE_CALL_MS ? { MCP_TOOL_TIMEOUT: String(callTimeoutMs) } : {};
 }
 
 /** Starts the supervisor in a session of its own. It feeds the agent when its input ends, and we notice its exit: no other tie to us. */

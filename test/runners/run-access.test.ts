@@ -39,7 +39,8 @@ it('claude is told on its input to call on its output, and gets neither address 
   const agent = { ...AgentEntry.parse({ kind: 'claude', command: program }), name: 'claude' };
   const run = await rig.runner.start(rig.spec('claude', 'hello', undefined, { mcp, agent }));
   expect((await ending(run)).exit).toEqual({ code: 0 });
-  const files = await readdir(rig.folder('claude'));
+  // the supervisor may still be taking away its own
+  const files = (await readdir(rig.folder('claude'))).filter((name) => !name.startsWith('claim.'));
   expect(files).not.toContain('mcp.json');
   for (const name of files)
     expect(await readFile(path.join(rig.folder('claude'), name), 'utf8'), name).not.toMatch(
@@ -48,6 +49,22 @@ it('claude is told on its input to call on its output, and gets neither address 
   const [first, second] = (await readFile(path.join(rig.folder('claude'), 'in'), 'utf8')).split('\n');
   expect(JSON.parse(first ?? '')).toMatchObject({ type: 'control_request', request: { sdkMcpServers: ['scopecraft'] } });
   expect(second).toContain('hello');
+});
+
+it.each([
+  [7 * 86_400_000, {}, 'MCP_TOOL_TIMEOUT=604800000'],
+  [7 * 86_400_000, { MCP_TOOL_TIMEOUT: '5000' }, 'MCP_TOOL_TIMEOUT=5000'],
+  [3_600_000, {}, undefined],
+])('claude waits for an answer that may take %d ms, unless it was told otherwise: %j', async (callTimeoutMs, more, expected) => {
+  const sessionId = `patient-${callTimeoutMs}-${Object.keys(more).length}`;
+  const program = path.join(rig.root, sessionId);
+  await writeFile(program, '#!/bin/sh\nenv\n');
+  await chmod(program, 0o755);
+  const agent = { ...AgentEntry.parse({ kind: 'claude', command: program }), name: 'claude' };
+  const spec = rig.spec(sessionId, '', undefined, { mcp: { ...mcp, callTimeoutMs }, agent, env: { ...rig.env, ...more } });
+  await ending(await rig.runner.start(spec));
+  const printed = (await readFile(path.join(rig.folder(sessionId), 'out'), 'utf8')).split('\n');
+  expect(printed.find((line) => line.startsWith('MCP_TOOL_TIMEOUT'))).toBe(expected);
 });
 
 it('claude in a terminal gets them in a file of its own, and not in its arguments', async () => {
