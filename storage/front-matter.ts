@@ -4,9 +4,9 @@
 // Old files hold TOML between `+++`. A `---` further down is a rule, `---js` is nothing. All offsets are those of the text given;
 // for a text decoded as latin1 they are byte offsets.
 import matter from 'gray-matter';
-import { parseDocument } from 'yaml';
 import { isBlank, type Line, lineAt, linesOf, type Span } from './text-lines.ts';
 import { tomlFields } from './toml-fields.ts';
+import { yamlDocument } from './yaml-document.ts';
 
 /** Largest front matter in characters between its two lines, and how deep its values may nest. */
 export const MAX_FRONT_MATTER = 64 * 1024;
@@ -93,7 +93,8 @@ const ENGINES = {
 };
 
 function readYaml(source: string): object {
-  const document = parseDocument(source, { schema: 'core', logLevel: 'silent' });
+  // gray-matter leaves the end of the opening line in front of it
+  const document = yamlDocument(source.replace(/^\n/, ''));
   const [error] = document.errors;
   if (error) throw error;
   const value: unknown = document.toJS({ maxAliasCount: 0 });

@@ -3,9 +3,10 @@
 // The list is found with the ranges the YAML parser gives, never written by a YAML printer: that would touch quotes, comments and
 // numbers elsewhere. An item with the id of a session gives way to the new one, others stay, new ones come last. A list in brackets
 // stays in brackets. What is no list that can be owned (a word, a mapping, an anchor) is refused.
-import { isAlias, isMap, isScalar, isSeq, type Pair, type ParsedNode, parseDocument, type YAMLMap, type YAMLSeq } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, type Pair, type ParsedNode, type YAMLMap, type YAMLSeq } from 'yaml';
 import type { SessionText } from './session-text.ts';
 import { type Edit, lineEndOf, type Span } from './text-lines.ts';
+import { yamlDocument } from './yaml-document.ts';
 
 export type KeyRefusal = 'broken_front_matter' | 'not_a_list';
 export type KeyEdits = { readonly edits: readonly Edit[] } | { readonly refused: KeyRefusal };
@@ -32,7 +33,7 @@ export function newKey(sessions: readonly SessionText[], indent: number, lineEnd
 
 function rootOf(source: string): RootMap | undefined | 'broken' {
   try {
-    const document = parseDocument(source, { schema: 'core', logLevel: 'silent' });
+    const document = yamlDocument(source);
     if (document.errors.length > 0) return 'broken';
     if (document.contents === null) return undefined;
     if (isScalar(document.contents) && document.contents.value === null && document.contents.source === '') return undefined;

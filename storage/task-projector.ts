@@ -5,6 +5,7 @@
 // state as it is then. Nothing here ever fails a caller: what cannot be written is
 // reported, once per file and reason.
 import { relative } from 'node:path';
+import { setImmediate as othersTurn } from 'node:timers/promises';
 import PQueue from 'p-queue';
 import type { Ledger } from '../core/ledger.ts';
 import type { Session } from '../core/session.ts';
@@ -41,9 +42,9 @@ export interface TaskProjectorOptions {
 
 /** How many files are written at once. */
 const WRITERS = 8;
-/** A file is not begun before nothing has happened for a breath, or for so long that it must be. In milliseconds. */
+/** Files are begun one after the other, each when nothing has happened for a breath, or for so long that it must be. In milliseconds. */
 const BREATH_MS = 10;
-const MOST_BREATHLESS_MS = 200;
+const MOST_BREATHLESS_MS = 25;
 /** A hub that has just come has others to serve first. */
 const CATCH_UP_AFTER_MS = 1000;
 
@@ -99,8 +100,10 @@ export function createTaskProjector({
     lull = undefined;
   };
 
-  /** Between two bursts of calls, so that they do not wait for files. */
+  /** Between two bursts of calls, and between two files, so that no call waits for more than one of them. */
+  const breaths = new PQueue({ concurrency: 1 });
   const breath = async (): Promise<void> => {
+    await othersTurn();
     const until = performance.now() + MOST_BREATHLESS_MS;
     for (let ms = 1; ms > 0 && !isClosing; ) {
       const now = performance.now();
@@ -118,7 +121,7 @@ export function createTaskProjector({
     }
     const sessions = new Map([[session.id, session]]);
     const done = inTurn(turns, taskId, () =>
-      rested().then(() => writers.add(() => breath().then(() => write(taskId, sessions)))),
+      rested().then(() => writers.add(() => breaths.add(breath).then(() => write(taskId, sessions)))),
     );
     waiting.set(taskId, { sessions, done });
     return done;

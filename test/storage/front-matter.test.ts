@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { layoutOf, readFields } from '../../storage/front-matter.ts';
 import { readTask } from '../../storage/task-text.ts';
+import { yamlDocument } from '../../storage/yaml-document.ts';
 
 /** Far more than it takes, far less than quadratic time would take on these sizes. */
 const LIMIT_MS = 5000;
@@ -140,4 +141,14 @@ describe('a task', () => {
       expect(readTask('a', '/w/a.md', bytes)).toEqual({ problem: 'it is no UTF-8 text' });
     }
   });
+});
+
+it('what was read last is not parsed again, and what is long ago is forgotten', () => {
+  const source = 'a: 1\n';
+  const document = yamlDocument(source);
+  for (let other = 0; other < 15; other++) yamlDocument(`b: ${other}\n`);
+  expect(yamlDocument(source)).toBe(document);
+  for (let other = 0; other < 16; other++) yamlDocument(`c: ${other}\n`);
+  expect(yamlDocument(source)).not.toBe(document);
+  expect(yamlDocument(source).toJS()).toEqual({ a: 1 });
 });
