@@ -71,7 +71,7 @@ export type RunEvent =
   | { readonly kind: 'withdrawn'; readonly callId: string; readonly decision?: Verdict['behavior'] }
   /**
    * It says this to the MCP server of its hub on its output, and waits for `reply`. Told to each hub that follows the run, also with `isReplied`:
-   * what was said before, such as how the connection began, is what the next hub must know.
+   * what was said before, such as how the connection began, is what the next hub must know. Without a message: it was too long to be read.
    */
   | { readonly kind: 'calls'; readonly callId: string; readonly message: unknown; readonly isReplied: boolean }
   /** It stopped working and waits for somebody: at its prompt, at a permission, or for what cannot be told. Interactive runs only; told at each change. */
@@ -100,8 +100,11 @@ export interface Run {
    * again, nor what it does not ask. Fails with PROMPT_REFUSED where this agent has no way to ask.
    */
   answer(callId: string, verdict: Verdict): Promise<void>;
-  /** Hands over what the MCP server answers to `calls`. Resolves when that is done; a call that has its reply, also from an earlier hub, gets no other. */
-  reply(callId: string, message: object): Promise<void>;
+  /**
+   * Hands over what the MCP server answers to `calls`; undefined refuses what was too long to be read. Resolves when that is done; a call that has
+   * its reply, also from an earlier hub, gets no other.
+   */
+  reply(callId: string, message: object | undefined): Promise<void>;
 }
 
 /** What one run says to the MCP server of its hub, for as long as the run is followed. */

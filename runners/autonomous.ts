@@ -7,8 +7,7 @@ import type { Clock } from '../core/ports.ts';
 import type { Run, Runner, RunSpec } from '../core/run-ports.ts';
 import { agentArgv, locateAgent, UNKNOWN_AGENT } from './agent-argv.ts';
 import { followRun, type Launch } from './follow-run.ts';
-import { HUB_SERVER } from './hub-server.ts';
-import { serverLine, userLine } from './inbox.ts';
+import { userLine } from './inbox.ts';
 import { errnoOf, placeOf, RUN_MARK } from './process.ts';
 import { fence, readClaim, readSpec, runFolder } from './run-folder.ts';
 import { accessOf, makeRunFolder, programFor } from './run-start.ts';
@@ -74,10 +73,10 @@ export function createAutonomousRunner(options: AutonomousRunnerOptions): Runner
 }
 
 /** What the run begins with, for an agent that can be told more while it runs and for others. */
-function inputOf({ agent, messages, mcp }: RunSpec) {
-  if (agent.kind === 'command') return { file: 'prompt', text: messages.map(({ text }) => text).join('\n\n') } as const;
-  const server = agent.kind === 'claude' && mcp ? serverLine(HUB_SERVER) : '';
-  return { file: 'in', text: server + messages.map(userLine).join('') } as const;
+function inputOf({ agent, messages }: RunSpec) {
+  return agent.kind === 'command'
+    ? ({ file: 'prompt', text: messages.map(({ text }) => text).join('\n\n') } as const)
+    : ({ file: 'in', text: messages.map(userLine).join('') } as const);
 }
 
 /** What has Claude Code wait for an answer as long as that may take, where it would give the call up before. */

@@ -5,11 +5,13 @@ import { z } from 'zod';
 import { fail } from '../core/errors.ts';
 import type { RunSpec } from '../core/run-ports.ts';
 import { denyArguments } from './claude-deny.ts';
-import { HUB_TOOLS } from './hub-server.ts';
+import { HUB_SERVER, HUB_TOOLS } from './hub-server.ts';
 
 const BRIEFING = 'SCOPECRAFT_BRIEFING';
 const TOOLS = 'SCOPECRAFT_TOOLS';
 const PROMPT = 'SCOPECRAFT_PROMPT';
+
+const ON_ITS_OUTPUT = JSON.stringify({ mcpServers: { [HUB_SERVER]: { type: 'sdk', name: HUB_SERVER } } });
 
 const DryRun = z.object({ args: z.array(z.string()) });
 let frame: Promise<readonly string[]> | undefined;
@@ -44,6 +46,8 @@ export async function claudeArgv(spec: RunSpec): Promise<readonly string[]> {
     `--${spec.resume ? 'resume' : 'session-id'}=${spec.conversationId}`,
     `--permission-mode=${spec.agent.permissionMode}`,
     ...(spec.model === undefined ? [] : [`--model=${spec.model}`]),
+    // called on its output; in place of a server of that name which the user has, beside all others
+    ...(spec.mcp === undefined ? [] : [`--mcp-config=${ON_ITS_OUTPUT}`]),
     ...(spec.resultSchema === undefined ? [] : [`--json-schema=${spec.resultSchema}`]),
     ...(spec.maxCostUsd === undefined ? [] : [`--max-budget-usd=${spec.maxCostUsd}`]),
   ];

@@ -57,6 +57,8 @@ export function followRun({ folder, agent, promptIds, mark, clock, resultGraceMs
   const received = new Set<string>();
   /** What it asks: the inputs of tools by the id of the question. */
   const asked = new Map<string, unknown>();
+  /** Calls that wait for their reply: the input is not ended before, however long after its result. */
+  const owed = new Set<string>();
   let isOver = false;
 
   /** The exit as far as it can be seen; undefined while the run is under way. */
@@ -102,7 +104,7 @@ export function followRun({ folder, agent, promptIds, mark, clock, resultGraceMs
   }
 
   async function* told(line: string): AsyncGenerator<RunEvent> {
-    const { retry, received: promptId, asks, withdrawn, calls, overlong } = facts.take(line, clock.now());
+    const { retry, received: promptId, asks, withdrawn, calls } = facts.take(line, clock.now());
     if (retry) yield { kind: 'retrying', ...retry };
     if (promptId !== undefined) yield* receipts([promptId]);
     if (asks && inbox && !isOver && !asked.has(asks.callId) && !inbox.hasAnswered(asks.callId)) {
@@ -110,8 +112,11 @@ export function followRun({ folder, agent, promptIds, mark, clock, resultGraceMs
       yield { kind: 'asks', ...asks };
     }
     if (withdrawn !== undefined && asked.delete(withdrawn)) yield { kind: 'withdrawn', callId: withdrawn };
-    if (calls && inbox && !isOver) yield { kind: 'calls', ...calls, isReplied: inbox.hasAnswered(calls.callId) };
-    if (overlong !== undefined && !isOver) await inbox?.refuse(overlong, 'A call may have at most 1 MB.');
+    if (calls && inbox && !isOver) {
+      const isReplied = inbox.hasAnswered(calls.callId);
+      if (!isReplied) owed.add(calls.callId);
+      yield { kind: 'calls', ...calls, isReplied };
+    }
   }
 
   async function* events(): AsyncGenerator<RunEvent> {
@@ -145,7 +150,7 @@ export function followRun({ folder, agent, promptIds, mark, clock, resultGraceMs
         if (exit !== undefined && isQuiet) return yield* conclude(exit);
         if (exit === undefined && facts.doneAt !== undefined) {
           // where that fails, what follows is left to the grace
-          if (isQuiet) await inbox?.endUnlessOwing(received).catch(() => undefined);
+          if (isQuiet && owed.size === 0) await inbox?.endUnlessOwing(received).catch(() => undefined);
           if (clock.now() - Math.max(facts.doneAt, inbox?.toldAt ?? 0) >= resultGraceMs) {
             facts.freeze();
             beginLadder();
@@ -193,7 +198,10 @@ export function followRun({ folder, agent, promptIds, mark, clock, resultGraceMs
       await inbox.answer(callId, response);
     },
     async reply(callId, message) {
-      await inbox?.answer(callId, { mcp_response: message });
+      await (message === undefined
+        ? inbox?.refuse(callId, 'A call may have at most 1 MB.')
+        : inbox?.answer(callId, { mcp_response: message }));
+      owed.delete(callId);
     },
   };
 }

@@ -33,6 +33,8 @@ const Said = z.looseObject({ type: z.literal('user'), uuid: z.string() });
 const Answered = z.looseObject({ type: z.literal('control_response'), response: z.looseObject({ request_id: z.string() }) });
 /** What tells the id of a request that was answered from that of a message. */
 const ANSWER = 'answer ';
+/** So much of it is read at a time. */
+const PIECE_BYTES = 1024 * 1024;
 /** Longer than any feeder takes to pass on the end of a torn line. */
 const MENDED_MS = 2000;
 
@@ -41,15 +43,6 @@ export function userLine({ promptId, text }: Message): string {
   const message = { role: 'user', content: [{ type: 'text', text }] };
   // the type comes last: a line that is torn has not said yet what it is
   return asciiLine({ uuid: promptId, message, type: 'user' });
-}
-
-/** The line that tells Claude Code to call this MCP server on its output. */
-export function serverLine(name: string): string {
-  return asciiLine({
-    request_id: `server ${name}`,
-    request: { subtype: 'initialize', sdkMcpServers: [name] },
-    type: 'control_request',
-  });
 }
 
 /** The messages that are in the file `in` of this run folder, and more. */
@@ -72,20 +65,27 @@ export function openInbox(folder: string, clock: Clock): Inbox {
 
   /** Takes in the whole lines that were added; answers what is torn behind them, or undefined where the file is not there. */
   function readOn(): string | undefined {
-    let text: string;
+    let torn = '';
     try {
-      text = readFrom(file, wholeBytes);
+      for (
+        let more = readFrom(file, wholeBytes, PIECE_BYTES);
+        more !== '';
+        more = readFrom(file, wholeBytes + torn.length, PIECE_BYTES)
+      ) {
+        const text = torn + more;
+        const end = text.lastIndexOf('\n') + 1;
+        for (const line of text.slice(0, end).split('\n')) {
+          const id = idIn(parsed(line));
+          if (id !== undefined) said.add(id);
+        }
+        wholeBytes += end;
+        torn = text.slice(end);
+      }
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return undefined;
       throw error;
     }
-    const end = text.lastIndexOf('\n') + 1;
-    for (const line of text.slice(0, end).split('\n')) {
-      const id = idIn(parsed(line));
-      if (id !== undefined) said.add(id);
-    }
-    wholeBytes += end;
-    return text.slice(end);
+    return torn;
   }
 
   function look() {

@@ -5,7 +5,7 @@ import { type Reading, readLine } from './transcript.ts';
 
 export interface RunFacts {
   /** Takes in one line of output; answers with the failed call, the message received, the permission asked for or the call to the hub that it tells of, if it does. */
-  take(line: string, now: number): Pick<Reading, 'retry' | 'received' | 'asks' | 'withdrawn' | 'calls' | 'overlong'>;
+  take(line: string, now: number): Pick<Reading, 'retry' | 'received' | 'asks' | 'withdrawn' | 'calls'>;
   /** The result of the last turn, with the work of all, with the time the quota resets where that was told apart. */
   readonly result: AgentResult | undefined;
   /** When the agent said its result, or that it has nothing to do, unless it has gone on working since. */
@@ -35,7 +35,7 @@ export function createRunFacts(output: 'stream-json' | 'text'): RunFacts {
     take(line, now) {
       // most lines tell nothing, and long ones are slow to parse; after a result every line may mean that it goes on
       if (output === 'text' || (doneAt === undefined && !TELLING.some((word) => line.includes(word)))) return {};
-      const { works, begins, received, quota, result: said, retry, asks, withdrawn, calls, overlong } = readLine(line, output);
+      const { works, begins, received, quota, result: said, retry, asks, withdrawn, calls } = readLine(line, output);
       if (frozen) return received === undefined ? {} : { received };
       if (quota) resetsAt = quota.resetsAt;
       if (begins) hasBegun = true;
@@ -49,7 +49,6 @@ export function createRunFacts(output: 'stream-json' | 'text'): RunFacts {
         ...(asks && { asks }),
         ...(withdrawn !== undefined && { withdrawn }),
         ...(calls && { calls }),
-        ...(overlong !== undefined && { overlong }),
       };
     },
     get result() {

@@ -16,7 +16,7 @@ export interface Asked {
   readonly input: unknown;
 }
 
-/** A message to the MCP server of the hub, by the id of its control request. */
+/** A message to the MCP server of the hub, by the id of its control request; undefined where it is too long to be read. */
 export interface Called {
   readonly callId: string;
   readonly message: unknown;
@@ -41,8 +41,6 @@ export interface Reading {
   readonly withdrawn?: string;
   /** It says this to the MCP server of its hub. */
   readonly calls?: Called;
-  /** It says something to that server which is too long to be read: the id of the control request. */
-  readonly overlong?: string;
 }
 
 const Text = z.looseObject({ type: z.literal('text'), text: z.string() });
@@ -91,8 +89,9 @@ const Calls = z.looseObject({
   request_id: z.string(),
   request: z.looseObject({ subtype: z.literal('mcp_message'), server_name: z.literal(HUB_SERVER), message: z.unknown() }),
 });
-/** How the line of a call begins that was cut. */
-const CUT_CALL = /^\{"type":"control_request","request_id":"([\w-]{1,100})","request":\{"subtype":"mcp_message"/;
+/** How the line of a call begins that was cut, and that of an answer to one, which Claude Code repeats. */
+const CUT =
+  /^\{(?:"type":"control_request","request_id":"([\w-]{1,100})","request":\{"subtype":"mcp_message"|"response":\{"request_id":")/;
 const Withdraws = z.looseObject({ type: z.literal('control_cancel_request'), request_id: z.string() });
 const Control = z.looseObject({ type: z.enum(['control_request', 'control_response', 'keep_alive']) });
 const Known = z.union([Message, Init, Retry, Quota, ResultRecord, Withdraws, Control]);
@@ -108,8 +107,8 @@ export function readLine(line: string, output: 'stream-json' | 'text', tools: Ma
   if (housekeeping) return { entries: housekeeping };
   const known = Known.safeParse(said);
   if (!known.success) {
-    const overlong = CUT_CALL.exec(line)?.[1];
-    if (overlong !== undefined) return { entries: [], overlong };
+    const [cut, callId] = CUT.exec(line) ?? [];
+    if (cut !== undefined) return { entries: [], ...(callId !== undefined && { calls: { callId, message: undefined } }) };
     return { entries: line.trim() === '' ? [] : [{ kind: 'output', text: seenText(line) }] };
   }
   const record = known.data;

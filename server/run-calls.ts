@@ -3,10 +3,9 @@
 // answer. A call that is done again carries the id of its control request as its request key, so it is the same one.
 // An agent waits for the answer to each message, also to those that want none. It is told nothing that it did not ask for.
 import { type McpServerFactory, parseJSONRPCMessage, type Transport } from '@modelcontextprotocol/server';
-import { ScopecraftError } from '../core/errors.ts';
 import type { RunCalls, RunEvent, ServeRun } from '../core/run-ports.ts';
 import { createGate, OWN_LIMITS, weightOf } from './http-limits.ts';
-import { isShallow, keyOf, part } from './messages.ts';
+import { isShallow, part } from './messages.ts';
 import type { Peer } from './peer.ts';
 import { withKey, withoutProgress } from './request-key.ts';
 
@@ -14,7 +13,7 @@ export interface RunServers {
   readonly serveRun: ServeRun;
   /** From here on calls are worked on. */
   open(parts: RunServerParts): void;
-  /** Nothing is answered from here on: the next hub does. */
+  /** Nothing is answered from here on: the next hub does that. */
   close(): void;
 }
 
@@ -26,20 +25,17 @@ export interface RunServerParts {
 }
 
 type Call = Extract<RunEvent, { kind: 'calls' }>;
-type Reply = (callId: string, message: object) => Promise<void>;
 
-/** What is open for one agent: the MCP server, and the calls that it works on. */
-interface Connection {
-  take(message: object): void;
-  /** Has a call worked on; its answer is told by `done`. */
-  call(request: object, id: unknown, done: (answer: object) => void): void;
-  /** Nobody waits for that call any more. */
-  cancel(id: unknown): void;
-  close(): void;
+interface OpenCall {
+  /** As the agent gave it. Agents connect twice, so two calls may have the same one. */
+  readonly id: unknown;
+  readonly isReplied: boolean;
+  readonly leave: () => void;
 }
 
 const AGAIN_MS = 2000;
 const INVALID_REQUEST = -32600;
+const INTERNAL_ERROR = -32603;
 const REFUSED = -32000;
 /** What an agent takes for the end of a message that wants no answer. */
 const NOTED = { jsonrpc: '2.0', id: 0, result: {} };
@@ -53,73 +49,98 @@ export function createRunServers(log: (line: string) => void): RunServers {
   const followed = new Set<RunCalls>();
   const gate = createGate(() => performance.now());
   const complain = (error: unknown) => log(`calls of a run: ${error instanceof Error ? error.stack : String(error)}`);
+  let isClosed = false;
 
   return {
     open: opened,
     close() {
+      isClosed = true;
       for (const calls of followed) calls.close();
     },
     serveRun(identity, run) {
-      let isOver = false;
-      let connection: Connection | undefined;
+      const open = new Map<string, OpenCall>();
+      let isOver = isClosed;
+      let server: Promise<AgentServer> | undefined;
       let last: Promise<unknown> = parts;
 
-      /** The agent waits for it, so a disk that is full or fails is tried again. */
-      const reply: Reply = async (callId, message) => {
-        while (!isOver) {
+      /** The agent waits for it, so what fails is tried again. */
+      async function reply(callId: string, message: object | undefined): Promise<void> {
+        for (let tries = 1; !isOver; tries++) {
           try {
             return await run.reply(callId, message);
           } catch (error) {
-            complain(error);
-            if (!(error instanceof ScopecraftError && ['STORAGE_FULL', 'STORAGE_FAILED'].includes(error.code))) return;
+            if (tries === 1) complain(error);
           }
           await new Promise((resolve) => setTimeout(resolve, AGAIN_MS).unref());
         }
-      };
-
-      async function connect(): Promise<Connection> {
-        const { build, environmentOf } = await parts;
-        const environment = (await environmentOf(identity.sessionId)) ?? {};
-        return openConnection(build({ kind: 'session', session: identity, environment }), complain);
       }
 
-      async function take({ callId, message, isReplied }: Call): Promise<void> {
-        const id = part(message, 'id');
-        const answer: Reply = async (...given) => void (isReplied || (await reply(...given)));
-        const refuse = (text: string, code = REFUSED) =>
-          answer(callId, { jsonrpc: '2.0', id: id ?? 0, error: { code, message: text } });
+      const refuse = ({ callId, message, isReplied }: Call, code: number, text: string) => {
+        const id = part(message, 'id') ?? 0;
+        return isReplied ? undefined : reply(callId, { jsonrpc: '2.0', id, error: { code, message: text } });
+      };
+
+      function end(callId: string, answer: object): void {
+        const call = open.get(callId);
+        open.delete(callId);
+        call?.leave();
+        if (call && !call.isReplied) void reply(callId, { ...answer, id: call.id });
+      }
+
+      async function connect(): Promise<AgentServer> {
+        const { build, environmentOf } = await parts;
+        const environment = (await environmentOf(identity.sessionId)) ?? {};
+        return openServer(build({ kind: 'session', session: identity, environment }), end, complain);
+      }
+
+      async function take(call: Call): Promise<void> {
+        const { callId, message, isReplied } = call;
+        if (message === undefined) return isReplied ? undefined : reply(callId, undefined);
         const problem = problemOf(message);
-        if (problem !== undefined || typeof message !== 'object' || message === null)
-          return refuse(problem ?? '', INVALID_REQUEST);
-        const method = part(message, 'method');
-        if (method === 'initialize') {
-          connection?.close();
-          connection = await connect();
-        }
-        if (!connection) return refuse('Nothing was initialized before.');
+        if (problem !== undefined || !isObject(message)) return refuse(call, INVALID_REQUEST, problem ?? '');
+        server ??= connect();
+        const { say, close } = await server.catch((error: unknown) => {
+          server = undefined;
+          throw error;
+        });
+        if (isOver) return close();
+        const [method, id] = [part(message, 'method'), part(message, 'id')];
         if (id === undefined) {
-          if (method === 'notifications/cancelled') connection.cancel(part(part(message, 'params'), 'requestId'));
-          else connection.take(message);
-          return answer(callId, NOTED);
+          if (method === 'notifications/cancelled') cancel(part(part(message, 'params'), 'requestId'), say);
+          else say(message);
+          return isReplied ? undefined : reply(callId, NOTED);
         }
         if (isReplied && method !== 'initialize') return;
         const weight = weightOf('POST', message);
         const leave = 'status' in weight ? weight : gate.enter(`${identity.sessionId}/${identity.run}`, weight, OWN_LIMITS);
-        if (typeof leave !== 'function') return refuse(leave.message);
-        connection.call(withoutProgress(method === 'tools/call' ? withKey(message, callId) : message), id, (answered) => {
-          leave();
-          void answer(callId, answered);
-        });
+        if (typeof leave !== 'function') return refuse(call, REFUSED, leave.message);
+        open.set(callId, { id, isReplied, leave });
+        say({ ...withoutProgress(method === 'tools/call' ? withKey(message, callId) : message), id: callId });
+      }
+
+      /** Nobody waits for that call any more. */
+      function cancel(id: unknown, say: AgentServer['say']): void {
+        const [callId] = [...open].findLast(([, call]) => call.id === id) ?? [];
+        if (callId === undefined) return;
+        say({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: callId } });
+        end(callId, { jsonrpc: '2.0', error: { code: REFUSED, message: 'The call was cancelled.' } });
       }
 
       const calls: RunCalls = {
         take(call) {
-          last = last.then(() => (isOver ? undefined : take(call))).catch(complain);
+          last = last
+            .then(() => (isOver ? undefined : take(call)))
+            .catch((error: unknown) => {
+              complain(error);
+              return refuse(call, INTERNAL_ERROR, 'Something went wrong inside the server.');
+            });
         },
         close() {
           isOver = true;
           followed.delete(calls);
-          connection?.close();
+          for (const { leave } of open.values()) leave();
+          open.clear();
+          server?.then(({ close }) => close()).catch(complain);
         },
       };
       followed.add(calls);
@@ -130,44 +151,43 @@ export function createRunServers(log: (line: string) => void): RunServers {
 
 /** Why a message is not worked on. */
 function problemOf(message: unknown): string | undefined {
-  if (!isShallow(JSON.stringify(message) ?? '')) return 'A message may be nested no deeper than what a tool takes.';
+  if (!isShallow(JSON.stringify(message))) return 'A message may be nested no deeper than what a tool takes.';
   try {
     parseJSONRPCMessage(message);
-    return undefined;
   } catch {
     return 'This is no JSON-RPC message.';
   }
+  return typeof part(message, 'method') === 'string' ? undefined : 'Nothing was asked that this could answer.';
 }
 
-async function openConnection(factory: McpServerFactory, onerror: (error: unknown) => void): Promise<Connection> {
-  const open = new Map<string, (answer: object) => void>();
-  const end = (id: unknown, answer: object) => {
-    const done = open.get(keyOf(id));
-    open.delete(keyOf(id));
-    done?.(answer);
-  };
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+interface AgentServer {
+  say(message: object): void;
+  close(): void;
+}
+
+/** The MCP server of one run; `answer` is told what it answers to which call. */
+async function openServer(
+  factory: McpServerFactory,
+  answer: (callId: string, message: object) => void,
+  onerror: (error: unknown) => void,
+): Promise<AgentServer> {
   const transport: Transport = {
     start: async () => {},
-    // what is no answer tells of changes, which an agent looks up when it needs to know
-    send: async (message) => end(part(message, 'id'), message),
+    async send(message) {
+      // what is no answer tells of changes, which an agent looks up when it needs to know
+      if (!('method' in message)) answer(String(message.id), message);
+    },
     close: async () => transport.onclose?.(),
   };
   const server = await factory({ era: 'legacy' });
   await server.connect(transport);
   transport.onerror = onerror;
-  const take = (message: object) => transport.onmessage?.(parseJSONRPCMessage(message));
   return {
-    take,
-    call(request, id, done) {
-      open.set(keyOf(id), done);
-      take(request);
-    },
-    cancel(id) {
-      take({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id } });
-      end(id, { jsonrpc: '2.0', id, error: { code: REFUSED, message: 'The call was cancelled.' } });
-    },
-    close() {
-      server.close().catch(onerror);
-    },
+    say: (message) => transport.onmessage?.(parseJSONRPCMessage(message)),
+    close: () => void server.close().catch(onerror),
   };
 }

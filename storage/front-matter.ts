@@ -4,6 +4,7 @@
 // Old files hold TOML between `+++`. A `---` further down is a rule, `---js` is nothing. All offsets are those of the text given;
 // for a text decoded as latin1 they are byte offsets.
 import matter from 'gray-matter';
+import { parseDocument } from 'yaml';
 import { isBlank, type Line, lineAt, linesOf, type Span } from './text-lines.ts';
 import { tomlFields } from './toml-fields.ts';
 import { yamlDocument } from './yaml-document.ts';
@@ -93,9 +94,9 @@ const ENGINES = {
 };
 
 function readYaml(source: string): object {
-  // gray-matter leaves the end of the opening line in front of it
+  // gray-matter leaves the end of the opening line in front of it; an error is to name the lines of the file
   const document = yamlDocument(source.replace(/^\n/, ''));
-  const [error] = document.errors;
+  const [error] = document.errors.length === 0 ? [] : parseDocument(source).errors;
   if (error) throw error;
   const value: unknown = document.toJS({ maxAliasCount: 0 });
   if (value === null || value === undefined) return {};

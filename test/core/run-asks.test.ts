@@ -159,7 +159,7 @@ it('a full disk is tried again, because the agent waits', async () => {
   expect(requestsOf(engine, id)).toMatchObject([{ answer: { decision: 'deny' } }]);
 });
 
-it('what a run calls is worked on in its name, and its other events do not wait for that', async () => {
+it('what a run calls is worked on in its name', async () => {
   const { engine, id, run } = await running();
   const message = { jsonrpc: '2.0', id: 1, method: 'tools/list' };
   run.say({ kind: 'calls', callId: 'one', message, isReplied: false });

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { connect, sc, type TestClient } from '../support/clients.ts';
@@ -168,6 +169,10 @@ describe('real Claude Code as a parent', () => {
       ],
     });
     const file = (name: string) => path.join(workspace.path, name);
+    // the user has added the server as the README says: the agent gets its hub's in place of that
+    const settings = path.join(String(workspace.env.CLAUDE_CONFIG_DIR), '.claude.json');
+    const own = { scopecraft: { type: 'stdio', command: '/bin/sh', args: ['-c', `touch ${file('own-server')}; exec cat`] } };
+    await writeFile(settings, JSON.stringify({ ...JSON.parse(await readFile(settings, 'utf8')), mcpServers: own }));
     const { id } = await client.call('session_start', { taskId: 'parent', agent: 'claude' });
 
     // between two calls
@@ -210,7 +215,38 @@ describe('real Claude Code as a parent', () => {
     const called = await idsIn('out', '"mcp_message"');
     expect(called.length).toBeGreaterThan(8);
     expect((await idsIn('in', '"mcp_response"')).sort()).toEqual([...called].sort());
+    await expect(stat(file('own-server'))).rejects.toThrow('ENOENT');
     expect(await readdir(run)).not.toEqual(expect.arrayContaining(['mcp.json']));
     expect(await readdir(run)).not.toEqual(expect.arrayContaining(['mcp']));
+  });
+
+  it('has each call worked on once, whenever the hub is killed', { timeout: 120_000 }, async () => {
+    const started = [1, 2, 3, 4, 5].map(
+      (at) => `@@tool mcp__scopecraft__session_start {"prompt":"@@say ${at}","label":"child ${at}","agent":"demo"}`,
+    );
+    const { workspace, client } = await begin({ parent: [...started, '@@say all five'] });
+    const { id } = await client.call('session_start', { taskId: 'parent', agent: 'claude' });
+    const over = settled(client, String(id));
+    let isOver = false;
+    void over.finally(() => {
+      isOver = true;
+    });
+    // from before it connects to its last call
+    for (const pauseMs of [150, 400, 700, 250, 550, 300]) {
+      await delay(pauseMs);
+      const hub = isOver ? undefined : await workspace.hub().catch(() => undefined);
+      if (hub) process.kill(hub.pid, 'SIGKILL');
+    }
+    expect(await over).toMatchObject({ status: 'completed', result: 'all five' });
+    const { sessions } = z
+      .looseObject({ sessions: z.array(z.looseObject({ label: z.string() })) })
+      .parse(await client.call('session_list', { parentId: id }));
+    expect(sessions.map(({ label }) => label).sort()).toEqual([1, 2, 3, 4, 5].map((at) => `child ${at}`));
+    const { entries } = Entries.parse(await client.call('session_logs', { sessionId: id, kinds: ['tool_result'] }));
+    expect(entries).toHaveLength(5);
+    for (const { text } of entries) expect(text).toContain('"id":"');
+    await expect
+      .poll(async () => (await client.call('session_list', { parentId: id, status: 'completed' })).total, { timeout: 30_000 })
+      .toBe(5);
   });
 });

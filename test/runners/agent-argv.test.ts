@@ -68,7 +68,7 @@ describe('the command line of claude', () => {
     });
     const argv = await agentArgv(spec, '/bin/claude', demo);
     expect(argv).toEqual(expect.arrayContaining(['--allowedTools=Edit,mcp__scopecraft']));
-    expect(argv.join(' ')).not.toMatch(/sc_secret|127\.0\.0\.1|strict|mcp-config/);
+    expect(argv.join(' ')).not.toMatch(/sc_secret|127\.0\.0\.1|strict/);
   });
 
   it('holds the schema of the result where one is asked for', async () => {

@@ -190,7 +190,8 @@ describe('stopping a run', () => {
   it('ends an agent that ignores INT and TERM', async () => {
     const run = await rig.runner.start(rig.spec('stubborn', '@@stubborn\n@@say I stay\n@@hang'));
     const out = path.join(rig.folder('stubborn'), 'out');
-    await eventually(async () => (await readFile(out, 'utf8')).includes('I stay') || undefined);
+    // its own words: what it is told is repeated there before it is done
+    await eventually(async () => (await readFile(out, 'utf8')).includes('"text":"I stay"') || undefined);
     await run.stop({ kind: 'timeout' });
     expect((await ending(run)).exit).toEqual({ code: 137 });
     expect(await processesLeft(rig.root, 2000)).toEqual([]);

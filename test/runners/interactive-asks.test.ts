@@ -1,7 +1,7 @@
 // What Claude Code asks in its terminal, answered from outside: the hook that waits for the answer, what the runner makes of it, and the real thing.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -67,7 +67,11 @@ describe('the hook that is told what is asked', () => {
     const ids = lines.map(idIn);
     expect(new Set(ids).size).toBe(2);
     expect(lines.map((line) => line.slice(line.indexOf('{'))).sort()).toEqual([asked('ls'), asked('x'.repeat(300_000))].sort());
-    for (const id of ids) await writeFile(path.join(folder, 'asks', `${id}.answer`), `${id}\n`);
+    for (const id of ids) {
+      // in one piece, as the hub does
+      await writeFile(path.join(folder, 'asks', `${id}.new`), `${id}\n`);
+      await rename(path.join(folder, 'asks', `${id}.new`), path.join(folder, 'asks', `${id}.answer`));
+    }
     expect((await Promise.all(two.map(({ over }) => over))).sort()).toEqual(ids.map((id) => `${id}\n`).sort());
   });
 

@@ -32,7 +32,7 @@ it('another program gets address and token in its environment, and a way past ev
   expect(await readFile(path.join(rig.folder('other'), 'spec.json'), 'utf8')).not.toContain(mcp.token);
 });
 
-it('claude is told on its input to call on its output, and gets neither address nor token', async () => {
+it('claude is told to call on its output, and gets neither address nor token', async () => {
   const program = path.join(rig.root, 'claude');
   await writeFile(program, '#!/bin/sh\nenv\necho "$@"\n');
   await chmod(program, 0o755);
@@ -46,9 +46,8 @@ it('claude is told on its input to call on its output, and gets neither address 
     expect(await readFile(path.join(rig.folder('claude'), name), 'utf8'), name).not.toMatch(
       /sc_the-token|127\.0\.0\.1|SCOPECRAFT_MCP/,
     );
-  const [first, second] = (await readFile(path.join(rig.folder('claude'), 'in'), 'utf8')).split('\n');
-  expect(JSON.parse(first ?? '')).toMatchObject({ type: 'control_request', request: { sdkMcpServers: ['scopecraft'] } });
-  expect(second).toContain('hello');
+  const printed = await readFile(path.join(rig.folder('claude'), 'out'), 'utf8');
+  expect(printed).toContain('--mcp-config={"mcpServers":{"scopecraft":{"type":"sdk","name":"scopecraft"}}}');
 });
 
 it.each([

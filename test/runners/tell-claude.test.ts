@@ -181,21 +181,21 @@ it('calls its hub on its output, from the first turn on, and the next hub knows 
   expect(await entriesOf('calls', 'output')).toEqual([]);
 });
 
-it('a call that is too long to be read is refused at once', async () => {
+it('a call that is too long to be read is told as such, and can be refused', async () => {
   const run = await rig.runner.start(rig.spec('long', '@@hang'));
   const follow = followed(run);
   await eventually(() => follow.events.some(({ kind }) => kind === 'started') || undefined, 20_000);
   const call = { subtype: 'mcp_message', server_name: 'scopecraft', message: { method: 'x', params: 'x'.repeat(1_100_000) } };
   const line = JSON.stringify({ type: 'control_request', request_id: 'too-long', request: call });
   await appendFile(path.join(rig.folder('long'), 'out'), `${line}\n`);
-  const said = await eventually(async () => {
-    const text = await readFile(path.join(rig.folder('long'), 'in'), 'utf8');
-    return text.includes('too-long') ? text : undefined;
-  }, 20_000);
-  expect(said).toContain('"subtype":"error","error":"A call may have at most 1 MB."');
+  const calls = () => follow.events.filter(({ kind }) => kind === 'calls');
+  await eventually(() => calls()[0], 20_000);
+  expect(calls()).toEqual([{ kind: 'calls', callId: 'too-long', message: undefined, isReplied: false }]);
+  await run.reply('too-long', undefined);
+  const told = await readFile(path.join(rig.folder('long'), 'in'), 'utf8');
+  expect(told).toContain('"subtype":"error","error":"A call may have at most 1 MB."');
   await run.stop({ kind: 'cancelled' });
   await follow.done;
-  expect(follow.events.filter(({ kind }) => kind === 'calls')).toEqual([]);
 });
 
 it('withdraws what it asks when it is interrupted, and goes on with the message', async () => {

@@ -3,6 +3,8 @@ import { appendFile, mkdir, readdir, readFile, rename, stat, writeFile } from 'n
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { createTaskFiles } from '../../storage/task-files.ts';
+import { createTaskProjector, type ProjectionProblem } from '../../storage/task-projector.ts';
 import { readBack } from '../../storage/task-splice.ts';
 import { file, followAgain, ledger, problems, projector, root, TEXT, text, told } from './projector-rig.ts';
 
@@ -89,6 +91,40 @@ describe('the projector', () => {
     await expect.poll(told, { timeout: 10_000 }).toEqual([['a', 'queued']]);
     clearInterval(noise);
     await projector.settled();
+  });
+
+  it('begins one file in a turn of the event loop, so that a call waits for one of them at most', async () => {
+    await projector.close();
+    const ids = Array.from({ length: 8 }, (_, at) => `task-${at}`);
+    for (const id of ids) await writeFile(join(root, '.tasks', `${id}.md`), `# ${id}\n`);
+    const files = await createTaskFiles({ workspace: root });
+    let turn = 0;
+    let isOver = false;
+    const count = () => {
+      turn++;
+      if (!isOver) setImmediate(count);
+    };
+    count();
+    const begun: number[] = [];
+    const locate = (id: string) => {
+      begun.push(turn);
+      return files.locate(id);
+    };
+    const onProblem = (problem: ProjectionProblem) => problems.push(problem);
+    const other = createTaskProjector({
+      ledger,
+      taskFiles: { root: files.root, locate },
+      onProblem,
+      lateLooksMs: [0],
+      restMs: 0,
+    });
+    for (const id of ids) ledger.queue(`${id}-s`, id);
+    await other.settled();
+    isOver = true;
+    await other.close();
+    expect(begun).toHaveLength(8);
+    expect(new Set(begun).size).toBe(8);
+    expect(problems).toEqual([]);
   });
 
   it('writes neither for words of the agent nor for a start that is being prepared', async () => {

@@ -11,7 +11,7 @@ export interface PlayedRun {
   /** How it was answered. */
   readonly answers: ReadonlyArray<Verdict & { readonly callId: string }>;
   /** What its calls were answered with. */
-  readonly replies: ReadonlyArray<{ readonly callId: string; readonly message: object }>;
+  readonly replies: ReadonlyArray<{ readonly callId: string; readonly message: object | undefined }>;
   say(event: RunEvent): void;
   /** The process ends with this code, with a result unless told otherwise. */
   end(code: number, more?: Partial<Extract<RunEvent, { kind: 'ended' }>>): void;
@@ -34,7 +34,7 @@ export function playedRunner({ runs, found, start, tell, said }: PlayedRunnerOpt
     const stops: EndCause[] = [];
     const messages: Message[] = [];
     const answers: (Verdict & { readonly callId: string })[] = [];
-    const replies: { readonly callId: string; readonly message: object }[] = [];
+    const replies: { readonly callId: string; readonly message: object | undefined }[] = [];
     const heard = said.get(`${sessionId}/${run}`) ?? [...(spec?.messages ?? [])];
     said.set(`${sessionId}/${run}`, heard);
     let wake = () => {};
