@@ -12,8 +12,7 @@ import type { Exit, Run, RunEvent } from '../core/run-ports.ts';
 import { factOfHook, factOfLine } from './agent-record.ts';
 import { openCopier } from './copy-transcript.ts';
 import { createDelivery, type DeliveryLimits, type Scene } from './deliver.ts';
-import { createClaudeDelivery } from './deliver-claude.ts';
-import { deliverToDemo, deliverToProgram } from './deliver-line.ts';
+import { deliverTo } from './deliver-by-kind.ts';
 import { watchExit } from './exit-watch.ts';
 import { openHookAsks } from './hook-asks.ts';
 import { lastLines } from './input-box.ts';
@@ -48,8 +47,6 @@ const BUSY_MS = 100;
 /** While something is being brought in, for so many turns; the first while only the screen can tell that it is in the box. */
 const [LOOK_MS, SOON_MS, SOON_TURNS] = [5, 25, 100];
 const SPOKE_MS = 100;
-/** Most of what it printed that is looked through for what was said. */
-const OUT_BYTES = 1024 * 1024;
 /** How long a started supervisor may need for its claim. */
 const CLAIM_MS = 60_000;
 const TAKE_UP_MS = 3000;
@@ -105,15 +102,8 @@ export function followInteractive(parts: InteractiveParts): Run {
     const isReady = () =>
       processes.agent !== undefined && clock.now() - heardAt > (out.offset > 0 ? limits.quietMs / 4 : limits.quietMs);
     const shows = async (text: string, since: number) =>
-      squeezed(readFrom(path.join(folder, 'out'), since, OUT_BYTES)).includes(squeezed(text));
-    const delivery = createDelivery(
-      scene,
-      agent.kind === 'claude'
-        ? createClaudeDelivery(clock)
-        : agent.kind === 'demo'
-          ? deliverToDemo
-          : deliverToProgram(shows, isReady),
-    );
+      squeezed(readFrom(path.join(folder, 'out'), since)).includes(squeezed(text));
+    const delivery = createDelivery(scene, deliverTo(agent.kind, { clock, shows, isReady }));
 
     /** Reads what is new; hooks are read last and taken first, because each is told before its line is written. */
     async function hear(): Promise<boolean> {

@@ -33,8 +33,6 @@ const Said = z.looseObject({ type: z.literal('user'), uuid: z.string() });
 const Answered = z.looseObject({ type: z.literal('control_response'), response: z.looseObject({ request_id: z.string() }) });
 /** What tells the id of a request that was answered from that of a message. */
 const ANSWER = 'answer ';
-/** So much of it is read at a time. */
-const PIECE_BYTES = 1024 * 1024;
 /** Longer than any feeder takes to pass on the end of a torn line. */
 const MENDED_MS = 2000;
 
@@ -67,11 +65,7 @@ export function openInbox(folder: string, clock: Clock): Inbox {
   function readOn(): string | undefined {
     let torn = '';
     try {
-      for (
-        let more = readFrom(file, wholeBytes, PIECE_BYTES);
-        more !== '';
-        more = readFrom(file, wholeBytes + torn.length, PIECE_BYTES)
-      ) {
+      for (let more = readFrom(file, wholeBytes); more !== ''; more = readFrom(file, wholeBytes + torn.length)) {
         const text = torn + more;
         const end = text.lastIndexOf('\n') + 1;
         for (const line of text.slice(0, end).split('\n')) {

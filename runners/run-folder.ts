@@ -35,6 +35,7 @@ import { errnoOf } from './process.ts';
 /** After so long Claude Code gives up a call to the hub, which it would else wait for without end. None takes that long, also when it is sent again after a hub kill. */
 const CALL_TIMEOUT_MS = 120_000;
 const MCP_CONFIG = 'mcp.json';
+const READ_BYTES = 1024 * 1024;
 /** For the owner alone, and never in place of another file. */
 const OWN = { mode: 0o600, flag: 'wx' } as const;
 
@@ -160,13 +161,13 @@ export function readErrorEnd(folder: string, bytes: number): string {
   }
 }
 
-/** The text of a file from this place on, at most so many bytes of it; all of it where that is not given. */
-export function readFrom(file: string, since: number, most = Number.POSITIVE_INFINITY): string {
+/** The text of a file from this place on, at most 1 MiB of it. */
+export function readFrom(file: string, since: number): string {
   const fd = openSync(file, 'r');
   try {
-    const size = Math.min(most, Math.max(0, fstatSync(fd).size - since));
-    const buffer = Buffer.allocUnsafe(size);
-    return buffer.toString('utf8', 0, size === 0 ? 0 : readSync(fd, buffer, 0, size, since));
+    const length = Math.min(READ_BYTES, Math.max(0, fstatSync(fd).size - since));
+    const buffer = Buffer.allocUnsafe(length);
+    return buffer.toString('utf8', 0, length === 0 ? 0 : readSync(fd, buffer, 0, length, since));
   } finally {
     closeSync(fd);
   }

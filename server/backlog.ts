@@ -2,7 +2,8 @@
 // what waits for it, and is cut off when that grows past all measure; so is one that sends a line without an end. What is no message, or too many
 // in one line, is answered with what is wrong; a short batch is taken apart, and each message in it answered by itself.
 import type { Socket } from 'node:net';
-import { type JSONRPCMessage, parseJSONRPCMessage, serializeMessage, type Transport } from '@modelcontextprotocol/server';
+import { type JSONRPCMessage, serializeMessage, type Transport } from '@modelcontextprotocol/server';
+import { INVALID_REQUEST, messageOf, NO_MESSAGE, PARSE_ERROR, TOO_DEEP } from './json-rpc.ts';
 import { lineSplitter } from './lines.ts';
 import { isShallow, MAX_BATCH, part } from './messages.ts';
 
@@ -13,9 +14,6 @@ const MOST_BYTES = 32 * 1024 * 1024;
 const PERIOD_MS = 2_000;
 /** Longest line; doors send no longer ones. */
 const MOST_LINE_BYTES = 6 * 1024 * 1024;
-/** JSON-RPC: what came is no JSON, or no message. */
-const PARSE_ERROR = -32700;
-const INVALID_REQUEST = -32600;
 
 /** Why a message is not worked on, as JSON-RPC tells it. */
 export interface MessageProblem {
@@ -35,7 +33,7 @@ export function boundedTransport(
     void socket.write(`${JSON.stringify({ jsonrpc: '2.0', id, error })}\n`);
   const take = (value: unknown) => {
     const message = messageOf(value);
-    if (!message) return refuse({ code: INVALID_REQUEST, message: 'This is no JSON-RPC message.' }, idOfRequest(value));
+    if (!message) return refuse({ code: INVALID_REQUEST, message: NO_MESSAGE }, idOfRequest(value));
     const problem = problemOf(message);
     if (problem) refuse(problem, idOfRequest(value));
     else transport.onmessage?.(message);
@@ -75,7 +73,7 @@ export function boundedTransport(
 
 /** The values in a line, each to be a message; or why none is looked at. */
 function valuesIn(line: string): readonly unknown[] | MessageProblem {
-  if (!isShallow(line)) return { code: PARSE_ERROR, message: 'A message may be nested no deeper than what a tool takes.' };
+  if (!isShallow(line)) return { code: PARSE_ERROR, message: TOO_DEEP };
   try {
     const value: unknown = JSON.parse(line);
     if (!Array.isArray(value)) return [value];
@@ -83,14 +81,6 @@ function valuesIn(line: string): readonly unknown[] | MessageProblem {
     return { code: INVALID_REQUEST, message: `A batch may have at most ${MAX_BATCH} messages, and at least one.` };
   } catch {
     return { code: PARSE_ERROR, message: 'This line is no JSON.' };
-  }
-}
-
-function messageOf(value: unknown): JSONRPCMessage | undefined {
-  try {
-    return parseJSONRPCMessage(value);
-  } catch {
-    return undefined;
   }
 }
 

@@ -1,6 +1,5 @@
 // Puts the parts of one workspace together: the one place that knows which implementation stands behind which port.
 import { createHash } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { agentNamed } from '../core/agent.ts';
 import { budgetHolds } from '../core/budget.ts';
 import { createGuard } from '../core/guard.ts';
@@ -38,11 +37,9 @@ import { openKept } from './kept.ts';
 import { learningSecrets, maskedLogs, withoutSecrets } from './masking.ts';
 import type { Programs } from './programs.ts';
 import { createRunning } from './running.ts';
-import { sweepOrphans, tellForgotten } from './sweep.ts';
+import { sweepLeftovers } from './sweep.ts';
 import type { RunIdentity } from './token.ts';
 import { findUnreachable } from './unreachable.ts';
-
-const SWEEP_AFTER_MS = 300;
 
 export interface ComposeOptions {
   readonly workspace: string;
@@ -97,7 +94,10 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   const living = [...ledger.sessions()].filter(isActive);
   await Promise.all(living.map(({ id }) => environments.find(id).catch(complain('secrets'))));
   // looked at before anything can be started, and removed when there is time
-  const keptBefore = environments.kept().catch(complain('environments'));
+  const keptBefore = environments.kept().catch((error: unknown) => {
+    complain('environments')(error);
+    return [];
+  });
   const rules = createRuleBook({ files: createRuleFiles(workspace), clock: systemClock, onError: complain('rules') });
   const { runner, terminals, git, worktrees } = createRunning({
     ...options,
@@ -215,14 +215,9 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     keptBefore,
   ]);
   void projector.catchUp(ledger.sessions());
-  // looking at every process of the machine takes a while, and a door waits
-  const swept = sleep(SWEEP_AFTER_MS)
-    .then(async () => {
-      await sweepOrphans({ ledger, workspace, programs, log });
-      await environments.forget(((await keptBefore) ?? []).filter((id) => !ledger.session(id)));
-      if (isNew) await tellForgotten({ ledger, tasks, log, signal: leaving.signal });
-    })
-    .catch(complain('sweeping'));
+  const { signal } = leaving;
+  const left = { ledger, workspace, programs, log, tasks, environments, keptBefore, isNew, signal };
+  const swept = sweepLeftovers(left).catch(complain('sweeping'));
   const retention = startRetention({
     ledger,
     clock: systemClock,

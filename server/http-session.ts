@@ -2,6 +2,7 @@
 import { type EventStore, type McpServerFactory, WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server';
 import { type HttpCaller, memoryFolder } from './http-caller.ts';
 import { type CallMemory, createCallMemory, ID, KeptRequest, type KeptSession } from './http-memory.ts';
+import { CANCELLED } from './json-rpc.ts';
 import { part } from './messages.ts';
 import { asCall, callEnded, currentCall } from './open-calls.ts';
 
@@ -29,8 +30,6 @@ const RETRY_MS = 3000;
 /** How long an answered request is kept, in case its answer was lost with the connection. */
 const KEEP_ANSWERED_MS = 30_000;
 const STREAM = 'text/event-stream';
-/** What ends the stream of a call that was cancelled; its client waits for nothing any more. */
-const CANCELLED = { code: -32000, message: 'The call was cancelled.' };
 
 /** A session under this id, new or with what was kept of it. */
 export async function openHttpSession(

@@ -1,7 +1,7 @@
-// The HTTP door. It always listens on loopback, because runs reach the hub that runs them through it, unless they do on their output: a run is given
-// its address and a token when it starts, and keeps both for its whole life. So the port and the secret are kept in the state folder, and a hub that comes after a killed one
-// answers at the same place. Clients with a token of their own are let in while somebody serves (`sc serve`, or `server.http`), also at further
-// addresses. Requests that come before the hub has read its ledger wait.
+// The HTTP door. It always listens on loopback, because runs that do not call on their output reach the hub that runs them through it: such a run is
+// given its address and a token when it starts, and keeps both for its whole life. So the port and the secret are kept in the state folder, and a hub
+// that comes after a killed one answers at the same place. Clients with a token of their own are let in while somebody serves (`sc serve`, or
+// `server.http`), also at further addresses. Requests that come before the hub has read its ledger wait.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import path from 'node:path';
 import type { McpServerFactory } from '@modelcontextprotocol/server';

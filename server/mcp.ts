@@ -13,6 +13,7 @@ import { type Listed, type Listing, listing, refusalOf } from './listing.ts';
 import { complete, getPrompt, listPrompts } from './offering.ts';
 import { keyOfPeer, nameOf, type Peer, resourcesOf, seenBy } from './peer.ts';
 import { INVALID_PARAMS, isTemplate, listResources, readResource } from './reading.ts';
+import { REQUEST_KEY } from './request-key.ts';
 import { callOrTask, declaresTasks, serveTasks, TASK_CAPABILITIES } from './tasks.ts';
 import { callTool } from './tool-call.ts';
 import type { Updates } from './updates.ts';
@@ -38,9 +39,7 @@ const FORM_MS = 600_000;
 /** Most resources one connection of the older era may subscribe to. */
 const MAX_SUBSCRIBED = 1_000;
 
-const Meta = z
-  .looseObject({ 'claudecode/toolUseId': z.string().optional(), 'scopecraft/requestKey': z.string().optional() })
-  .catch({});
+const Meta = z.looseObject({ 'claudecode/toolUseId': z.string().optional(), [REQUEST_KEY]: z.string().optional() }).catch({});
 const Envelope = z
   .looseObject({
     'io.modelcontextprotocol/clientInfo': z.looseObject({ name: z.string(), version: z.string().optional() }).optional(),
@@ -149,7 +148,7 @@ function buildServer(
         environment: peer.environment,
         ...(peer.session && { sessionId: peer.session.sessionId }),
       } satisfies Caller,
-      callKey: meta['claudecode/toolUseId'] ?? meta['scopecraft/requestKey'],
+      callKey: meta['claudecode/toolUseId'] ?? meta[REQUEST_KEY],
       signal: mcpReq.signal,
       progress(message) {
         if (token === undefined) return;

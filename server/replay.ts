@@ -19,11 +19,11 @@ import {
   updated,
   urisOf,
 } from './messages.ts';
+import { REQUEST_KEY } from './request-key.ts';
 
 /** A request that was sent this often to a hub that died at once is not sent again: it may be what kills it. */
 const MOST_QUICK_DEATHS = 5;
 const QUICK_DEATH_MS = 2_000;
-const REQUEST_KEY = 'scopecraft/requestKey';
 const OUR_ID = 'scopecraft:replay:';
 
 export interface MemoryOptions {

@@ -1,13 +1,15 @@
 // The key that says of a call that is done again that it is the same one.
 import { part } from './messages.ts';
 
+export const REQUEST_KEY = 'scopecraft/requestKey';
+
 interface Keyed {
   readonly params?: { readonly [name: string]: unknown } | undefined;
 }
 
 /** The call with this key, where it has none of its own. */
 export function withKey<Call extends Keyed>(call: Call, key: string): Call {
-  return withMeta(call, { 'scopecraft/requestKey': key, ...metaOf(call) });
+  return withMeta(call, { [REQUEST_KEY]: key, ...metaOf(call) });
 }
 
 /** The call of somebody who is told nothing while it is worked on. */

@@ -2,9 +2,10 @@
 // break, and nothing is kept besides: the hub that comes after a killed one reads the same log, hears again how it began, and works on what has no
 // answer. A call that is done again carries the id of its control request as its request key, so it is the same one.
 // An agent waits for the answer to each message, also to those that want none. It is told nothing that it did not ask for.
-import { type McpServerFactory, parseJSONRPCMessage, type Transport } from '@modelcontextprotocol/server';
+import type { JSONRPCMessage, McpServerFactory, Transport } from '@modelcontextprotocol/server';
 import type { RunCalls, RunEvent, ServeRun } from '../core/run-ports.ts';
 import { createGate, OWN_LIMITS, weightOf } from './http-limits.ts';
+import { CANCELLED, INTERNAL_ERROR, INVALID_REQUEST, messageOf, NO_MESSAGE, REFUSED, TOO_DEEP } from './json-rpc.ts';
 import { isShallow, part } from './messages.ts';
 import type { Peer } from './peer.ts';
 import { withKey, withoutProgress } from './request-key.ts';
@@ -34,9 +35,6 @@ interface OpenCall {
 }
 
 const AGAIN_MS = 2000;
-const INVALID_REQUEST = -32600;
-const INTERNAL_ERROR = -32603;
-const REFUSED = -32000;
 /** What an agent takes for the end of a message that wants no answer. */
 const NOTED = { jsonrpc: '2.0', id: 0, result: {} };
 
@@ -94,19 +92,22 @@ export function createRunServers(log: (line: string) => void): RunServers {
       }
 
       async function take(call: Call): Promise<void> {
-        const { callId, message, isReplied } = call;
-        if (message === undefined) return isReplied ? undefined : reply(callId, undefined);
-        const problem = problemOf(message);
-        if (problem !== undefined || !isObject(message)) return refuse(call, INVALID_REQUEST, problem ?? '');
+        const { callId, message: given, isReplied } = call;
+        if (given === undefined) return isReplied ? undefined : reply(callId, undefined);
+        if (!isShallow(JSON.stringify(given))) return refuse(call, INVALID_REQUEST, TOO_DEEP);
+        const message = messageOf(given);
+        if (!message) return refuse(call, INVALID_REQUEST, NO_MESSAGE);
+        // nothing was asked of it that it could have answered
+        if (!('method' in message)) return refuse(call, INVALID_REQUEST, 'This answers nothing.');
         server ??= connect();
         const { say, close } = await server.catch((error: unknown) => {
           server = undefined;
           throw error;
         });
         if (isOver) return close();
-        const [method, id] = [part(message, 'method'), part(message, 'id')];
-        if (id === undefined) {
-          if (method === 'notifications/cancelled') cancel(part(part(message, 'params'), 'requestId'), say);
+        const { method } = message;
+        if (!('id' in message)) {
+          if (method === 'notifications/cancelled') cancel(part(message.params, 'requestId'), say);
           else say(message);
           return isReplied ? undefined : reply(callId, NOTED);
         }
@@ -114,7 +115,7 @@ export function createRunServers(log: (line: string) => void): RunServers {
         const weight = weightOf('POST', message);
         const leave = 'status' in weight ? weight : gate.enter(`${identity.sessionId}/${identity.run}`, weight, OWN_LIMITS);
         if (typeof leave !== 'function') return refuse(call, REFUSED, leave.message);
-        open.set(callId, { id, isReplied, leave });
+        open.set(callId, { id: message.id, isReplied, leave });
         say({ ...withoutProgress(method === 'tools/call' ? withKey(message, callId) : message), id: callId });
       }
 
@@ -123,7 +124,7 @@ export function createRunServers(log: (line: string) => void): RunServers {
         const [callId] = [...open].findLast(([, call]) => call.id === id) ?? [];
         if (callId === undefined) return;
         say({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: callId } });
-        end(callId, { jsonrpc: '2.0', error: { code: REFUSED, message: 'The call was cancelled.' } });
+        end(callId, { jsonrpc: '2.0', error: CANCELLED });
       }
 
       const calls: RunCalls = {
@@ -149,23 +150,8 @@ export function createRunServers(log: (line: string) => void): RunServers {
   };
 }
 
-/** Why a message is not worked on. */
-function problemOf(message: unknown): string | undefined {
-  if (!isShallow(JSON.stringify(message))) return 'A message may be nested no deeper than what a tool takes.';
-  try {
-    parseJSONRPCMessage(message);
-  } catch {
-    return 'This is no JSON-RPC message.';
-  }
-  return typeof part(message, 'method') === 'string' ? undefined : 'Nothing was asked that this could answer.';
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
-}
-
 interface AgentServer {
-  say(message: object): void;
+  say(message: JSONRPCMessage): void;
   close(): void;
 }
 
@@ -187,7 +173,7 @@ async function openServer(
   await server.connect(transport);
   transport.onerror = onerror;
   return {
-    say: (message) => transport.onmessage?.(parseJSONRPCMessage(message)),
+    say: (message) => transport.onmessage?.(message),
     close: () => void server.close().catch(onerror),
   };
 }

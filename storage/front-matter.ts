@@ -96,8 +96,8 @@ const ENGINES = {
 function readYaml(source: string): object {
   // gray-matter leaves the end of the opening line in front of it; an error is to name the lines of the file
   const document = yamlDocument(source.replace(/^\n/, ''));
-  const [error] = document.errors.length === 0 ? [] : parseDocument(source).errors;
-  if (error) throw error;
+  const [error] = document.errors;
+  if (error) throw parseDocument(source, { logLevel: 'silent' }).errors[0] ?? error;
   const value: unknown = document.toJS({ maxAliasCount: 0 });
   if (value === null || value === undefined) return {};
   if (!isRecord(value)) throw new Error('The front matter is no mapping.');

@@ -58,6 +58,7 @@ describe('sorting processes to runs', () => {
     expect(pids(attribution.sort(table, [run('a', 300_001)]))).toEqual({ a: [300_001] });
   });
 
+  // elsewhere looking costs a program, and is done of orphans only
   it.runIf(process.platform === 'linux')(
     'looks at an environment twice at most, and never at what is older than all runs',
     () => {

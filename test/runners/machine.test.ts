@@ -12,6 +12,7 @@ beforeAll(async () => {
 afterAll(() => rm(root, { recursive: true, force: true }));
 
 describe('the machine', () => {
+  // only Linux has control groups
   it.runIf(process.platform === 'linux')(
     'has what the control groups around it leave, and the pressure the kernel tells',
     async () => {

@@ -143,6 +143,7 @@ describe('the processes of a run', () => {
 
 const LAST_PID = '/proc/sys/kernel/ns_last_pid';
 
+// only root, and only on Linux, can say which pid comes next
 it.runIf(existsSync(LAST_PID) && process.getuid?.() === 0)(
   'a process is measured that was given the pid of one measured before',
   async () => {

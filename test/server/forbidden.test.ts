@@ -9,6 +9,7 @@ import { buildPrograms, clearWorkspace, makeWorkspace } from '../support/hub-ben
 
 const NOBODY = 65_534;
 
+// only root can make what belongs to somebody else
 test.runIf(process.getuid?.() === 0)('a forbidden socket and a foreign state folder each get their sentence', async () => {
   const programs = await buildPrograms('1.0.0');
   chmodSync(programs, 0o755);

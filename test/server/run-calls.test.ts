@@ -131,7 +131,7 @@ it('what cannot be worked on is said, each to its own call', async () => {
     ['deep', call(8, 'queue_status', { deep }), 'nested no deeper'],
     ['none', { id: 9, nothing: true }, 'no JSON-RPC message'],
     ['word', 'hello', 'no JSON-RPC message'],
-    ['answer', { jsonrpc: '2.0', id: 11, result: {} }, 'Nothing was asked'],
+    ['answer', { jsonrpc: '2.0', id: 11, result: {} }, 'This answers nothing'],
   ];
   for (const [callId, message] of wrong) say(calls, callId, message);
   for (const [callId, , text] of wrong) {

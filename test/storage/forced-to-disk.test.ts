@@ -52,6 +52,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 /** The deeds, with paths as seen from the folder, and temporary names as one. */
 const told = () => deeds.map((deed) => deed.replace(folder, '.').replace(/\.a\.[-0-9a-f]+\.tmp/, 'temporary'));
 
+// only Linux tells which file a descriptor is of
 it.runIf(process.platform === 'linux')(
   'a file is replaced only by bytes that are on disk, and then its new name is',
   async () => {
