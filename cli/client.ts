@@ -30,6 +30,9 @@ export interface ClientOptions {
   readonly start?: boolean;
 }
 
+/** So often a call, or a connection, is begun with another hub. */
+const MOST_TRIES = 5;
+
 /** The workspace that the CLI is about. Fails with WORKSPACE_MISSING. */
 export function workspaceOf(flag: string | undefined): string {
   const cwd = process.cwd();
@@ -79,7 +82,7 @@ export async function connectClient({ workspace: flag, start = true }: ClientOpt
           if (result.isError) throw toolFailure(result.content);
           return z.record(z.string(), z.unknown()).parse(result.structuredContent);
         } catch (error) {
-          if (used.isOpen() || tries === 5) throw error;
+          if (used.isOpen() || tries === MOST_TRIES) throw error;
           await relink(used);
         }
       }
@@ -107,28 +110,33 @@ interface Link {
   onClose(callback: () => void): void;
 }
 
+/** A hub that dies in the moment in which it is reached has a successor. */
 async function openLink(workspace: string, start: boolean, listeners: ReadonlySet<(uri: string) => void>): Promise<Link> {
   const environment = readEnvironment();
-  const { socket, welcome } = await connectHub({
-    workspace,
-    stateDir: stateDirOf(workspace),
-    programs: programsIn(),
-    hubEnvironment: environment.hub,
-    version: __VERSION__,
-    kind: 'cli',
-    environment: environment.all,
-    cwd: process.cwd(),
-    start,
-  });
-  const client = new Client({ name: 'sc', version: __VERSION__ }, { versionNegotiation: { mode: { pin: '2026-07-28' } } });
-  client.setNotificationHandler('notifications/resources/updated', ({ params }) => {
-    for (const listener of listeners) listener(params.uri);
-  });
-  await client.connect(streamTransport({ input: socket, output: socket, end: () => socket.destroySoon() }));
-  return {
-    client,
-    hub: welcome,
-    isOpen: () => !socket.destroyed && !socket.readableEnded,
-    onClose: (callback) => void socket.once('close', callback),
-  };
+  for (let tries = 1; ; tries++) {
+    const { socket, welcome } = await connectHub({
+      workspace,
+      stateDir: stateDirOf(workspace),
+      programs: programsIn(),
+      hubEnvironment: environment.hub,
+      version: __VERSION__,
+      kind: 'cli',
+      environment: environment.all,
+      cwd: process.cwd(),
+      start,
+    });
+    const client = new Client({ name: 'sc', version: __VERSION__ }, { versionNegotiation: { mode: { pin: '2026-07-28' } } });
+    client.setNotificationHandler('notifications/resources/updated', ({ params }) => {
+      for (const listener of listeners) listener(params.uri);
+    });
+    const isOpen = () => !socket.destroyed && !socket.readableEnded;
+    try {
+      await client.connect(streamTransport({ input: socket, output: socket, end: () => socket.destroySoon() }));
+      return { client, hub: welcome, isOpen, onClose: (callback) => void socket.once('close', callback) };
+    } catch (error) {
+      if (isOpen()) throw error;
+      if (tries === MOST_TRIES)
+        fail('HUB_UNREACHABLE', `The hub of this workspace (pid ${welcome.pid}) closes every connection once it is made.`);
+    }
+  }
 }

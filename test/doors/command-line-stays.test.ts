@@ -1,7 +1,14 @@
 // `sc` while it waits or follows: over a hub that is killed, under Ctrl-C, and before a person at a terminal.
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
+import { processAt } from '../../runners/process.ts';
+import { placeOf } from '../../storage/embedded/claim.ts';
 import { sc } from '../support/clients.ts';
 import { CLI } from '../support/project.ts';
 import { openTerminal } from '../support/terminal.ts';
@@ -31,6 +38,41 @@ async function killHub(): Promise<void> {
   process.kill(hub.pid, 'SIGKILL');
 }
 
+/** What looks like a hub, and closes each connection once it has welcomed it; after so many of them its process dies. */
+async function hubThatDies(own: Workspace, deaths: number) {
+  const state = path.join(own.path, '.scopecraft/state');
+  await mkdir(state, { recursive: true, mode: 0o700 });
+  const child = spawn('sleep', ['600'], { stdio: 'ignore' });
+  const socket = path.join(own.root, 'dying.sock');
+  const pid = child.pid ?? 0;
+  const said = { version: '99.0.0', protocol: 1, nonce: 'of the one that dies', pid, epoch: 1 };
+  let welcomed = 0;
+  const die = () => {
+    server.close();
+    child.kill('SIGKILL');
+  };
+  const server = createServer((connection) => {
+    connection.on('error', () => {});
+    const lines = createInterface(connection);
+    lines.once('line', () => {
+      connection.write(`${JSON.stringify({ scopecraft: 1, welcome: { ...said, wants: [] } })}\n`);
+      lines.once('line', () => {
+        welcomed += 1;
+        if (welcomed === deaths) die();
+        connection.destroy();
+      });
+    });
+  });
+  await once(server.listen(socket), 'listening');
+  await chmod(socket, 0o600);
+  const claim = { ...said, startedAt: processAt(pid)?.startedAt, ...placeOf(state), socket };
+  await writeFile(path.join(state, 'hub.1.json'), JSON.stringify(claim), { mode: 0o600 });
+  return {
+    welcomed: () => welcomed,
+    close: die,
+  };
+}
+
 /** `sc` under way: what it printed so far, and its exit code. */
 function running(...args: readonly string[]) {
   const child = spawn(process.execPath, [CLI, ...args], { ...at(), stdio: ['ignore', 'pipe', 'pipe'] });
@@ -52,13 +94,27 @@ describe('sc that waits or follows', () => {
       await expect.poll(() => follower.printed.stdout).toMatch(new RegExp(`text +line ${seen}\n`));
       await killHub();
     }
-    expect(await waiter.code).toBe(0);
+    expect(await waiter.code, waiter.printed.stderr).toBe(0);
     // told by the next hub, not found when it looks by itself after a while
     await expect.poll(() => follower.printed.stdout, { timeout: 8_000 }).toMatch(/result +all said/);
     expect(await follower.code).toBe(0);
     const lines = [...follower.printed.stdout.matchAll(/ text +line (\d+)$/gm)].map(([, number]) => Number(number));
     expect(lines).toEqual(Array.from({ length: LINES }, (_, n) => n + 1));
     expect(JSON.parse(waiter.printed.stdout)).toMatchObject({ sessions: [{ id, status: 'completed', result: 'all said' }] });
+  });
+
+  it.each([
+    [2, 0, ''],
+    [99, 75, 'HUB_UNREACHABLE'],
+  ])('begins again where a hub goes while it is greeted, %d times', async (deaths, exitCode, says) => {
+    const own = await makeWorkspace({});
+    onTestFinished(() => own.close());
+    const dying = await hubThatDies(own, deaths);
+    onTestFinished(dying.close);
+    const { code, stdout, stderr } = await sc(['queue', 'status', '--format=json'], { env: own.env, cwd: own.path });
+    expect([code, stderr]).toEqual([exitCode, expect.stringContaining(says)]);
+    expect(dying.welcomed()).toBe(Math.min(deaths, 5));
+    expect(stdout.includes('"slots"')).toBe(exitCode === 0);
   });
 
   it('ends on Ctrl-C while it follows a log, and the session goes on', async () => {
