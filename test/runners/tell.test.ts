@@ -146,7 +146,7 @@ describe('a message at the end of a run', () => {
     await go();
     await follow.done;
     await run.tell(late);
-    const { first: other, run: second, go: goOn } = await begun('outstanding', '@@tool Bash {"command":"sleep 0.2"}\n@@die KILL');
+    const { first: other, run: second, go: goOn } = await begun('outstanding', '@@tool Bash {"command":"sleep 600"}');
     const seconds = followed(second);
     await goOn();
     await eventually(async () => ((await entriesOf('outstanding', 'tool_use')).length === 2 ? true : undefined));
