@@ -58,12 +58,24 @@ export async function connectClient({ workspace: flag, start = true }: ClientOpt
     return relinking;
   };
   const open = async () => {
-    const fresh = await openLink(workspace, true, listeners);
-    link = fresh;
-    if (watched.size > 0) fresh.onClose(() => void relink(fresh).catch(() => undefined));
-    if (watched.size > 0) await link.client.listen({ resourceSubscriptions: [...watched] });
+    for (let tries = 1; ; tries++) {
+      link = await openLink(workspace, true, listeners);
+      if (watched.size === 0 || (await listens(link, [...watched]))) break;
+      if (tries === MOST_TRIES) failClosing(link.hub);
+    }
     // what changed while nobody listened is not known: everything may have
     for (const listener of listeners) for (const uri of watched) listener(uri);
+  };
+  /** Listens for as long as this hub lives, and then anew; false where it is gone already. */
+  const listens = async (listening: Link, uris: readonly string[]): Promise<boolean> => {
+    try {
+      await listening.client.listen({ resourceSubscriptions: [...uris] });
+    } catch (error) {
+      if (listening.isOpen()) throw error;
+    }
+    if (!listening.isOpen()) return false;
+    listening.onClose(() => void relink(listening).catch(() => undefined));
+    return true;
   };
   return {
     workspace,
@@ -91,13 +103,7 @@ export async function connectClient({ workspace: flag, start = true }: ClientOpt
       listeners.add(onChange);
       for (const uri of uris) watched.add(uri);
       const listened = link;
-      try {
-        await listened.client.listen({ resourceSubscriptions: [...uris] });
-        listened.onClose(() => void relink(listened).catch(() => undefined));
-      } catch (error) {
-        if (listened.isOpen()) throw error;
-        await relink(listened);
-      }
+      if (!(await listens(listened, uris))) await relink(listened);
     },
     close: () => link.client.close(),
   };
@@ -135,8 +141,11 @@ async function openLink(workspace: string, start: boolean, listeners: ReadonlySe
       return { client, hub: welcome, isOpen, onClose: (callback) => void socket.once('close', callback) };
     } catch (error) {
       if (isOpen()) throw error;
-      if (tries === MOST_TRIES)
-        fail('HUB_UNREACHABLE', `The hub of this workspace (pid ${welcome.pid}) closes every connection once it is made.`);
+      if (tries === MOST_TRIES) failClosing(welcome);
     }
   }
+}
+
+function failClosing({ pid }: Welcome): never {
+  fail('HUB_UNREACHABLE', `The hub of this workspace (pid ${pid}) closes every connection once it is made.`);
 }
