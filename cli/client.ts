@@ -94,7 +94,8 @@ export async function connectClient({ workspace: flag, start = true }: ClientOpt
           if (result.isError) throw toolFailure(result.content);
           return z.record(z.string(), z.unknown()).parse(result.structuredContent);
         } catch (error) {
-          if (used.isOpen() || tries === MOST_TRIES) throw error;
+          if (used.isOpen()) throw error;
+          if (tries === MOST_TRIES) failClosing(used.hub);
           await relink(used);
         }
       }
