@@ -93,15 +93,17 @@ export async function startWithoutWorkspace(programs: Programs, environment: Rea
 async function look(found: FoundClaim | undefined, here: Place, options: ConnectOptions, ms: number): Promise<Finding> {
   if (!found) return { is: 'ended' };
   const { claim, gone } = found;
-  const isPromised =
-    gone?.handoverTo !== undefined && compareVersions(gone.handoverTo, options.version) > 0 && Date.now() - gone.at < HANDOVER_MS;
-  if (gone) return { is: isPromised ? 'promised' : 'ended' };
+  if (gone) return { is: afterwards(gone, options) };
   // the hub refuses such a claim with the whole sentence
   if (!claim || isForeignCopy(claim, here)) return { is: 'ended' };
   const socket = await reach(claim.socket);
   if (socket === 'EPERM' || socket === 'EACCES') fail('HUB_UNREACHABLE', forbiddenSocket(claim.socket, socket));
   if (socket === 'EAGAIN') return { is: 'silent' };
-  if (typeof socket === 'string') return { is: remainsOf(claim, here) === 'silent' ? 'silent' : 'ended' };
+  if (typeof socket === 'string') {
+    if (remainsOf(claim, here) === 'silent') return { is: 'silent' };
+    // it may have left since its claim was read, and says for whom before its process is gone
+    return { is: afterwards(highestClaim(options.stateDir)?.gone, options) };
+  }
   try {
     const welcome = await greet(socket, claim, here, options, ms);
     if (typeof welcome !== 'string') return { socket, welcome };
@@ -112,6 +114,12 @@ async function look(found: FoundClaim | undefined, here: Place, options: Connect
     socket.destroy();
     throw error;
   }
+}
+
+/** Whether a hub that is no more made room for a newer one, which is on its way. */
+function afterwards(gone: FoundClaim['gone'], { version }: ConnectOptions): 'promised' | 'ended' {
+  if (gone?.handoverTo === undefined || compareVersions(gone.handoverTo, version) <= 0) return 'ended';
+  return Date.now() - gone.at < HANDOVER_MS ? 'promised' : 'ended';
 }
 
 /** True for one door of those that find the same hub dead at the same time; only spares processes, the claim decides who owns. */
