@@ -2,7 +2,17 @@ import { execFileSync, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
-import { isAlive, markOf, parsePs, parseStat, processAt, processTable, RUN_MARK, signalProcess } from '../../runners/process.ts';
+import {
+  argvOf,
+  isAlive,
+  markOf,
+  parsePs,
+  parseStat,
+  processAt,
+  processTable,
+  RUN_MARK,
+  signalProcess,
+} from '../../runners/process.ts';
 import { createProcessTree } from '../../runners/process-tree.ts';
 import { LEFTOVERS, takeDown } from '../../runners/stop-ladder.ts';
 import { endAllMarked } from '../support/processes.ts';
@@ -101,9 +111,15 @@ describe('the tree of a run', () => {
     return table.filter(({ pid, state }) => state !== 'Z' && markOf(pid) === mark);
   }
 
+  /** All are there, and those that only made others are gone. */
+  async function isComplete(): Promise<true | undefined> {
+    const all = await marked();
+    return all.length === 8 && all.every(({ pid }) => argvOf(pid)[0] === 'sleep') ? true : undefined;
+  }
+
   it('with groups, sessions and daemons of its own is taken down to the last process', async () => {
     const agent = spawn('perl', ['-e', SEVEN], { env, detached: true, stdio: 'ignore' });
-    await eventually(async () => ((await marked()).length === 8 ? true : undefined));
+    await eventually(isComplete);
     const root = known(agent.pid);
     const tree = createProcessTree(() => ({ mark, supervisor: undefined, agent: root }));
     expect(await tree.members()).toHaveLength(8);
@@ -115,7 +131,7 @@ describe('the tree of a run', () => {
 
   it('is found by its mark alone when everything else is lost', async () => {
     spawn('perl', ['-e', SEVEN], { env, detached: true, stdio: 'ignore' });
-    await eventually(async () => ((await marked()).length === 8 ? true : undefined));
+    await eventually(isComplete);
     expect(await end(createProcessTree(() => ({ mark, supervisor: undefined, agent: undefined })))).toBe(true);
     expect(await marked()).toEqual([]);
   });
