@@ -12,7 +12,7 @@ import { serve } from '../test/support/serving.ts';
 import { makeWorkspace, type Workspace } from '../test/support/workspace.ts';
 import { type Bench, startSession, taskFiles } from './bench.ts';
 import { besideEcho } from './latency.ts';
-import { type Row, rowOf } from './measure.ts';
+import { type Row, rowOf, type Samples } from './measure.ts';
 import { residentMb } from './memory.ts';
 import type { Command } from './programs.ts';
 
@@ -84,7 +84,7 @@ async function crowd(workspace: Workspace, access: Access, sessionId: string): P
       clients.push(client);
       heard.push(times);
     }
-    const late = { ours: [] as number[], baseline: [] as number[] };
+    const late: Record<keyof Samples, number[]> = { ours: [], baseline: [] };
     const memory: number[] = [];
     for (let round = 0; round < LINES; round += 1) {
       for (const times of heard) times.length = 0;

@@ -45,12 +45,12 @@ const bare = await open(path.join(folder, 'bare'), 'a', 0o600);
 let sessions = 0;
 let events = 0;
 let isOver = true;
-const seen = {
-  ours: [] as number[],
-  bare: [] as number[],
-  residentMb: [] as number[],
-  heapMb: [] as number[],
-  events: [] as number[],
+const seen: Record<'ours' | 'bare' | 'residentMb' | 'heapMb' | 'events', number[]> = {
+  ours: [],
+  bare: [],
+  residentMb: [],
+  heapMb: [],
+  events: [],
 };
 for (let turn = 0; performance.now() < until; turn++) {
   const from = events;

@@ -24,7 +24,7 @@ export const memory: Bench = {
       await used(peer, 'echo', { text: 'How long is the line?' });
       await completed(ours, await startSession(ours, { taskId: 'task-0', agent: 'demo', prompt: '@@say done' }));
       const pids = { door: ours.pid, hub: (await workspace.hub())?.pid, echo: peer.pid, node: bare.pid };
-      const seen = { door: [] as number[], hub: [] as number[], echo: [] as number[], node: [] as number[] };
+      const seen: Record<keyof typeof pids, number[]> = { door: [], hub: [], echo: [], node: [] };
       for (let sample = 0; sample < SAMPLES; sample += 1) {
         await delay(SETTLE_MS);
         seen.door.push(await residentMb(pids.door));
