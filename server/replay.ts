@@ -22,8 +22,9 @@ import {
 import { REQUEST_KEY } from './request-key.ts';
 
 /** A request that was sent this often to a hub that died at once is not sent again: it may be what kills it. */
-const MOST_QUICK_DEATHS = 5;
-const QUICK_DEATH_MS = 2_000;
+export const MOST_QUICK_DEATHS = 5;
+/** A hub that is gone sooner died at once. */
+export const QUICK_DEATH_MS = 2_000;
 const OUR_ID = 'scopecraft:replay:';
 
 export interface MemoryOptions {
@@ -216,7 +217,7 @@ export function createMemory({ toHub, toClient, newKey }: MemoryOptions): Memory
 
 const deadly = {
   code: 'INTERNAL',
-  message: `The hub died ${MOST_QUICK_DEATHS} times under this call.`,
+  message: `The hub died ${MOST_QUICK_DEATHS} times under this call; what it asked for may have been done all the same.`,
   hint: ERRORS.INTERNAL.hint,
 };
 

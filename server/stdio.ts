@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ERRORS, ScopecraftError } from '../core/errors.ts';
 import { lineSplitter, MAX_CALL_BYTES } from './lines.ts';
 import { answered, type Failure, idAtEdge } from './messages.ts';
-import { createMemory, type Memory } from './replay.ts';
+import { createMemory, type Memory, MOST_QUICK_DEATHS, QUICK_DEATH_MS } from './replay.ts';
 
 /** Longest line from a hub. */
 const MAX_LINE_BYTES = 16 * 1024 * 1024;
@@ -12,7 +12,7 @@ const MAX_LINE_BYTES = 16 * 1024 * 1024;
 const FAREWELL_MS = 500;
 /** The same for a client that never read an answer: its requests were piped in, and a hub may have to be started for them. */
 const PIPED_FAREWELL_MS = 15_000;
-/** Pause after a failed try to reach a hub; a new call of the client ends it. */
+/** Pause after a failed try to reach a hub, or after too many that died at once; a new call of the client ends it. */
 const RETRY_MS = 1_000;
 
 export interface DoorOptions {
@@ -81,23 +81,31 @@ export async function runDoor({ input, output, connect, newKey, onTrouble, signa
     close();
   };
 
-  while (!isClosing) {
+  const rest = async () => {
+    const call = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    const pause = new AbortController();
+    await Promise.race([call, closed, sleep(RETRY_MS, undefined, { signal: pause.signal }).catch(() => {})]);
+    pause.abort();
+  };
+
+  for (let quickDeaths = 0; !isClosing; ) {
     try {
       const connecting = connect(stream !== undefined);
       stream = await Promise.race([connecting, closed]);
       // a connection that comes after the end has nobody to serve
       if (stream === undefined) connecting.then((late) => late.destroy()).catch(() => {});
-      else await serve(stream, input, memory, closed);
+      else {
+        const livedMs = await serve(stream, input, memory, closed);
+        quickDeaths = livedMs < QUICK_DEATH_MS ? quickDeaths + 1 : 0;
+        if (quickDeaths >= MOST_QUICK_DEATHS) await rest();
+      }
     } catch (error) {
       const failure = failureOf(error);
       onTrouble(failure.message);
       memory.giveUp(failure);
-      const call = new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-      const pause = new AbortController();
-      await Promise.race([call, closed, sleep(RETRY_MS, undefined, { signal: pause.signal }).catch(() => {})]);
-      pause.abort();
+      await rest();
     }
   }
   stream?.destroy();
@@ -105,8 +113,8 @@ export async function runDoor({ input, output, connect, newKey, onTrouble, signa
   signal.removeEventListener('abort', close);
 }
 
-/** Carries lines until this hub is gone, or until the door closes. */
-async function serve(stream: Duplex, input: Readable, memory: Memory, closed: Promise<unknown>): Promise<void> {
+/** Carries lines until this hub is gone, or until the door closes; for how many milliseconds it did. */
+async function serve(stream: Duplex, input: Readable, memory: Memory, closed: Promise<unknown>): Promise<number> {
   const since = performance.now();
   const gone = new Promise<true>((resolve) => {
     stream.once('close', () => resolve(true));
@@ -124,7 +132,9 @@ async function serve(stream: Duplex, input: Readable, memory: Memory, closed: Pr
   // a half line of a dead hub is dropped with its splitter
   stream.removeAllListeners('data').destroy();
   input.resume();
-  if (isGone) memory.hubWent(performance.now() - since);
+  const livedMs = performance.now() - since;
+  if (isGone) memory.hubWent(livedMs);
+  return livedMs;
 }
 
 function failureOf(error: unknown): Failure {

@@ -3,8 +3,10 @@ import { execFileSync, spawn } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
+import { runDoor } from '../../server/stdio.ts';
 import { hubPid, kill, makeWorkspace, openDoor, ownersOf, processesOf, readOr, until } from '../support/hub-bench.ts';
 import { doorBench } from './door-bench.ts';
 
@@ -80,4 +82,23 @@ test('flags: help, version, and a sentence for what is wrong', async () => {
     code: 1,
     err: expect.stringContaining('"/no/such/folder"'),
   });
+});
+
+test('a door whose hubs close each connection rests after some of them, until its client says something', async () => {
+  const ending = new AbortController();
+  onTestFinished(() => ending.abort());
+  const [input, output] = [new PassThrough(), new PassThrough()];
+  let hubs = 0;
+  const connect = async () => {
+    hubs += 1;
+    const hub = new PassThrough();
+    setImmediate(() => hub.destroy());
+    return hub;
+  };
+  void runDoor({ input, output, connect, newKey: () => 'key', onTrouble: () => {}, signal: ending.signal });
+  await until(() => hubs === 5);
+  await sleep(300);
+  expect(hubs).toBe(5);
+  input.write('{"jsonrpc":"2.0","id":1,"method":"ping"}\n');
+  await until(() => hubs === 6);
 });

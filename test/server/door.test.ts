@@ -80,7 +80,7 @@ test('a question of a hub that died is taken back, and its answer reaches no oth
 test('a call that kills its hub again and again is answered at last', async () => {
   const { door, workspace } = open();
   const { error } = await door.ask(1, 'tools/call', { name: 'crash' });
-  expect(error).toMatchObject({ message: 'The hub died 5 times under this call.' });
+  expect(error).toMatchObject({ message: expect.stringContaining('The hub died 5 times under this call') });
   expect((await door.ask(2, 'ping')).result).toBeDefined();
   expect(calls(workspace)).toHaveLength(5);
 });
