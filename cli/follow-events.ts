@@ -1,6 +1,6 @@
 // Following the ledger in a terminal: the newest events, then each one as it comes.
 import { z } from 'zod';
-import type { HubClient } from './client.ts';
+import type { HubConnection } from '../client/hub-connection.ts';
 
 const Event = z.looseObject({ seq: z.number(), at: z.string(), name: z.string(), sessionId: z.string().optional() });
 export type FollowedEvent = z.infer<typeof Event>;
@@ -11,13 +11,13 @@ const REST_MS = 15_000;
 
 /** Gives each event that the query of event_list matches to `print`: the newest, then those that come. Ends with the program. */
 export async function followEvents(
-  client: HubClient,
+  client: HubConnection,
   query: Readonly<Record<string, unknown>>,
   print: (event: FollowedEvent) => void,
 ): Promise<never> {
   let wake = () => {};
   let isStale = false;
-  await client.listen(['events://recent'], () => {
+  await client.watch('events://recent', () => {
     isStale = true;
     wake();
   });

@@ -1,9 +1,9 @@
 // Following sessions in a terminal: their log as it grows, or how they stand until they have settled.
 
 import { z } from 'zod';
+import type { HubConnection } from '../client/hub-connection.ts';
 import { isSettled, SessionStatus } from '../core/session.ts';
 import { logUri } from '../core/views.ts';
-import type { HubClient } from './client.ts';
 import { durationOf, safe } from './render.ts';
 
 const Entry = z.looseObject({
@@ -31,14 +31,14 @@ const REST_MS = 15_000;
 
 /** Gives each entry of the session's log to `print`, those that are there and those that come, until the session has settled. */
 export async function followLog(
-  client: HubClient,
+  client: HubConnection,
   sessionId: string,
   print: (entry: Entry) => void,
   from?: Readonly<Record<string, unknown>>,
 ): Promise<void> {
   let wake = () => {};
   let isStale = false;
-  await client.listen([logUri(sessionId)], () => {
+  await client.watch(logUri(sessionId), () => {
     isStale = true;
     wake();
   });
@@ -59,7 +59,7 @@ export async function followLog(
 
 /** Waits until the sessions have settled (`all`) or one has (`any`), telling `progress` how they stand about every second. */
 export async function waitUntilSettled(
-  client: HubClient,
+  client: HubConnection,
   input: Readonly<Record<string, unknown>>,
   progress: (line: string) => void,
 ): Promise<Readonly<Record<string, unknown>>> {

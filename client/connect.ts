@@ -40,7 +40,7 @@ export async function connect(workspace?: string, options: ConnectOptions = {}):
   const cwd = process.cwd();
   const found =
     findWorkspace({ flag: workspace, environment, cwd }) ?? fail('WORKSPACE_MISSING', `"${cwd}" is no place for a workspace.`);
-  const connection = await openConnection({ workspace: found, environment, name, start });
+  const connection = await openConnection({ workspace: found, environment, name, kind: 'door', start });
   const methods = toolMethods(connection);
   return {
     ...methods,

@@ -13,7 +13,7 @@ import { programsIn } from '../server/programs.ts';
 import { runDoor } from '../server/stdio.ts';
 import { stateDirOf } from '../server/workspace.ts';
 import { requestFailure, toolFailure } from './failure.ts';
-import { streamTransport } from './stream-transport.ts';
+import { type LineStreams, streamTransport } from './stream-transport.ts';
 
 declare const __VERSION__: string;
 
@@ -39,8 +39,12 @@ export interface ResourceText {
 }
 
 export interface HubConnection {
+  /** Real path. */
+  readonly workspace: string;
+  /** The hub that was reached last. */
+  readonly hub: HubLink['welcome'];
   /** The structured answer of a tool. Fails with the tool's error. */
-  call(tool: string, args: Readonly<Record<string, unknown>>, options?: CallOptions): Promise<unknown>;
+  call(tool: string, args: Readonly<Record<string, unknown>>, options?: CallOptions): Promise<Readonly<Record<string, unknown>>>;
   read(uri: string, options?: CallOptions): Promise<ResourceText>;
   /** Fails as `read` does when there is no such resource. */
   watch(uri: string, onChange: (uri: string) => void): Promise<Watching>;
@@ -55,10 +59,13 @@ export interface HubConnectionOptions {
   readonly environment: Environment;
   /** Who asks, as the history of sessions says it. */
   readonly name: string;
+  /** A program, or the command line. */
+  readonly kind: 'door' | 'cli';
   /** False: only to a hub that is there. */
   readonly start: boolean;
 }
 
+const Answer = z.record(z.string(), z.unknown());
 const Contents = z.array(z.looseObject({ uri: z.string(), mimeType: z.string().optional(), text: z.string() })).min(1);
 
 /** Connects to the hub, starting it where there is none. Fails with HUB_UNREACHABLE, HUB_VERSION or STORAGE_FAILED. */
@@ -69,11 +76,25 @@ export async function openConnection(options: HubConnectionOptions): Promise<Hub
     { versionNegotiation: { mode: { pin: '2026-07-28' } } },
   );
   const watches = createWatches(client);
+  let link = await reachHub(options, false);
+  let trouble: string | undefined;
+  const door = doorOf({
+    reached: link,
+    reachNext: async () => {
+      link = await reachHub(options, true);
+      return link;
+    },
+    onTrouble: (sentence) => {
+      trouble = sentence;
+    },
+    ending,
+  });
   try {
-    await client.connect(streamTransport(doorOf(options, await reachHub(options, false), ending)));
-  } catch (error) {
+    await client.connect(streamTransport(door));
+  } catch {
     ending.abort();
-    throw requestFailure(error, false);
+    // the SDK tells only that there was no answer
+    fail('HUB_UNREACHABLE', trouble ?? `The hub of this workspace (pid ${link.welcome.pid}) goes away each time it is greeted.`);
   }
 
   const request = async <Result>(deed: () => Promise<Result>, signal?: AbortSignal): Promise<Result> => {
@@ -91,12 +112,16 @@ export async function openConnection(options: HubConnectionOptions): Promise<Hub
       return { uri, mimeType: first?.mimeType, text: first?.text ?? '' };
     }, signal);
   return {
+    workspace: options.workspace,
+    get hub() {
+      return link.welcome;
+    },
     call: (name, args, { signal } = {}) =>
       request(async () => {
         const options = { timeout: ANSWER_MS, ...(signal && { signal }) };
         const { isError, content, structuredContent } = await client.callTool({ name, arguments: { ...args } }, options);
         if (isError) throw toolFailure(content);
-        return structuredContent;
+        return Answer.parse(structuredContent);
       }, signal),
     read,
     async watch(uri, onChange) {
@@ -112,17 +137,23 @@ export async function openConnection(options: HubConnectionOptions): Promise<Hub
   };
 }
 
-/** The streams of a door that runs in this process, on a hub that was reached already. */
-function doorOf(options: HubConnectionOptions, { socket }: HubLink, ending: AbortController) {
+interface InnerDoor {
+  readonly reached: HubLink;
+  readonly reachNext: () => Promise<HubLink>;
+  /** Why the next hub could not be reached; each call is told, too. */
+  readonly onTrouble: (sentence: string) => void;
+  readonly ending: AbortController;
+}
+
+/** The streams of a door that runs in this process, on a hub that was reached already and then on the next ones. */
+function doorOf({ reached, reachNext, onTrouble, ending }: InnerDoor): LineStreams {
   const [toDoor, fromDoor] = [new PassThrough(), new PassThrough()];
-  let first: HubLink['socket'] | undefined = socket;
-  const connect = async (returning: boolean) => {
-    const reached = first ?? (await reachHub(options, returning)).socket;
+  let first: HubLink | undefined = reached;
+  const connect = async () => {
+    const { socket } = first ?? (await reachNext());
     first = undefined;
-    return reached;
+    return socket;
   };
-  // what cannot be reached is told to every call, so there is nothing to say beside it
-  const onTrouble = () => {};
   void runDoor({ input: toDoor, output: fromDoor, connect, newKey: randomUUID, onTrouble, signal: ending.signal });
   const end = () => {
     ending.abort();
@@ -131,14 +162,14 @@ function doorOf(options: HubConnectionOptions, { socket }: HubLink, ending: Abor
   return { input: fromDoor, output: toDoor, end };
 }
 
-function reachHub({ workspace, environment, start }: HubConnectionOptions, returning: boolean): Promise<HubLink> {
+function reachHub({ workspace, environment, kind, start }: HubConnectionOptions, returning: boolean): Promise<HubLink> {
   return connectHub({
     workspace,
     stateDir: stateDirOf(workspace),
     programs: programsIn(),
     hubEnvironment: environment.hub,
     version: __VERSION__,
-    kind: 'door',
+    kind,
     environment: environment.all,
     cwd: process.cwd(),
     returning,

@@ -50,7 +50,6 @@ const ROOMS = {
     'server/runtime-dir.ts',
     'server/settings.ts',
     'server/version.ts',
-    'server/wire.ts',
     'server/workspace.ts',
     'storage/task-files.ts',
     'storage/tasks-with-sessions.ts',
@@ -64,7 +63,6 @@ const ROOMS = {
     'storage/embedded/journal-repair.ts',
     'storage/embedded/lock.ts',
     'zod',
-    '@modelcontextprotocol/client',
     'node:*',
   ],
 } as const satisfies Record<string, readonly string[]>;
