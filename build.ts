@@ -67,38 +67,20 @@ const options = {
   external: ['channelcoder'],
   plugins: [leaveOut, embedRules],
 } as const satisfies BuildOptions;
-// V8 keeps code of scripts only, not of modules; and code that was kept cannot import, so what starts it does
-const hub = await build({
+// Node.js starts a script sooner than a module, and V8 keeps code of scripts only
+const script = {
   ...options,
-  write: false,
-  entryPoints: { 'hub-main': 'server/hub-main.ts' },
   format: 'cjs',
-  minifyWhitespace: true,
   define: { ...options.define, 'import.meta.dirname': '__dirname' },
-});
-const parts = hub.outputFiles[0]?.text.split('import("channelcoder")') ?? [];
-if (parts.length !== 2 || parts.some((part) => /\bimport\(|[^\x00-\x7f]/.test(part)))
-  throw new Error('The hub imports another package when it runs, or is not plain ASCII.');
-const hubText = `(function (require, exports, module, __dirname, __import) {${parts.join('__import("channelcoder")')}\n})`;
-// V8 takes code for another text of the same length, so neither may ever be found beside the other of another build
-const hubName = `hub-${createHash('sha256').update(hubText).digest('hex').slice(0, 12)}`;
-await writeFile(`${fresh}/${hubName}.js`, hubText);
-// what a cold door waits for: Node.js starts a script of this kind sooner than a module
-await build({
-  ...options,
-  entryPoints: { door: 'server/main.ts', hub: 'server/hub-start.ts' },
   outExtension: { '.js': '.cjs' },
-  format: 'cjs',
-  define: { ...options.define, __HUB__: JSON.stringify(hubName), 'import.meta.dirname': '__dirname' },
   banner: { js: '#!/usr/bin/env node' },
-});
+} as const satisfies BuildOptions;
+await build({ ...script, entryPoints: { door: 'server/main.ts' } });
+await buildKept('hub', 'server/hub-main.ts');
+await buildKept('cli', 'cli/main.ts');
 await build({
   ...options,
-  entryPoints: {
-    cli: 'cli/main.ts',
-    'demo-agent': 'runners/demo-agent.ts',
-    index: 'client/index.ts',
-  },
+  entryPoints: { 'demo-agent': 'runners/demo-agent.ts', index: 'client/index.ts' },
   outExtension: { '.js': '.mjs' },
   format: 'esm',
   banner: {
@@ -108,32 +90,56 @@ await build({
 await keepCode();
 // the compiler writes a declaration for every file; `exports` in package.json leads to that of client/index.ts
 await promisify(execFile)(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'client', '--outDir', `${fresh}/types`]);
-for (const script of ['runners/supervise.sh', 'runners/hook.sh', 'server/keeper.sh'])
-  await cp(script, `${fresh}/${script.split('/').at(-1)}`);
-for (const program of ['door.cjs', 'cli.mjs']) await chmod(`${fresh}/${program}`, 0o755);
+for (const name of ['runners/supervise.sh', 'runners/hook.sh', 'server/keeper.sh'])
+  await cp(name, `${fresh}/${name.split('/').at(-1)}`);
+for (const program of ['door.cjs', 'cli.cjs']) await chmod(`${fresh}/${program}`, 0o755);
 await writeFile(`${fresh}/version`, `${version}\n`);
 if (existsSync('dist')) await rename('dist', `${fresh}.old`);
 await rename(fresh, 'dist');
 await rm(`${fresh}.old`, { recursive: true, force: true });
 
-/** Lets a hub serve a workspace for a moment, so that V8 compiles what a start needs, and keep that code beside it. */
+/** Bundles a program that server/kept-code.ts starts, and beside it the one that keeps its code. */
+async function buildKept(name: string, entryPoint: string): Promise<void> {
+  const { outputFiles } = await build({
+    ...script,
+    banner: {},
+    write: false,
+    entryPoints: [entryPoint],
+    minifyWhitespace: true,
+  });
+  // code that was kept cannot import, so what starts it does
+  const text = outputFiles[0]?.text.replace(/\bimport\(/g, '__import(') ?? '';
+  if (/[^\x00-\x7f]/.test(text)) throw new Error(`The bundle of ${name} is not plain ASCII.`);
+  const wrapped = `(function (require, exports, module, __dirname, __import) {${text}\n})`;
+  // V8 takes code for another text of the same length, so neither may ever be found beside the other of another build
+  const program = `${name}-${createHash('sha256').update(wrapped).digest('hex').slice(0, 12)}`;
+  await writeFile(`${fresh}/${program}.js`, wrapped);
+  for (const keeps of [false, true]) {
+    const define = { ...script.define, __PROGRAM__: JSON.stringify(program), __KEEPS__: String(keeps) };
+    await build({ ...script, entryPoints: { [keeps ? `keep-${name}` : name]: 'server/kept-code.ts' }, define });
+  }
+}
+
+/** Lets a hub serve a workspace for a moment and a command ask it, so that V8 compiles what a start needs, and keep that code beside them. */
 async function keepCode(): Promise<void> {
   const workspace = await mkdtemp(path.join(tmpdir(), 'sc-build-'));
   const home = path.join(workspace, 'home');
   await mkdir(home);
   const run = { cwd: workspace, env: { PATH: process.env.PATH, HOME: home, TMPDIR: workspace } };
+  const program = (name: string) => path.resolve(fresh, name);
   const where = ['--workspace', workspace];
-  const hub = spawn(process.execPath, [path.resolve(fresh, 'hub.cjs'), ...where, '--keep-code'], { ...run, stdio: 'ignore' });
+  const hub = spawn(process.execPath, [program('keep-hub.cjs'), ...where], { ...run, stdio: 'ignore' });
   try {
     const claim = path.join(workspace, '.scopecraft', 'state', 'hub.1.json');
     for (const until = Date.now() + 30_000; !existsSync(claim); await sleep(20))
       if (Date.now() > until) throw new Error('The hub did not start.');
-    const answers = execFileSync(process.execPath, [path.resolve(fresh, 'door.cjs'), ...where], {
+    const answers = execFileSync(process.execPath, [program('door.cjs'), ...where], {
       ...run,
       input: asked().join(''),
       encoding: 'utf8',
     });
     if (answers.match(/^\{"result":/gm)?.length !== asked().length) throw new Error(`The hub did not answer: ${answers}`);
+    execFileSync(process.execPath, [program('keep-cli.cjs'), 'queue', 'status', ...where], { ...run, stdio: 'ignore' });
   } finally {
     if (hub.exitCode === null && hub.signalCode === null) {
       hub.kill();
@@ -141,6 +147,7 @@ async function keepCode(): Promise<void> {
     }
     await rm(workspace, { recursive: true, force: true });
   }
+  for (const name of ['hub', 'cli']) await rm(program(`keep-${name}.cjs`));
 }
 
 /** What a client begins with, a line each. */

@@ -41,7 +41,7 @@ export async function copyPrograms(dist: string): Promise<Programs> {
   });
   return {
     door: [process.execPath, path.join(copy, 'door.cjs')],
-    cli: [process.execPath, path.join(copy, 'cli.mjs')],
+    cli: [process.execPath, path.join(copy, 'cli.cjs')],
     echo: [process.execPath, path.join(root, 'echo.mjs')],
     httpEcho: [process.execPath, path.join(root, 'http-echo.mjs')],
     close: () => rm(root, { recursive: true, force: true }),

@@ -4,17 +4,10 @@ import { ERRORS, errorView, fail, nearest, ScopecraftError } from '../core/error
 import { attach, isAtTerminal } from './attach.ts';
 import { connectClient } from './client.ts';
 import { COMMANDS, type Command, type Parsed, parseCommand } from './command.ts';
-import { demo } from './demo.ts';
-import { doctor } from './doctor.ts';
 import { type Entry, entryLine, followLog, waitUntilSettled } from './follow.ts';
 import { eventLine, followEvents } from './follow-events.ts';
 import { commandHelp, groupHelp, LOCAL_COMMANDS, overview } from './help.ts';
 import { linesOf, safe, tableOf } from './render.ts';
-import { importRules } from './rule-import.ts';
-import { serve } from './serve.ts';
-import { status } from './status.ts';
-import { token } from './token.ts';
-import { trust } from './trust.ts';
 
 declare const __VERSION__: string;
 
@@ -25,6 +18,18 @@ const said = (text: string) => {
   print(text);
   return 0;
 };
+
+type Local = (args: readonly string[], print: (text: string) => void) => Promise<number>;
+/** The commands that are no tools; each is loaded when it is called, because they bring along what others do without. */
+const LOCAL = {
+  status: async () => (await import('./status.ts')).status,
+  doctor: async () => (await import('./doctor.ts')).doctor,
+  trust: async () => (await import('./trust.ts')).trust,
+  'rule import': async () => (await import('./rule-import.ts')).importRules,
+  serve: async () => (await import('./serve.ts')).serve,
+  token: async () => (await import('./token.ts')).token,
+  demo: async () => (await import('./demo.ts')).demo,
+} as const satisfies Record<keyof typeof LOCAL_COMMANDS, () => Promise<Local>>;
 
 process.stdout.on('error', () => process.exit(0)); // the reader of a pipe left
 
@@ -37,13 +42,8 @@ async function main(args: readonly string[]): Promise<number> {
   const [first = 'help', second] = args;
   if (first === '--version' || first === '-v') return said(__VERSION__);
   if (first === 'help' || first === '--help' || first === '-h') return said(overview());
-  if (first === 'status') return status(args.slice(1), print);
-  if (first === 'doctor') return doctor(args.slice(1), print);
-  if (first === 'trust') return trust(args.slice(1), print);
-  if (first === 'rule' && second === 'import') return importRules(args.slice(2), print);
-  if (first === 'serve') return serve(args.slice(1), print);
-  if (first === 'token') return token(args.slice(1), print);
-  if (first === 'demo') return demo(args.slice(1), print);
+  const words = first === 'rule' && second === 'import' ? 'rule import' : first;
+  if (isLocal(words)) return (await LOCAL[words]())(args.slice(words.split(' ').length), print);
   const command = COMMANDS.find(({ words }) => words[0] === first && words[1] === second);
   const group = second === '--help' || second === '-h' ? groupHelp(first) : undefined;
   if (group !== undefined) return said(group);
@@ -51,6 +51,10 @@ async function main(args: readonly string[]): Promise<number> {
   const parsed = parseCommand(command, args.slice(2));
   if (parsed.help) return said(commandHelp(command));
   return run(command, parsed);
+}
+
+function isLocal(words: string): words is keyof typeof LOCAL {
+  return Object.hasOwn(LOCAL, words);
 }
 
 async function run({ words, tool }: Command, { input, workspace, format, follow, print: onlyPrint }: Parsed): Promise<number> {

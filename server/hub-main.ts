@@ -1,6 +1,6 @@
 // The hub program: owns the ledger, the line and the runs of one workspace, and serves MCP to whoever comes to its socket.
 // With `--no-workspace` it serves one connection on its standard pipes: tools are listed, and every call says what is missing.
-// `hub-start.ts` starts it, and reads `--keep-code`.
+// `kept-code.ts` starts it.
 //
 // It claims the workspace first and loads what it serves with while the disk writes the claim down, because a door waits for both.
 import { parseArgs } from 'node:util';
@@ -14,7 +14,7 @@ import { realFolder, stateDirOf } from './workspace.ts';
 declare const __VERSION__: string;
 
 const { values } = parseArgs({
-  options: { workspace: { type: 'string' }, 'no-workspace': { type: 'boolean' }, 'keep-code': { type: 'boolean' } },
+  options: { workspace: { type: 'string' }, 'no-workspace': { type: 'boolean' } },
 });
 
 if (values.workspace === undefined) void import('./hub-service.ts').then(({ serveNothing }) => serveNothing(__VERSION__));

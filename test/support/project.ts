@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 export const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
 export const DOOR = path.join(PROJECT, 'dist', 'door.cjs');
-export const CLI = path.join(PROJECT, 'dist', 'cli.mjs');
+export const CLI = path.join(PROJECT, 'dist', 'cli.cjs');
 
 /** Command of the small MCP server in echo-server.ts. */
 export const ECHO_SERVER = [
