@@ -1,4 +1,4 @@
-// A task file in a folder of its own and a projector that follows a ledger in memory, made before each test of the file that imports this.
+// A task file in a folder of its own and a projector that follows a ledger in memory, made before each test.
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -16,19 +16,22 @@ export let ledger: MemoryLedger;
 
 export const TEXT = '# Fix the login\n\n---\ntype: bug # why\n---\n\n## Log\n- mine\n';
 
-beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'sc-projector-'));
-  file = join(root, '.tasks/current/fix-login.task.md');
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, TEXT, { mode: 0o640 });
-  problems = [];
-  ledger = memoryLedger();
-  projector = await follow();
-});
-afterEach(async () => {
-  await projector.close();
-  await rm(root, { recursive: true, force: true });
-});
+/** Makes them before each test of the file that calls this. */
+export function projectEach(): void {
+  beforeEach(async () => {
+    root = await mkdtemp(join(tmpdir(), 'sc-projector-'));
+    file = join(root, '.tasks/current/fix-login.task.md');
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, TEXT, { mode: 0o640 });
+    problems = [];
+    ledger = memoryLedger();
+    projector = await follow();
+  });
+  afterEach(async () => {
+    await projector.close();
+    await rm(root, { recursive: true, force: true });
+  });
+}
 
 /** A projector of the next hub, which the test closes. */
 export async function follow(

@@ -3,7 +3,9 @@ import { link, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { openTasks, outer, put, root, tasks } from './task-files-rig.ts';
+import { openEach, openTasks, outer, put, root, tasks } from './task-files-rig.ts';
+
+openEach();
 
 describe('nothing outside the workspace is read', () => {
   it.each(['../secret', 'a/../../secret', '/etc/passwd', '\\\\host\\x', 'C:\\x', '~/x', '..'])('by the id %s', async (id) => {

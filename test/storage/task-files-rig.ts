@@ -1,4 +1,4 @@
-// A workspace with no task yet, and its task files, made before each test of the file that imports this.
+// A workspace with no task yet, and its task files, made before each test.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -9,13 +9,16 @@ export let outer = '';
 export let root = '';
 export let tasks: TaskFiles;
 
-beforeEach(async () => {
-  outer = await mkdtemp(join(tmpdir(), 'sc-tasks-'));
-  root = join(outer, 'w');
-  await mkdir(join(root, '.tasks'), { recursive: true });
-  await openTasks();
-});
-afterEach(() => rm(outer, { recursive: true, force: true }));
+/** Makes them before each test of the file that calls this. */
+export function openEach(): void {
+  beforeEach(async () => {
+    outer = await mkdtemp(join(tmpdir(), 'sc-tasks-'));
+    root = join(outer, 'w');
+    await mkdir(join(root, '.tasks'), { recursive: true });
+    await openTasks();
+  });
+  afterEach(() => rm(outer, { recursive: true, force: true }));
+}
 
 /** Makes a file of the workspace; answers its path. */
 export async function put(path: string, text = `# ${path}\n`): Promise<string> {

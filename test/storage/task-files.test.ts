@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { createTaskFiles } from '../../storage/task-files.ts';
-import { openTasks, outer, put, root, tasks } from './task-files-rig.ts';
+import { openEach, openTasks, outer, put, root, tasks } from './task-files-rig.ts';
+
+openEach();
 
 const ids = async () => (await tasks.list()).map(({ id }) => id);
 

@@ -2,7 +2,9 @@
 import { chmod, link, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { file, ledger, problems, projector, root, text, told } from './projector-rig.ts';
+import { file, ledger, problems, projectEach, projector, root, text, told } from './projector-rig.ts';
+
+projectEach();
 
 describe('what it cannot write it reports, once', () => {
   const reported = () => problems.map(({ code }) => code);

@@ -6,7 +6,9 @@ import { describe, expect, it } from 'vitest';
 import { createTaskFiles } from '../../storage/task-files.ts';
 import { createTaskProjector, type ProjectionProblem } from '../../storage/task-projector.ts';
 import { readBack } from '../../storage/task-splice.ts';
-import { file, followAgain, ledger, problems, projector, root, TEXT, text, told } from './projector-rig.ts';
+import { file, followAgain, ledger, problems, projectEach, projector, root, TEXT, text, told } from './projector-rig.ts';
+
+projectEach();
 
 describe('the projector', () => {
   it('writes each state into the file, and everything else stays', async () => {

@@ -5,7 +5,9 @@ import { expect, it } from 'vitest';
 import { readBack } from '../../storage/task-splice.ts';
 import { writeSessions } from '../../storage/task-write.ts';
 import { sessionOf } from './sessions.ts';
-import { put, root, tasks } from './task-files-rig.ts';
+import { openEach, put, root, tasks } from './task-files-rig.ts';
+
+openEach();
 
 /** Writes session `a` while this happens before each of the writes. */
 async function written(disturb: (turn: number) => void): Promise<number> {

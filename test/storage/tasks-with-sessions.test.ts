@@ -1,7 +1,9 @@
 // Which task files tell of sessions: those whose front matter lists some, and none that only speak of sessions or cannot be read.
 import { expect, it } from 'vitest';
 import { tasksWithSessions } from '../../storage/tasks-with-sessions.ts';
-import { put, tasks } from './task-files-rig.ts';
+import { openEach, put, tasks } from './task-files-rig.ts';
+
+openEach();
 
 const SESSIONS = '---\nsessions:\n  - id: a-aaaa\n---\n# Told\n';
 
