@@ -21,8 +21,8 @@ export interface Tmux {
   ask(commands: readonly Command[], options?: AskOptions): Promise<Answer>;
   /** Lets the client that stays go, so that the server can end; the next `ask` has another. */
   release(): Promise<void>;
-  /** Makes sure that there is a server. */
-  ensureServer(searchPath: string): Promise<void>;
+  /** Makes sure that there is a server. It leaves when nothing is open on it after so many seconds: the hub may die before it opens something. */
+  ensureServer(searchPath: string, emptySeconds?: number): Promise<void>;
 }
 
 /** A command of tmux as words. */
@@ -49,6 +49,8 @@ export interface Answer {
 const SOCKET_PATH_BYTES = 103;
 /** The first that can be called without starting a server. */
 const OLDEST = 3.2;
+/** For so long a server waits for its first session. */
+const EMPTY_SECONDS = 30;
 
 const SERVER_OPTIONS: readonly Command[] = [
   // until the first session is there; opening one sets it back
@@ -99,12 +101,13 @@ export function tmuxAt(program: string, socket: string): Tmux {
       const { stdout } = await call([['list-sessions', '-F', '#{session_name}', '-f', isLeft]]);
       for (const name of stdout.split('\n').filter((line) => line !== '')) await call([['kill-session', '-t', `=${name}`]]);
     },
-    async ensureServer(searchPath) {
+    async ensureServer(searchPath, emptySeconds = EMPTY_SECONDS) {
       await ensureFolder(path.dirname(socket));
       if (Buffer.byteLength(socket) > SOCKET_PATH_BYTES)
         fail('STORAGE_FAILED', `The socket path ${socket} is longer than ${SOCKET_PATH_BYTES} bytes.`);
       const env = { PATH: searchPath, LANG: 'C.UTF-8' };
-      const { isDone, stderr } = await call([['start-server'], ...SERVER_OPTIONS], { env }, []);
+      const leave: Command = ['run-shell', '-b', '-d', String(emptySeconds), '-C', 'set-option -g exit-empty on'];
+      const { isDone, stderr } = await call([['start-server'], ...SERVER_OPTIONS, leave], { env }, []);
       if (!isDone) fail('STORAGE_FAILED', `tmux could not be started: ${stderr.trim().slice(0, 300)}`);
     },
   };

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { isAlive } from '../../runners/process.ts';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { isAlive, processAt } from '../../runners/process.ts';
 import { readChild, readClaim, readExit } from '../../runners/run-folder.ts';
+import { tmuxAt, tmuxProgramOn } from '../../runners/tmux.ts';
 import { processesLeft } from '../support/processes.ts';
 import { type InteractiveRig, listen, message, openInteractiveRig } from './interactive-rig.ts';
 import { eventually } from './rig.ts';
@@ -50,6 +51,15 @@ describe('the end of an interactive run', { timeout: 60_000 }, () => {
     await next.stop(CANCELLED);
     await after.over;
     await eventually(() => (rig.tmux('display-message', '-p', '#{pid}') === '' ? true : undefined));
+  });
+
+  it('leaves no server behind that was started for a run which was never opened', async () => {
+    const tmux = tmuxAt(await tmuxProgramOn(rig.env.PATH), `${rig.socket}2`);
+    onTestFinished(async () => void (await tmux.call([['kill-server']])));
+    await tmux.ensureServer(rig.env.PATH, 1);
+    const server = processAt(Number((await tmux.call([['display-message', '-p', '#{pid}']])).stdout));
+    expect(server).toBeDefined();
+    await eventually(() => (server && isAlive(server) ? undefined : true));
   });
 
   it('is lost when its supervisor and its agent were killed', async () => {
