@@ -5,6 +5,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { kill } from '../support/processes.ts';
 import { CLI } from '../support/project.ts';
 import { type StubModel, startStubModel } from '../support/stub-model.ts';
 import {
@@ -83,7 +84,7 @@ describe('an interactive session', () => {
     const { words } = Attachment.parse(await client.call('session_attach', { sessionId: id }));
     const server = ['-S', words[words.indexOf('-S') + 1] ?? '', 'display-message', '-p', '#{pid}'];
     const { stdout } = await promisify(execFile)('tmux', server, { env: workspace.env });
-    process.kill(Number(stdout), 'SIGKILL');
+    kill(Number(stdout), 'SIGKILL');
     expect(await stands(client, id, ({ cause }) => cause !== undefined)).toMatchObject({ result: 'I am the heron' });
     expect(await say(client, id, '@@say back again')).toMatchObject({ state: 'delivered' });
     expect(await atPrompt(client, id)).toMatchObject({ status: 'waiting', run: 2 });

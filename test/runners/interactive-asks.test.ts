@@ -9,7 +9,7 @@ import { factOfHook, factOfLine } from '../../runners/agent-record.ts';
 import { openHookAsks, prepareAsks } from '../../runners/hook-asks.ts';
 import { hookSettings } from '../../runners/interactive-argv.ts';
 import { fakeClock } from '../support/fake-clock.ts';
-import { processesLeft, processesMarked } from '../support/processes.ts';
+import { kill, processesLeft, processesMarked } from '../support/processes.ts';
 import { type ClaudeRig, listen, message, openClaudeRig } from './interactive-rig.ts';
 import { eventually } from './rig.ts';
 
@@ -107,7 +107,7 @@ describe('the hook that is told what is asked', () => {
     await linesOf(folder, 1);
     const pid = Number(printed().trim());
     expect(() => process.kill(pid, 0)).not.toThrow();
-    process.kill(hook.pid ?? 0, 'SIGKILL');
+    kill(hook.pid, 'SIGKILL');
     // it holds the output open for as long as it lives
     await over;
   });

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { isAlive, processAt } from '../../runners/process.ts';
 import { readChild, readClaim, readExit } from '../../runners/run-folder.ts';
 import { tmuxAt, tmuxProgramOn } from '../../runners/tmux.ts';
-import { processesLeft } from '../support/processes.ts';
+import { kill, processesLeft } from '../support/processes.ts';
 import { type InteractiveRig, listen, message, openInteractiveRig } from './interactive-rig.ts';
 import { eventually } from './rig.ts';
 
@@ -42,7 +42,7 @@ describe('the end of an interactive run', { timeout: 60_000 }, () => {
     const run = await rig.runner.start(rig.spec('server', [message(1, '@@hang')]));
     const seen = listen(run);
     await seen.outcome(1);
-    process.kill(Number(rig.tmux('display-message', '-p', '#{pid}')), 'SIGKILL');
+    kill(Number(rig.tmux('display-message', '-p', '#{pid}')), 'SIGKILL');
     await seen.over;
     expect(seen.events.at(-1)).toMatchObject({ kind: 'ended', exit: { code: 129 } });
     const next = await rig.runner.start(rig.spec('server-2', [message(2, '@@say here')]));

@@ -84,7 +84,11 @@ describe('a prompt for Claude Code', { timeout: 60_000 }, () => {
       const text = `held at ${state}`;
       const at = async () =>
         (await readFile(path.join(rig.folder('hands'), 'told'), 'utf8')).includes(`"${idOf(number)}","state":"${state}"`);
-      const pid = Number(rig.tmux('list-clients', '-F', '#{client_pid}').trim());
+      // a look brings the next one, where the one before was killed
+      const pid = await eventually(async () => {
+        await rig.runner.find('hands', 1);
+        return Number(rig.tmux('list-clients', '-F', '#{client_pid}').trim()) || undefined;
+      });
       await run.tell(message(number, text));
       await eventually(async () => ((await at()) ? true : undefined));
       process.kill(pid, 'SIGKILL');

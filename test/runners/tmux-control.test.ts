@@ -7,6 +7,7 @@ import { type Pane, paneOf } from '../../runners/pane.ts';
 import { shellWord } from '../../runners/shell-word.ts';
 import { type Tmux, tmuxAt, tmuxProgramOn } from '../../runners/tmux.ts';
 import { openControl } from '../../runners/tmux-control.ts';
+import { kill } from '../support/processes.ts';
 import { type InteractiveRig, openInteractiveRig } from './interactive-rig.ts';
 import { eventually } from './rig.ts';
 
@@ -96,12 +97,12 @@ describe('the client of tmux that stays', () => {
     await writeFile(record, '');
     await pane.look();
     const [client, server] = [clientPid(), Number(rig.tmux('display-message', '-p', '#{pid}'))];
-    process.kill(server, 'SIGSTOP');
+    kill(server, 'SIGSTOP');
     const pasted = tmux.ask([['send-keys', '-t', '=s-reader:', '-l', 'held']]);
     const looked = pane.look();
     if (client !== undefined) process.kill(client, 'SIGKILL');
     expect(await pasted).toMatchObject({ isDone: false });
-    process.kill(server, 'SIGCONT');
+    kill(server, 'SIGCONT');
     expect((await looked)?.screen).toContain('shown');
     await pane.press('Enter');
     await pane.paste('behind', { after: ['Enter'] });

@@ -7,7 +7,8 @@ import { PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { runDoor } from '../../server/stdio.ts';
-import { hubPid, kill, makeWorkspace, openDoor, ownersOf, processesOf, readOr, until } from '../support/hub-bench.ts';
+import { hubPid, makeWorkspace, openDoor, ownersOf, processesOf, readOr, until } from '../support/hub-bench.ts';
+import { kill } from '../support/processes.ts';
 import { doorBench } from './door-bench.ts';
 
 const { calls, doors, open, programs, workspaces } = doorBench();

@@ -3,7 +3,8 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { Door } from '../support/hub-bench.ts';
-import { hubPid, kill, makeWorkspace, readOr, until } from '../support/hub-bench.ts';
+import { hubPid, makeWorkspace, readOr, until } from '../support/hub-bench.ts';
+import { kill } from '../support/processes.ts';
 import { doorBench } from './door-bench.ts';
 
 const { calls, open, programs } = doorBench();

@@ -8,7 +8,6 @@ import {
   buildPrograms,
   clearWorkspace,
   hubPid,
-  kill,
   makeWorkspace,
   openDoor,
   ownersOf,
@@ -16,6 +15,7 @@ import {
   readOr,
   until,
 } from '../support/hub-bench.ts';
+import { kill } from '../support/processes.ts';
 
 const KILLS = Number(process.env.SCOPECRAFT_HUB_KILLS ?? 8);
 vi.setConfig({ testTimeout: 90_000 + 2_000 * KILLS });

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { z } from 'zod';
-import { buildPrograms, kill } from '../support/hub-bench.ts';
+import { buildPrograms } from '../support/hub-bench.ts';
+import { kill } from '../support/processes.ts';
 
 const CONTENDERS = 16;
 const ROUNDS = Number(process.env.SCOPECRAFT_RACES ?? 50);
@@ -47,7 +48,7 @@ test(`${CONTENDERS} contenders make exactly one owner in each of ${ROUNDS} round
         victim.send({ round, ...place, stallMs: 0 });
         epochs.before = (await owned).epoch ?? 0;
         const gone = new Promise((resolve) => victim.once('exit', resolve));
-        kill(victim.pid ?? 0, 'SIGKILL');
+        kill(victim.pid, 'SIGKILL');
         await gone;
         writeFileSync(path.join(place.stateDir, '.claim.0123'), '{"epoch"');
         expect(readdirSync(place.runtimeDir)).toHaveLength(1);

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { build } from 'esbuild';
 import { lineSplitter } from '../../server/lines.ts';
 import { runtimeDirOf } from '../../server/runtime-dir.ts';
+import { kill } from './processes.ts';
 
 export type Json = { readonly [key: string]: unknown };
 
@@ -54,14 +55,6 @@ export function processesOf(workspace: string): { pid: number; command: string }
     const command = readOr(`/proc/${name}/cmdline`).replaceAll('\0', ' ');
     return command.includes(workspace) ? [{ pid: Number(name), command }] : [];
   });
-}
-
-export function kill(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch {
-    // it is gone already
-  }
 }
 
 export function hubPid(workspace: string): number {

@@ -106,3 +106,13 @@ async function stillThere(processes: readonly MarkedProcess[], marker: string): 
     .filter((entry) => entry !== undefined)
     .filter((entry) => processes.some((before) => before.pid === entry.pid && before.startedAt === entry.startedAt));
 }
+
+/** Signals one process, where it is still there. Fails on what is no process: 0, which an empty answer reads as, would be all of this test's group. */
+export function kill(pid: number | undefined, signal: NodeJS.Signals): void {
+  if (pid === undefined || !(pid > 1)) throw new Error(`There is no process ${pid} to be told ${signal}.`);
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // it is gone already
+  }
+}
