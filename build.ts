@@ -108,8 +108,9 @@ async function buildKept(name: string, entryPoint: string): Promise<void> {
     minifyWhitespace: true,
   });
   // code that was kept cannot import, so what starts it does
-  const text = outputFiles[0]?.text.replace(/\bimport\(/g, '__import(') ?? '';
-  if (/[^\x00-\x7f]/.test(text)) throw new Error(`The bundle of ${name} is not plain ASCII.`);
+  const text = outputFiles[0]?.text.replace(/\bimport\((?="(?:channelcoder|node:\w+)"\))/g, '__import(') ?? '';
+  if (/\bimport\(|[^\x00-\x7f]/.test(text))
+    throw new Error(`${name} imports another package when it runs, or is not plain ASCII.`);
   const wrapped = `(function (require, exports, module, __dirname, __import) {${text}\n})`;
   // V8 takes code for another text of the same length, so neither may ever be found beside the other of another build
   const program = `${name}-${createHash('sha256').update(wrapped).digest('hex').slice(0, 12)}`;

@@ -10,7 +10,7 @@ import { fail } from '../core/errors.ts';
 import type { Environment } from '../server/config.ts';
 import { connectHub, type HubLink } from '../server/connect.ts';
 import { programsIn } from '../server/programs.ts';
-import { runDoor } from '../server/stdio.ts';
+import { type DoorOptions, runDoor } from '../server/stdio.ts';
 import { stateDirOf } from '../server/workspace.ts';
 import { requestFailure, toolFailure } from './failure.ts';
 import { type LineStreams, streamTransport } from './stream-transport.ts';
@@ -78,17 +78,17 @@ export async function openConnection(options: HubConnectionOptions): Promise<Hub
   const watches = createWatches(client);
   let link = await reachHub(options, false);
   let trouble: string | undefined;
-  const door = doorOf({
-    reached: link,
-    reachNext: async () => {
-      link = await reachHub(options, true);
-      return link;
+  const door = doorOf(
+    async (returning) => {
+      if (returning) link = await reachHub(options, true);
+      return link.socket;
     },
-    onTrouble: (sentence) => {
+    // each call is told, too
+    (sentence) => {
       trouble = sentence;
     },
     ending,
-  });
+  );
   try {
     await client.connect(streamTransport(door));
   } catch {
@@ -137,23 +137,9 @@ export async function openConnection(options: HubConnectionOptions): Promise<Hub
   };
 }
 
-interface InnerDoor {
-  readonly reached: HubLink;
-  readonly reachNext: () => Promise<HubLink>;
-  /** Why the next hub could not be reached; each call is told, too. */
-  readonly onTrouble: (sentence: string) => void;
-  readonly ending: AbortController;
-}
-
-/** The streams of a door that runs in this process, on a hub that was reached already and then on the next ones. */
-function doorOf({ reached, reachNext, onTrouble, ending }: InnerDoor): LineStreams {
+/** The streams of a door that runs in this process. */
+function doorOf(connect: DoorOptions['connect'], onTrouble: DoorOptions['onTrouble'], ending: AbortController): LineStreams {
   const [toDoor, fromDoor] = [new PassThrough(), new PassThrough()];
-  let first: HubLink | undefined = reached;
-  const connect = async () => {
-    const { socket } = first ?? (await reachNext());
-    first = undefined;
-    return socket;
-  };
   void runDoor({ input: toDoor, output: fromDoor, connect, newKey: randomUUID, onTrouble, signal: ending.signal });
   const end = () => {
     ending.abort();

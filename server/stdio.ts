@@ -99,7 +99,8 @@ export async function runDoor({ input, output, connect, newKey, onTrouble, signa
       else {
         const livedMs = await serve(stream, input, memory, closed);
         quickDeaths = livedMs < QUICK_DEATH_MS ? quickDeaths + 1 : 0;
-        if (quickDeaths >= MOST_QUICK_DEATHS) await rest();
+        // a call under way ends by itself when too many died under it
+        if (quickDeaths >= MOST_QUICK_DEATHS && memory.underWay() === 0) await rest();
       }
     } catch (error) {
       const failure = failureOf(error);

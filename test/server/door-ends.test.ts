@@ -1,9 +1,10 @@
 // How doors begin and end: flags, no workspace, the end of input, signals, a dead parent.
 import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { PassThrough } from 'node:stream';
+import { Duplex, PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { runDoor } from '../../server/stdio.ts';
@@ -92,7 +93,7 @@ test('a door whose hubs close each connection rests after some of them, until it
   let hubs = 0;
   const connect = async () => {
     hubs += 1;
-    const hub = new PassThrough();
+    const hub = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
     setImmediate(() => hub.destroy());
     return hub;
   };
@@ -101,5 +102,7 @@ test('a door whose hubs close each connection rests after some of them, until it
   await sleep(300);
   expect(hubs).toBe(5);
   input.write('{"jsonrpc":"2.0","id":1,"method":"ping"}\n');
-  await until(() => hubs === 6);
+  // five more die under it
+  expect(JSON.parse(String(await once(output, 'data')))).toMatchObject({ id: 1, error: { data: { code: 'INTERNAL' } } });
+  expect(hubs).toBe(10);
 });
