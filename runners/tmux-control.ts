@@ -6,7 +6,8 @@
 // agent it would count as a person who looks on. It leaves by killing that session, and what one left that died is killed later
 // (`release` in tmux.ts). Never by `destroy-unattached`, nor by closing its input where that is set: the server counts a client that is
 // leaving as gone, takes the session from under it, and dies of that (seen in 3.3a) with every agent on it. What was sent and not answered
-// when it dies may have been done or not, as with any client that is killed.
+// when it dies may have been done or not, as with any client that is killed. When its hub dies before it read an answer, the server waits
+// for ever to write that one (3.3a) and the client for the server: only the next hub can end it.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { StringDecoder } from 'node:string_decoder';
@@ -17,6 +18,8 @@ export interface TmuxControl {
   call(commands: readonly Command[]): Promise<Answer | 'none' | 'lost'>;
   /** Closes the client, and with it its session; resolves when it is gone. The next call opens another. */
   close(): Promise<void>;
+  /** True for the pid of a client that was opened here and is not gone. */
+  isOwn(pid: number): boolean;
 }
 
 /** How the names of its sessions begin; no session of an agent is called so. */
@@ -35,10 +38,13 @@ const UNUSED_MS = 60_000;
 export function openControl(program: string, words: readonly string[], unusedMs = UNUSED_MS): TmuxControl {
   let client: ControlClient | undefined;
   let unused: NodeJS.Timeout | undefined;
+  const own = new Set<number | undefined>();
   const start = () => {
     const started = startClient(program, words, () => {
       if (client === started) client = undefined;
     });
+    own.add(started.pid);
+    void started.gone.then(() => own.delete(started.pid));
     return started;
   };
 
@@ -53,10 +59,13 @@ export function openControl(program: string, words: readonly string[], unusedMs 
     async close() {
       await client?.close();
     },
+    isOwn: (pid) => own.has(pid),
   };
 }
 
 interface ControlClient {
+  readonly pid: number | undefined;
+  readonly gone: Promise<void>;
   /** False when it never came to be. */
   readonly isOpen: Promise<boolean>;
   readonly send: (line: string) => Promise<Answer | 'lost'>;
@@ -106,6 +115,8 @@ function startClient(program: string, words: readonly string[], onEnd: () => voi
   // nothing is sent before it has answered: one that cannot begin may still do what it was sent
   const isOpen = send('').then((answer) => answer !== 'lost' && !isOver);
   return {
+    pid: child.pid,
+    gone,
     isOpen,
     send,
     async close() {

@@ -8,8 +8,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { lstat, mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fail } from '../core/errors.ts';
 import { isProgram } from './agent-argv.ts';
+import { argvOf, processAt, signalProcess } from './process.ts';
 import { CONTROL_SESSION, openControl } from './tmux-control.ts';
 
 export interface Tmux {
@@ -52,6 +54,9 @@ const OLDEST = 3.2;
 /** For so long a server waits for its first session. */
 const EMPTY_SECONDS = 30;
 
+/** How often, and how far apart, it is looked whether what was killed is gone. */
+const [LOOKS, LOOK_MS] = [50, 20];
+
 const SERVER_OPTIONS: readonly Command[] = [
   // until the first session is there; opening one sets it back
   ['set-option', '-g', 'exit-empty', 'off'],
@@ -81,8 +86,41 @@ export function tmuxAt(program: string, socket: string): Tmux {
     const [stdout, stderr] = [collected(client.stdout), collected(client.stderr)];
     client.stdin?.on('error', () => {});
     client.stdin?.end(options.input);
-    const [code]: unknown[] = await once(client, 'close');
-    return { isDone: code === 0, stdout: stdout(), stderr: stderr() };
+    try {
+      const [code]: unknown[] = await once(client, 'close');
+      return { isDone: code === 0, stdout: stdout(), stderr: stderr() };
+    } catch (error) {
+      // the program is gone since it was found
+      return { isDone: false, stdout: '', stderr: String(error) };
+    }
+  }
+
+  /** Ends what the clients that stay of dead hubs left: each of them, and the session of each, keeps the server. */
+  async function endLeft(): Promise<void> {
+    let sessions = await controlSessions();
+    const clients = () => [...sessions.values()].flat();
+    const left = clients().filter((pid) => !control.isOwn(pid) && argvOf(pid).includes(socket));
+    for (const client of left.map(processAt)) if (client) signalProcess(client, 'SIGKILL');
+    for (let looks = 0; looks < LOOKS && clients().some((pid) => left.includes(pid)); looks += 1) {
+      await delay(LOOK_MS);
+      sessions = await controlSessions();
+    }
+    // the server dies when it loses a session while a client of it is leaving
+    for (const [session, pids] of sessions) if (pids.length === 0) await call([['kill-session', '-t', `=${session}`]]);
+  }
+
+  /** The sessions of clients that stay, with the pids of the clients in each; none when there is no server. */
+  async function controlSessions(): Promise<ReadonlyMap<string, readonly number[]>> {
+    const { stdout } = await call([
+      ['list-sessions', '-F', '#{session_name}', '-f', `#{m:${CONTROL_SESSION}*,#{session_name}}`],
+      ['list-clients', '-F', '#{session_name}\t#{client_pid}'],
+    ]);
+    const sessions = new Map<string, number[]>();
+    for (const [session = '', pid] of stdout.split('\n').map((line) => line.split('\t'))) {
+      if (pid !== undefined) sessions.get(session)?.push(Number(pid));
+      else if (session !== '') sessions.set(session, []);
+    }
+    return sessions;
   }
 
   return {
@@ -96,10 +134,7 @@ export function tmuxAt(program: string, socket: string): Tmux {
     },
     async release() {
       await control.close();
-      // what was killed as it began has left its session, and with that the server
-      const isLeft = `#{&&:#{m:${CONTROL_SESSION}*,#{session_name}},#{==:#{session_attached},0}}`;
-      const { stdout } = await call([['list-sessions', '-F', '#{session_name}', '-f', isLeft]]);
-      for (const name of stdout.split('\n').filter((line) => line !== '')) await call([['kill-session', '-t', `=${name}`]]);
+      await endLeft();
     },
     async ensureServer(searchPath, emptySeconds = EMPTY_SECONDS) {
       await ensureFolder(path.dirname(socket));

@@ -1,4 +1,5 @@
 // The client of tmux that stays: it answers like a client for each call, is nobody's company, and may die at any moment.
+import { spawn } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -147,6 +148,52 @@ describe('the client of tmux that stays', () => {
     expect(rig.tmux('display-message', '-p', '#{pid}')).toBe(server);
     expect(rig.tmux('list-sessions', '-F', '#{session_name}')).toBe('s-reader\n');
   }, 120_000);
+
+  it.each(['waits for its answer', 'has its answer'])(
+    'of a dead hub is ended by the next one, and its session with it, where it %s',
+    async (state) => {
+      const server = Number(rig.tmux('display-message', '-p', '#{pid}'));
+      const words = [
+        '-u',
+        '-S',
+        rig.socket,
+        '-f',
+        '/dev/null',
+        '-N',
+        '-C',
+        'new-session',
+        '-s',
+        'hub-dead',
+        '/bin/sh',
+        '-c',
+        ':',
+      ];
+      const left = spawn(tmux.program, words, { env: {}, stdio: ['pipe', 'pipe', 'ignore'] });
+      left.stdout.on('data', () => {});
+      const dead = () => rig.tmux('list-clients', '-t', '=hub-dead', '-F', '#{client_pid}').trim();
+      await eventually(() => dead() === String(left.pid) || undefined);
+      if (state === 'waits for its answer') {
+        kill(server, 'SIGSTOP');
+        left.stdin.write('list-sessions\n');
+      } else kill(left.pid, 'SIGSTOP');
+      left.stdin.destroy();
+      left.stdout.destroy();
+      await delay(50);
+      kill(server, 'SIGCONT');
+      await delay(200);
+      // it does not leave by itself
+      expect(dead()).toBe(String(left.pid));
+
+      await pane.look();
+      const own = tmux.release();
+      const other = pane.look();
+      await own;
+      expect(await other).toBeDefined();
+      await expect.poll(() => left.signalCode).toBe('SIGKILL');
+      expect(rig.tmux('list-sessions', '-F', '#{session_name}')).not.toContain('hub-dead');
+      expect(rig.tmux('display-message', '-p', '#{pid}').trim()).toBe(String(server));
+    },
+  );
 
   it('goes with the last session, and the server with both', async () => {
     await pane.look();
