@@ -1,6 +1,6 @@
 // How a door or the CLI comes to a hub: it connects to the one whose claim is highest, and starts one, with its keeper, where there is none.
 // The only file in server/ that starts processes.
-import { closeSync, type FSWatcher, openSync, statSync, utimesSync, watch, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, type FSWatcher, openSync, statSync, utimesSync, watch, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import path from 'node:path';
 import { Duplex } from 'node:stream';
@@ -38,8 +38,6 @@ export interface ConnectOptions extends Guest {
   readonly programs: Programs;
   /** Environment of a hub that has to be started. */
   readonly hubEnvironment: Readonly<Record<string, string>>;
-  /** False: only to a hub that is there. */
-  readonly start?: boolean;
   readonly patienceMs?: number;
 }
 
@@ -55,6 +53,8 @@ type Finding = HubLink | { readonly is: 'ended' | 'promised' | 'silent' | 'close
 /** A welcomed connection to the hub of the workspace. Fails with HUB_UNREACHABLE, HUB_VERSION or STORAGE_FAILED, saying what to do. */
 export async function connectHub(options: ConnectOptions): Promise<HubLink> {
   const { stateDir, patienceMs = PATIENCE_MS } = options;
+  const noHub = () => fail('HUB_UNREACHABLE', `No hub runs for the workspace ${options.workspace}.`);
+  if (options.start === false && !existsSync(stateDir)) return noHub();
   prepareStateFolder(stateDir);
   const here = placeOf(stateDir);
   const until = performance.now() + patienceMs;
@@ -66,7 +66,7 @@ export async function connectHub(options: ConnectOptions): Promise<HubLink> {
       const finding = await look(found, here, options, Math.max(100, until - performance.now()));
       if ('socket' in finding) return finding;
       if (finding.is === 'ended') {
-        if (options.start === false) fail('HUB_UNREACHABLE', `No hub runs for the workspace ${options.workspace}.`);
+        if (options.start === false) return noHub();
         if (isOurTurn(stateDir, found?.epoch ?? 0)) await startKeeper(options);
       }
       const failure = readFailure(stateDir, since);

@@ -22,6 +22,8 @@ export interface Guest {
   /** All variables set here; only the wanted ones are told. */
   readonly environment: Readonly<Record<string, string>>;
   readonly cwd: string;
+  /** False: only to a hub that is there, and as it is: an older one is not asked to make room. */
+  readonly start?: boolean;
 }
 
 /** Greets the hub on a fresh connection. Answers its welcome, `handover` when it was asked to make room for this newer version, or
@@ -53,7 +55,7 @@ export async function greet(
   const welcome = part(answer, 'welcome');
   if (!isWelcome(welcome)) fail('HUB_UNREACHABLE', `What listens on ${claim.socket} is no hub of this program.`);
   if (welcome.nonce !== claim.nonce) fail('HUB_UNREACHABLE', `What listens on ${claim.socket} is not the hub of this workspace.`);
-  if (compareVersions(version, welcome.version) > 0) {
+  if (guest.start !== false && compareVersions(version, welcome.version) > 0) {
     socket.write(`${JSON.stringify({ handover: { version } })}\n`);
     return 'handover';
   }

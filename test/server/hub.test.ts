@@ -1,8 +1,10 @@
 // Hubs come and go: one per workspace, kept alive, handed over, left when idle.
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { connectHub } from '../../server/connect.ts';
+import { programsIn } from '../../server/programs.ts';
 import type { Door, Json } from '../support/hub-bench.ts';
 import {
   buildPrograms,
@@ -105,6 +107,31 @@ test('a newer door takes over by handover; the older door that was connected wor
     message: expect.stringContaining('runs version 1.10.0, this program is 1.9.0'),
   });
   expect(ownersOf(workspace)).toHaveLength(3);
+});
+
+test('who only looks has the hub as it is, though it is older, and makes nothing where no hub ever was', async () => {
+  const look = (workspace: string) =>
+    connectHub({
+      version: '1.10.0',
+      kind: 'cli',
+      environment: {},
+      cwd: workspace,
+      workspace,
+      stateDir: path.join(workspace, '.scopecraft/state'),
+      programs: programsIn(newer),
+      hubEnvironment: {},
+      start: false,
+    });
+  const workspace = workspaceWith();
+  await open(workspace).ask(1, 'ping');
+  const { socket, welcome } = await look(workspace);
+  socket.destroy();
+  expect(welcome).toMatchObject({ version: '1.9.0', pid: hubPid(workspace) });
+  expect(ownersOf(workspace)).toHaveLength(1);
+
+  const bare = workspaceWith();
+  await expect(look(bare)).rejects.toMatchObject({ code: 'HUB_UNREACHABLE', message: expect.stringContaining('No hub runs') });
+  expect(existsSync(path.join(bare, '.scopecraft/state'))).toBe(false);
 });
 
 test('a keeper restarts a killed hub although every door is closed', async () => {
