@@ -126,6 +126,8 @@ export interface Runner {
   start(spec: RunSpec): Promise<Run>;
   /** The run as it is found after a restart, alive or ended; undefined when it never started, and then it never will. */
   adopt(sessionId: string, run: number): Promise<Run | undefined>;
+  /** Ends every process of a run that nobody follows, and closes its terminal. Resolves when none is left. */
+  end(sessionId: string, run: number): Promise<void>;
 }
 
 /** Where a person meets an interactive session. */

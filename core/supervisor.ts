@@ -12,6 +12,7 @@ import type { Run, RunEvent, ServeRun } from './run-ports.ts';
 import type { WaitingJob } from './scheduler.ts';
 import { isActive, isSettled } from './session.ts';
 import { type SettleParts, settle } from './settle.ts';
+import { createTakeUp } from './take-up.ts';
 import { openRequests, pendingPrompts } from './talk.ts';
 import type { Watchdog } from './watchdog.ts';
 
@@ -39,6 +40,7 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
   /** Stops that were asked for and are not in the ledger: of sessions that are just being begun or tried again, or while the disk is full. */
   const asked = new Map<string, EndCause>();
   const telling = new WeakMap<Run, Promise<void>>();
+  const takeUp = createTakeUp(parts);
 
   const takeAsked = (id: string) => {
     const cause = asked.get(id);
@@ -166,6 +168,7 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
         if (now && isActive(now)) unlessFull(error);
       });
     await live.get(id)?.stop(cause);
+    takeUp.hurry(id);
   }
 
   async function carry(id: string): Promise<void> {
@@ -180,6 +183,13 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
     const begun = await begin(parts, id, () => asked.has(id));
     if (begun) return follow(id, begun, false);
     await settleStopped(id);
+  }
+
+  /** Ends a run that cannot be followed: nothing of it may go on when its session has settled. */
+  async function giveUp(id: string): Promise<void> {
+    await stop(id, { kind: 'lost', reason: 'its run could not be followed; the log of the hub says why' });
+    await parts.runner.end(id, current(id).run);
+    await settle(parts, id, { kind: 'ended', exit: 'lost', result: undefined, stderr: '' }, () => takeAsked(id));
   }
 
   /** Settles a session that was stopped while nothing of it ran: there is nothing to take down. */
@@ -198,7 +208,7 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
       // a start whose fact could not be written is taken back, and with it its session
       if (!ledger.session(id)) return undefined;
       try {
-        await carry(id);
+        if (!(await takeUp.carry(id, () => carry(id)))) await giveUp(id);
         // cancelled in the moment in which it was put into the line again
         if (ledger.session(id)?.status === 'queued') await settleStopped(id);
       } finally {

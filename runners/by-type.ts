@@ -11,5 +11,6 @@ export function createRunnerByType(
     locate: (agent, env, type = 'autonomous') => runners[type].locate(agent, env, type),
     start: (spec) => runners[spec.type].start(spec),
     adopt: (sessionId, run) => runners[typeOf(sessionId)].adopt(sessionId, run),
+    end: (sessionId, run) => runners[typeOf(sessionId)].end(sessionId, run),
   };
 }

@@ -7,6 +7,7 @@ import type { Run, Runner, RunSpec, Terminals } from '../core/run-ports.ts';
 import { isProgram, locateAgent, UNKNOWN_AGENT } from './agent-argv.ts';
 import type { AutonomousRunnerOptions } from './autonomous.ts';
 import { DELIVERY_LIMITS, type DeliveryLimits } from './deliver.ts';
+import { endMarked } from './end-marked.ts';
 import { followInteractive } from './follow-interactive.ts';
 import { prepareAsks } from './hook-asks.ts';
 import { hookSettings, interactiveArgv, settingsFile } from './interactive-argv.ts';
@@ -106,6 +107,12 @@ export function createInteractiveRunner(options: InteractiveRunnerOptions): Runn
     },
 
     adopt,
+
+    async end(sessionId, run) {
+      await endMarked(markFor(sessionId, run));
+      const { pane } = await found(sessionId, run);
+      await pane.close();
+    },
 
     async find(sessionId, run) {
       const { pane, tmux } = await found(sessionId, run);

@@ -38,12 +38,6 @@ export async function setUp({ commands, log, ...rest }: SetUp): Promise<void> {
   }
 }
 
-/** Ends the processes that carry the mark: those of a set-up whose hub was killed. */
-export async function endMarked(mark: string): Promise<void> {
-  const tree = createProcessTree(() => ({ mark, supervisor: undefined, agent: undefined }));
-  await takeDown({ tree, steps: LEFTOVERS, agent: () => undefined, isUrgent: () => false, pause, now: () => performance.now() });
-}
-
 async function runOne(
   command: readonly string[],
   file: WriteStream,

@@ -13,13 +13,14 @@ import path from 'node:path';
 import type { Config } from '../core/config.ts';
 import { fail, ScopecraftError } from '../core/errors.ts';
 import type { FoundWorktree, Worktree, Worktrees } from '../core/git-ports.ts';
+import { endMarked } from './end-marked.ts';
 import { complaintOf, type RunGit } from './git.ts';
 import { checkBranchName, refsBelow, repositoryOf, tipOf, worktreeRecords } from './git-repository.ts';
 import { errnoOf, placeOf, RUN_MARK } from './process.ts';
 import { copyFiles, isAsCopied } from './worktree-copy.ts';
 import { baseOf, changing, discard, makeWorktree } from './worktree-make.ts';
 import { isCheckout, readNote, writeNote } from './worktree-record.ts';
-import { endMarked, setUp } from './worktree-setup.ts';
+import { setUp } from './worktree-setup.ts';
 import { OWN_PREFIX, ownCommits, unsavedWork } from './worktree-work.ts';
 
 export interface WorktreesOptions {

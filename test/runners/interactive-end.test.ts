@@ -1,3 +1,5 @@
+import { mkdtemp, rm, symlink } from 'node:fs/promises';
+import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { isAlive, processAt } from '../../runners/process.ts';
@@ -51,6 +53,28 @@ describe('the end of an interactive run', { timeout: 60_000 }, () => {
     await next.stop(CANCELLED);
     await after.over;
     await eventually(() => (rig.tmux('display-message', '-p', '#{pid}') === '' ? true : undefined));
+  });
+
+  it('is seen where the program of tmux is gone', async () => {
+    const bin = await mkdtemp(path.join(rig.root, 'bin-'));
+    await symlink(await tmuxProgramOn(rig.env.PATH), path.join(bin, 'tmux'));
+    const env = { ...rig.env, PATH: `${bin}:${rig.env.PATH}` };
+    const run = await rig.runner.start(rig.spec('gone', [message(1, '@@hang')], undefined, { env }));
+    const seen = listen(run);
+    await seen.outcome(1);
+    await rm(bin, { recursive: true });
+    await run.stop(CANCELLED);
+    await seen.over;
+    expect(seen.events.at(-1)).toMatchObject({ kind: 'ended' });
+    rig.tmux('kill-session', '-t', '=s-gone');
+  });
+
+  it('is made where nobody follows it', async () => {
+    await rig.runner.start(rig.spec('unfollowed', [message(1, '@@fork 600\n@@hang')]));
+    await eventually(() => readChild(rig.folder('unfollowed')));
+    await rig.nextHub().end('unfollowed', 1);
+    expect(rig.sessions()).not.toContain('s-unfollowed');
+    expect(await processesLeft(rig.root, 2000)).toEqual([]);
   });
 
   it('leaves no server behind that was started for a run which was never opened', async () => {

@@ -67,6 +67,8 @@ export interface EngineOptions {
   readonly refuse?: (event: StoredEvent) => void;
   /** Awaited before a message is handed over; fails where the run is not to take it. */
   readonly tell?: (message: Message, sessionId: string) => Promise<void>;
+  /** Told of each run whose processes are to be ended without being followed. */
+  readonly end?: (sessionId: string) => void;
   readonly git?: Partial<Git>;
   /** Deeds of the task store that are other than usual. */
   readonly tasks?: Partial<TaskStore>;
@@ -110,6 +112,7 @@ export async function makeEngine({
   guard,
   refuse,
   tell,
+  end,
   git,
   tasks,
   openWorktree,
@@ -164,7 +167,7 @@ export async function makeEngine({
     }),
     onError: (error) => errors.push(error),
   });
-  const runner = playedRunner({ runs, found, start, tell, said });
+  const runner = playedRunner({ runs, found, start, tell, end, said });
   const kept = new Map<string, Readonly<Record<string, string>>>();
   let ids = 0;
   const parts = {

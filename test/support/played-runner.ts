@@ -13,6 +13,8 @@ export interface PlayedRun {
   /** What its calls were answered with. */
   readonly replies: ReadonlyArray<{ readonly callId: string; readonly message: object | undefined }>;
   say(event: RunEvent): void;
+  /** Following it fails with this. */
+  breakOff(error: Error): void;
   /** The process ends with this code, with a result unless told otherwise. */
   end(code: number, more?: Partial<Extract<RunEvent, { kind: 'ended' }>>): void;
 }
@@ -24,13 +26,14 @@ export interface PlayedRunnerOptions {
   readonly found: (sessionId: string) => boolean;
   readonly start: ((spec: RunSpec) => void) | undefined;
   readonly tell: ((message: Message, sessionId: string) => Promise<void>) | undefined;
+  readonly end: ((sessionId: string) => void) | undefined;
   /** What was said to each run, `<session>/<run>`, from its beginning; outlives the hub, as the folder of a run does. */
   readonly said: Map<string, Message[]>;
 }
 
-export function playedRunner({ runs, found, start, tell, said }: PlayedRunnerOptions): Runner {
+export function playedRunner({ runs, found, start, tell, end, said }: PlayedRunnerOptions): Runner {
   const play = (sessionId: string, run: number, spec: RunSpec | undefined): Run => {
-    const told: RunEvent[] = [];
+    const told: (RunEvent | Error)[] = [];
     const stops: EndCause[] = [];
     const messages: Message[] = [];
     const answers: (Verdict & { readonly callId: string })[] = [];
@@ -38,7 +41,7 @@ export function playedRunner({ runs, found, start, tell, said }: PlayedRunnerOpt
     const heard = said.get(`${sessionId}/${run}`) ?? [...(spec?.messages ?? [])];
     said.set(`${sessionId}/${run}`, heard);
     let wake = () => {};
-    const say = (event: RunEvent) => {
+    const say = (event: RunEvent | Error) => {
       told.push(event);
       wake();
     };
@@ -50,6 +53,7 @@ export function playedRunner({ runs, found, start, tell, said }: PlayedRunnerOpt
       answers,
       replies,
       say,
+      breakOff: say,
       end: (code, more) => say({ kind: 'ended', exit: { code }, result, stderr: '', ...more }),
     });
     return {
@@ -71,6 +75,7 @@ export function playedRunner({ runs, found, start, tell, said }: PlayedRunnerOpt
       events: (async function* () {
         for (;;) {
           const event = told.shift();
+          if (event instanceof Error) throw event;
           if (event) yield event;
           if (event?.kind === 'ended') return;
           if (!event) await new Promise<void>((resolve) => (wake = resolve));
@@ -85,5 +90,6 @@ export function playedRunner({ runs, found, start, tell, said }: PlayedRunnerOpt
       return play(spec.sessionId, spec.run, spec);
     },
     adopt: async (sessionId, run) => (found(sessionId) ? play(sessionId, run, undefined) : undefined),
+    end: async (sessionId) => end?.(sessionId),
   };
 }
