@@ -7,6 +7,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { appendFile, open, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
+import { jsonOf } from './json-line.ts';
 import { errnoOf } from './process.ts';
 
 const Part = z.object({ file: z.string(), from: z.number().int(), at: z.number().int() });
@@ -38,7 +39,8 @@ export async function openCopier(folder: string, now: () => number): Promise<Cop
     const from = want.isNew ? 0 : firstSince(want.file, want.since);
     if (from === undefined) return undefined;
     const part = { file: want.file, from, at: copied };
-    await appendFile(list, `${JSON.stringify(part)}\n`, { mode: 0o600 });
+    // a line that was torn, by a full disk or a kill, is ended by the line end before the next one
+    await appendFile(list, `\n${JSON.stringify(part)}\n`, { mode: 0o600 });
     parts[index] = part;
     return part;
   }
@@ -113,7 +115,7 @@ async function readParts(file: string): Promise<Part[]> {
     if (errnoOf(error) === 'ENOENT') return '';
     throw error;
   });
-  return text.split('\n').flatMap((line) => (line === '' ? [] : [Part.parse(JSON.parse(line))]));
+  return text.split('\n').flatMap((line) => Part.safeParse(jsonOf(line)).data ?? []);
 }
 
 async function sizeOf(file: string): Promise<number> {

@@ -53,7 +53,10 @@ export interface ToldLog {
 export function openTold(folder: string): ToldLog {
   const file = path.join(folder, 'told');
   const known = new Map<string, Told>();
-  for (const line of linesOf(file)) {
+  const lines = linesOf(file);
+  // a line that was torn, by a full disk or a kill, is ended before the next one
+  let lead = lines.at(-1) === '' ? '' : '\n';
+  for (const line of lines) {
     const step = Step.safeParse(parsed(line));
     if (step.success) take(step.data);
   }
@@ -79,7 +82,10 @@ export function openTold(folder: string): ToldLog {
 
   function write(step: Step): void {
     // not awaited: nothing may come between a step and its record
-    appendFileSync(file, `${JSON.stringify(step)}\n`, { mode: 0o600 });
+    const line = `${lead}${JSON.stringify(step)}\n`;
+    lead = '\n';
+    appendFileSync(file, line, { mode: 0o600 });
+    lead = '';
     take(step);
   }
 
@@ -109,7 +115,7 @@ function linesOf(file: string): string[] {
   try {
     return readFileSync(file, 'utf8').split('\n');
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
+    if (errnoOf(error) === 'ENOENT') return [''];
     throw error;
   }
 }

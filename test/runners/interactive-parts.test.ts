@@ -174,6 +174,14 @@ describe('what was said to a run', () => {
     expect(openTold(root).all()).toEqual(told.all());
     expect(told.all().map(({ state }) => state)).toEqual(['received', 'undelivered', 'said']);
   });
+
+  it('is written whole behind a line that a full disk or a kill tore', async () => {
+    const folder = await mkdtemp(path.join(root, 'torn-'));
+    prepareTold(folder, [message(1, 'one')]);
+    await appendFile(path.join(folder, 'told'), '{"promptId":"');
+    openTold(folder).step(idOf(1), { state: 'pasting' });
+    expect(openTold(folder).all()).toMatchObject([{ promptId: idOf(1), state: 'pasting' }]);
+  });
 });
 
 describe('evidence that a message was received', () => {
@@ -304,5 +312,19 @@ describe('a transcript', () => {
       next.begins(second, true, since);
     });
     expect(both).toBe(`${fresh}half of a line\nnew\nmore\n`);
+  });
+
+  it('is copied on although the note of its beginning was torn', async () => {
+    const folder = await mkdtemp(path.join(root, 'copy-'));
+    const file = path.join(folder, 'a.jsonl');
+    await writeFile(file, 'one\n');
+    await writeFile(path.join(folder, 'parts'), '\n{"file":"');
+    for (const text of ['one\n', 'one\ntwo\n']) {
+      const copier = await openCopier(folder, () => 0);
+      copier.begins(file, true, 0);
+      while (await copier.copy());
+      expect(await readFile(path.join(folder, 'out'), 'utf8')).toBe(text);
+      await appendFile(file, 'two\n');
+    }
   });
 });
