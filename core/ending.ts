@@ -41,10 +41,10 @@ export const AgentResult = z.object({
   isTransient: z.boolean().optional().describe('With `isError`: the model API failed for a moment; trying again may help.'),
   subtype: z.string().optional(),
   costUsd: z.number().optional(),
-  turns: z.number().int().optional(),
+  turns: z.number().optional(),
   durationMs: z.number().optional(),
-  inputTokens: z.number().int().optional(),
-  outputTokens: z.number().int().optional(),
+  inputTokens: z.number().optional(),
+  outputTokens: z.number().optional(),
   data: z.json().optional().describe('The structured result, where one was asked for.'),
   permissionDenials: z.array(z.string()).optional().describe('Names of the tools that were denied.'),
 });

@@ -4,7 +4,7 @@
 // that it could not write, so when it refuses one, `latest` is `durable` again: nothing stays in memory that is not on disk, and whoever recorded
 // one of the refused facts is told. On a full disk (STORAGE_FULL) what becomes of a fact depends on its kind, see `full-disk.ts`.
 import { fail, ScopecraftError } from './errors.ts';
-import type { EventDraft, StoredEvent } from './events.ts';
+import { EVENTS, type EventDraft, type StoredEvent } from './events.ts';
 import { isNewWork, mostTries } from './full-disk.ts';
 import { readState } from './ledger-open.ts';
 import { type Change, changeOf, copyOf, take, type UsedKey } from './ledger-state.ts';
@@ -165,6 +165,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   return {
     async record(given) {
       const draft = mask(given);
+      expectForm(draft);
       if (isNewWork(draft.name)) expectRoom();
       for (let tries = 1; ; tries++) {
         try {
@@ -235,4 +236,11 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
       await snapshots?.close(durable);
     },
   };
+}
+
+/** A fact that could not be read again would keep the whole journal from being read. */
+function expectForm({ name, data }: EventDraft): void {
+  const problem = EVENTS[name].data.safeParse(data).error?.issues[0];
+  if (problem)
+    fail('INTERNAL', `A ${name} was not recorded: its ${problem.path.join('.')} has a form that could not be read again.`);
 }

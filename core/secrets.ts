@@ -2,6 +2,8 @@
 //
 // The forms are those that their makers documented to be found, so that a text that merely speaks of keys stays as it is. Every pattern is
 // bounded or begins where no other match can, so that a hostile text is looked through in time that grows with its length alone.
+import { z } from 'zod';
+import { EVENTS } from './events.ts';
 import { mapped } from './hidden-text.ts';
 
 export interface Secrets {
@@ -49,6 +51,7 @@ const SECRET_NAME =
 const FOUND_BY = [
   'sessionId',
   'taskId',
+  'agent',
   'parentId',
   'requestId',
   'promptId',
@@ -73,8 +76,14 @@ const MOST_VALUES = 2_000;
 export function createSecrets(named: () => readonly string[] = () => []): Secrets {
   const values = new Set<string>();
   let pattern: RegExp | undefined;
+  /** What facts say in words of ours, such as `interactive`: masked, they could not be read again. */
+  let words: ReadonlySet<string> | undefined;
   const add = (value: string) => {
     if (value.length < LEAST_LENGTH || values.has(value)) return;
+    if (/^[A-Za-z_]+$/.test(value)) {
+      words ??= new Set(wordsOf(Object.values(EVENTS).map(({ data }) => z.toJSONSchema(data))));
+      if (words.has(value)) return;
+    }
     values.add(value);
     const [oldest] = values;
     if (oldest !== undefined && values.size > MOST_VALUES) values.delete(oldest);
@@ -125,6 +134,14 @@ function base64Forms(value: string): string[] {
     const inner = all.slice(Math.ceil((offset * 8) / 6), (offset + bytes.length) % 3 === 0 ? undefined : -1);
     return inner.length < 2 * LEAST_LENGTH ? [] : [inner, inner.replaceAll('+', '-').replaceAll('/', '_')];
   });
+}
+
+/** The words among which the value of a field is to be, anywhere in a JSON Schema. */
+function wordsOf(schema: unknown): string[] {
+  if (typeof schema !== 'object' || schema === null) return [];
+  return Object.entries(schema).flatMap(([key, value]) =>
+    key === 'enum' || key === 'const' ? [value].flat().filter((word) => typeof word === 'string') : wordsOf(value),
+  );
 }
 
 function escaped(text: string): string {

@@ -1,4 +1,5 @@
 // What is wrong with a journal on disk, found without changing anything.
+import { ScopecraftError } from '../../core/errors.ts';
 import type { StoredEvent } from '../../core/events.ts';
 import { eventOf, piecesOf, segmentsIn, seqOf } from './journal-records.ts';
 import { orNothing } from './private-folder.ts';
@@ -53,6 +54,8 @@ export async function checkJournal(folder: string): Promise<JournalCheck> {
 /** All good events in order, and between them what is damaged. Of events that come twice the first counts. `onTorn` is told of a torn end. */
 export async function* findingsOf(folder: string, onTorn: (bytes: number) => void = () => {}): AsyncGenerator<Found> {
   let last: number | undefined;
+  /** Number of the newest event that has not the form of its kind. */
+  let unread = 0;
   let open:
     | {
         readonly file: string;
@@ -67,26 +70,44 @@ export async function* findingsOf(folder: string, onTorn: (bytes: number) => voi
     last ??= segment.first - 1;
     for await (const pieces of piecesOf(segment.file)) {
       for (const piece of pieces) {
-        if (piece.kind === 'damage') {
+        const damaged = (bytes: Buffer) => {
           open ??= { file: segment.file, line: piece.line, byte: piece.at, bytes: [], files: new Set() };
-          open.bytes.push(piece.bytes);
+          open.bytes.push(bytes);
           open.files.add(segment.file);
-        }
+        };
+        if (piece.kind === 'damage') damaged(piece.bytes);
         for (const json of piece.kind === 'record' ? [piece.json] : piece.records) {
           const seq = seqOf(json);
           if (seq <= last) continue;
+          const event = formedEvent(json);
+          if (!event) {
+            damaged(json);
+            unread = seq;
+            continue;
+          }
           if (open || seq > last + 1) yield damageOf(open ?? { file: segment.file }, last + 1, seq - 1);
           open = undefined;
           last = seq;
-          yield { kind: 'event', file: segment.file, event: eventOf(json) };
+          yield { kind: 'event', file: segment.file, event };
         }
       }
     }
   }
   if (!open) return;
   const { file, bytes } = open;
-  if (file === segments.at(-1)?.file) onTorn(bytes.reduce((sum, { length }) => sum + length, 0));
+  if (unread > (last ?? 0)) yield damageOf(open, (last ?? 0) + 1, unread);
+  else if (file === segments.at(-1)?.file) onTorn(bytes.reduce((sum, { length }) => sum + length, 0));
   else yield damageOf(open, (last ?? 0) + 1, last ?? 0);
+}
+
+/** Undefined for one of a known name that has another form. */
+function formedEvent(json: Buffer): StoredEvent | undefined {
+  try {
+    return eventOf(json);
+  } catch (error) {
+    if (error instanceof ScopecraftError && error.code === 'STORAGE_CORRUPT') return undefined;
+    throw error;
+  }
 }
 
 interface Open {

@@ -22,7 +22,7 @@ export interface Segment {
 
 /** A piece of a segment: a good record, or bytes that are none, with the records that are found whole behind them on the same line. */
 export type Piece =
-  | { readonly kind: 'record'; readonly json: Buffer; readonly end: number }
+  | { readonly kind: 'record'; readonly at: number; readonly line: number; readonly json: Buffer; readonly end: number }
   | {
       readonly kind: 'damage';
       readonly at: number;
@@ -61,7 +61,7 @@ export async function* piecesOf(file: string, length?: number): AsyncGenerator<r
       at += bytes.length + (isWhole ? 1 : 0);
       const json = isWhole ? checked(bytes) : undefined;
       return json
-        ? { kind: 'record', json, end: at }
+        ? { kind: 'record', at: from, line: number, json, end: at }
         : { kind: 'damage', at: from, line: number, bytes, records: recordsIn(bytes) };
     });
   }

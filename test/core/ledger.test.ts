@@ -134,6 +134,19 @@ describe('a ledger whose journal refuses a write', () => {
     ]);
   });
 
+  it('records nothing that could not be read again', async () => {
+    const ledger = await opened();
+    await ledger.record(queued('a'));
+    const odd = { text: 'done', isError: false, turns: Number.NaN };
+    const draft: EventDraft = { name: 'session.failed', data: { sessionId: 'a', run: 1, cause: { kind: 'lost' }, result: odd } };
+    await expect(ledger.record(draft)).rejects.toMatchObject({
+      code: 'INTERNAL',
+      message: expect.stringContaining('result.turns'),
+    });
+    expect([ledger.seq, ledger.session('a')?.status]).toEqual([1, 'queued']);
+    expect((await opened()).session('a')?.status).toBe('queued');
+  });
+
   it('for any other reason than a full disk tells the caller and tries nothing again', async () => {
     const ledger = await opened();
     journal.refuse = () => new ScopecraftError('STORAGE_FAILED', 'EIO');

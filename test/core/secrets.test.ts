@@ -53,6 +53,13 @@ describe('the value of a variable', () => {
     });
   });
 
+  it('stays where it is a word of ours, for a fact in which that is masked could not be read again', () => {
+    const secrets = createSecrets();
+    secrets.learn({ GIT_CREDENTIALS_MODE: 'interactive', CAUSE_KEY: 'queue_timeout', API_KEY: 'interactive-2' });
+    const fact = { type: 'interactive', cause: { kind: 'queue_timeout' }, agent: 'interactive-2', reason: 'interactive-2' };
+    expect(secrets.maskAll(fact)).toEqual({ ...fact, reason: MASK });
+  });
+
   it('is forgotten only when thousands came after it', () => {
     const many = createSecrets();
     for (let at = 0; at < 3000; at++) many.learn({ A_TOKEN: `value-number-${at}-x` });

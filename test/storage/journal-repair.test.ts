@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { EventDraft, StoredEvent } from '../../core/events.ts';
 import { openLedger } from '../../core/ledger.ts';
 import { openJournal } from '../../storage/embedded/journal.ts';
+import { lineOf } from '../../storage/embedded/journal-records.ts';
 import { planRepair, repair } from '../../storage/embedded/journal-repair.ts';
 import { openSnapshot } from '../../storage/embedded/snapshot.ts';
 import { fakeClock } from '../support/fake-clock.ts';
@@ -100,6 +101,25 @@ describe('a journal that is repaired', () => {
       'session.started',
       'session.completed',
     ]);
+    await close();
+  });
+
+  it.each([
+    ['in the midst', 1, 0, 2],
+    ['at the end', 2, 2, 13],
+  ])('is mended too where it is whole but for an event %s that has another form than its kind', async (_, line, segment, seq) => {
+    await written();
+    const file = path.join(journalFolder(), (await segments())[segment] ?? '');
+    const lines = (await readFile(file, 'utf8')).split('\n');
+    const event: StoredEvent = JSON.parse((lines[line] ?? '').slice(9));
+    lines[line] = lineOf({ ...event, data: { ...event.data, sessionId: 7 } } as never).trimEnd();
+    await writeFile(file, lines.join('\n'));
+    await expect(opened()).rejects.toMatchObject({ code: 'STORAGE_CORRUPT' });
+    const { plan } = await repaired();
+    expect(plan).toMatchObject({ lost: [{ from: seq, to: seq }], lostEvents: 1 });
+    const { ledger, events, close } = await opened();
+    expect(statuses(ledger)).toMatchObject({ a: 'completed', b: 'completed', c: 'completed' });
+    expect(events[seq - 1]?.name).toBe('journal.lost');
     await close();
   });
 
