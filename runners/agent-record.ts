@@ -2,6 +2,8 @@
 // Each becomes at most a few facts. What is not understood tells nothing.
 import { z } from 'zod';
 import type { AgentResult } from '../core/ending.ts';
+import { figure } from './agent-result.ts';
+import { jsonOf } from './json-line.ts';
 import { readLine } from './transcript.ts';
 
 export type Fact =
@@ -76,10 +78,10 @@ const Hook = z.looseObject({
 });
 
 const Usage = z.looseObject({
-  input_tokens: z.number().default(0),
-  cache_creation_input_tokens: z.number().default(0),
-  cache_read_input_tokens: z.number().default(0),
-  output_tokens: z.number().default(0),
+  input_tokens: figure.default(0),
+  cache_creation_input_tokens: figure.default(0),
+  cache_read_input_tokens: figure.default(0),
+  output_tokens: figure.default(0),
 });
 
 const Block = z.looseObject({
@@ -128,7 +130,7 @@ const UNDECIDED =
 /** What a hook tells. A line that waits for an answer begins with its id. */
 export function factOfHook(line: string): Fact | undefined {
   const [, callId, told = line] = /^(\d+\.*) (.*)$/s.exec(line) ?? [];
-  const read = Hook.safeParse(parsed(told));
+  const read = Hook.safeParse(jsonOf(told));
   if (!read.success) return undefined;
   const hook = read.data;
   switch (hook.hook_event_name) {
@@ -151,7 +153,7 @@ export function factOfHook(line: string): Fact | undefined {
 
 /** What a line of a transcript, or of stream-json, tells. */
 export function factOfLine(text: string): Fact | undefined {
-  const read = Line.safeParse(parsed(text));
+  const read = Line.safeParse(jsonOf(text));
   if (!read.success || read.data.isMeta || read.data.isSidechain) return undefined;
   const line = read.data;
   switch (line.type) {
@@ -234,12 +236,4 @@ function saidIn(line: Line): Said {
     status: apiErrorStatus ?? undefined,
     usage: message?.usage,
   };
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import type { AgentResult } from '../core/ending.ts';
 
-const count = z.number().nonnegative();
+/** So small that no sum of what one run tells is out of reach. */
+export const figure = z.number().nonnegative().max(Number.MAX_SAFE_INTEGER);
 
 /** The `result` record of Claude Code 2.1, as far as it is used. `is_error` decides: `subtype: success` with an error is what a refused key gives. */
 export const ResultRecord = z.looseObject({
@@ -13,15 +14,15 @@ export const ResultRecord = z.looseObject({
   errors: z.array(z.string()).optional().catch(undefined),
   api_error_status: z.number().nullish().catch(undefined),
   stop_reason: z.string().nullish().catch(undefined),
-  total_cost_usd: count.optional().catch(undefined),
-  num_turns: z.number().int().optional().catch(undefined),
-  duration_ms: count.optional().catch(undefined),
+  total_cost_usd: figure.optional().catch(undefined),
+  num_turns: figure.optional().catch(undefined),
+  duration_ms: figure.optional().catch(undefined),
   usage: z
     .looseObject({
-      input_tokens: count.default(0),
-      cache_creation_input_tokens: count.default(0),
-      cache_read_input_tokens: count.default(0),
-      output_tokens: count.default(0),
+      input_tokens: figure.default(0),
+      cache_creation_input_tokens: figure.default(0),
+      cache_read_input_tokens: figure.default(0),
+      output_tokens: figure.default(0),
     })
     .optional()
     .catch(undefined),
@@ -37,6 +38,7 @@ export type ResultRecord = z.infer<typeof ResultRecord>;
 type ErrorKind = NonNullable<AgentResult['errorKind']>;
 
 const TEXT_LENGTH = 20_000;
+const LAST_SECOND = Date.parse('2100-01-01T00:00:00Z') / 1000;
 const AUTH =
   /failed to authenticate|authentication[_ ](error|failed)|invalid (x-)?api[- ]key|not logged in|run \/login|oauth token|\b40[13]\b.*(unauthorized|forbidden)/i;
 const OVERLOADED = /overloaded_error|\bAPI Error: 5\d\d\b|internal server error/i;
@@ -80,9 +82,9 @@ export function afterTurn(before: AgentResult | undefined, last: AgentResult): A
   return { ...(before?.costUsd !== undefined && { costUsd: before.costUsd }), ...last, ...Object.fromEntries(sums) };
 }
 
-/** A time in seconds since the epoch as ISO 8601. */
-export function isoOfSeconds(seconds: number): string {
-  return new Date(seconds * 1000).toISOString();
+/** A time in seconds since the epoch as ISO 8601; undefined for none in this century. */
+export function isoOfSeconds(seconds: number): string | undefined {
+  return seconds > 0 && seconds < LAST_SECOND ? new Date(seconds * 1000).toISOString() : undefined;
 }
 
 /** The model API failed for a moment: overloaded, or an error of its own. */

@@ -5,6 +5,7 @@ import { seenText } from '../core/hidden-text.ts';
 import type { LogEntry } from '../core/ports.ts';
 import { agentResult, isoOfSeconds, ResultRecord } from './agent-result.ts';
 import { HUB_SERVER } from './hub-server.ts';
+import { jsonOf } from './json-line.ts';
 import { transcriptOnly } from './transcript-record.ts';
 
 export type Entry = Omit<LogEntry, 'seq'>;
@@ -102,7 +103,7 @@ const Known = z.union([Message, Init, Retry, Quota, ResultRecord, Withdraws, Con
  */
 export function readLine(line: string, output: 'stream-json' | 'text', tools: Map<string, string> = new Map()): Reading {
   if (output === 'text') return { entries: [{ kind: 'output', text: seenText(line) }] };
-  const said = parsed(line);
+  const said = jsonOf(line);
   const housekeeping = transcriptOnly(said);
   if (housekeeping) return { entries: housekeeping };
   const known = Known.safeParse(said);
@@ -145,15 +146,6 @@ export function readLine(line: string, output: 'stream-json' | 'text', tools: Ma
       return record.subtype === 'init'
         ? { entries: [{ kind: 'start', text: startText(record) }], works: true, begins: true }
         : retryReading(record);
-  }
-}
-
-function parsed(line: string): unknown {
-  if (!line.startsWith('{')) return undefined;
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
   }
 }
 

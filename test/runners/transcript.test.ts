@@ -1,10 +1,15 @@
 import { describe, expect, it } from 'vitest';
+import { AgentResult } from '../../core/ending.ts';
+import { factOfLine } from '../../runners/agent-record.ts';
 import { createRunFacts } from '../../runners/run-facts.ts';
 import { readLine } from '../../runners/transcript.ts';
 
 const json = (value: unknown) => readLine(JSON.stringify(value), 'stream-json');
 const assistant = (...content: unknown[]) => ({ type: 'assistant', message: { role: 'assistant', content }, session_id: 's' });
 const user = (content: unknown) => ({ type: 'user', message: { role: 'user', content }, timestamp: '2026-11-24T09:00:00.000Z' });
+
+/** JSON that is nested deeper than functions that call themselves can bear. */
+const DEEP = `${'['.repeat(9000)}${']'.repeat(9000)}`;
 
 describe('a line of stream-json', () => {
   it.each([
@@ -216,6 +221,26 @@ describe('the result of an agent', () => {
     expect(
       result({ is_error: false, result: 'x'.repeat(30_000), num_turns: 'many', usage: null, permission_denials: 5 }),
     ).toEqual({ text: 'x'.repeat(20_000), isError: false, subtype: 'success' });
+  });
+
+  it('keeps no figure that cannot be one', () => {
+    const odd = { usage: { input_tokens: 0.5, output_tokens: 1e300 }, total_cost_usd: -1, num_turns: 1.5 };
+    const { result } = json({ type: 'result', is_error: false, result: 'done', ...odd });
+    expect(result).toEqual({ text: 'done', isError: false, turns: 1.5 });
+    expect(AgentResult.parse(result)).toEqual(result);
+  });
+
+  it.each([
+    ['a time that is none', '{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":1.7e15}}'],
+    [
+      'a use of a tool',
+      `{"type":"assistant","message":{"content":[{"type":"tool_use","id":"a","name":"Bash","input":${DEEP}}]}}`,
+    ],
+    ['a result', `{"type":"result","is_error":false,"result":"done","structured_output":${DEEP}}`],
+  ])('of which one cannot make anything is told as it is: %s', (_, text) => {
+    expect(readLine(text, 'stream-json').entries).toMatchObject([{ text: expect.any(String) }]);
+    expect(createRunFacts('stream-json').take(text, 0)).toEqual({});
+    expect(() => factOfLine(text)).not.toThrow();
   });
 
   it('takes the time of reset from an older text, or from the record before it', () => {
