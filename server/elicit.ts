@@ -9,8 +9,8 @@ import { isSettled } from '../core/session.ts';
 import type { ToolContext } from '../tools/define.ts';
 import { receiptOf } from '../tools/session-run.ts';
 import { answerOf, formOf, isAccepted } from './forms.ts';
-import { INVALID_PARAMS } from './reading.ts';
 import { type Answer, answerOnce, asksOf, resultOf } from './tasks.ts';
+import { INVALID_PARAMS } from './teaching.ts';
 
 const STATE_SECONDS = 600;
 

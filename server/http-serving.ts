@@ -11,8 +11,8 @@ import { MAX_BODY_BYTES, MODERN_REVISION } from './http-guard.ts';
 import { MAX_URIS } from './http-limits.ts';
 import { createRememberedSessions } from './http-sessions.ts';
 import { part, urisOf } from './messages.ts';
-import { INVALID_PARAMS } from './reading.ts';
 import { taskListeningProblem } from './task-listening.ts';
+import { INVALID_PARAMS } from './teaching.ts';
 import type { Updates } from './updates.ts';
 
 export interface ServingOptions {

@@ -12,9 +12,10 @@ import { INSTRUCTIONS } from './instructions.ts';
 import { type Listed, type Listing, listing, refusalOf } from './listing.ts';
 import { complete, getPrompt, listPrompts } from './offering.ts';
 import { keyOfPeer, nameOf, type Peer, resourcesOf, seenBy } from './peer.ts';
-import { INVALID_PARAMS, isTemplate, listResources, readResource } from './reading.ts';
+import { isTemplate, listResources, readResource } from './reading.ts';
 import { REQUEST_KEY } from './request-key.ts';
 import { callOrTask, declaresTasks, serveTasks, TASK_CAPABILITIES } from './tasks.ts';
+import { INVALID_PARAMS } from './teaching.ts';
 import { callTool } from './tool-call.ts';
 import type { Updates } from './updates.ts';
 

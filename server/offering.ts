@@ -1,13 +1,12 @@
 // Lists, gives and completes prompts for MCP, with failures that say what to do.
-import { ProtocolError } from '@modelcontextprotocol/server';
 import { type Completes, type Completion, completionsOf, placesOf } from '../core/completions.ts';
-import { errorView, fail, ScopecraftError } from '../core/errors.ts';
+import { fail } from '../core/errors.ts';
 import { type OfferArguments, offerNamed, offers, sayOffer } from '../core/offers.ts';
 import type { Orchestrator } from '../core/orchestrator.ts';
 import { variablesOf } from '../resources/define.ts';
 import { RESOURCES } from '../resources/index.ts';
 import { pageOf } from '../tools/page.ts';
-import { INVALID_PARAMS } from './reading.ts';
+import { inProject, teaching } from './teaching.ts';
 
 const PROMPTS_PER_PAGE = 200;
 const NOTHING: Completion = { values: [], total: 0 };
@@ -32,8 +31,7 @@ export function listPrompts(orchestrator: Orchestrator | undefined, cursor: stri
 export function getPrompt(orchestrator: Orchestrator | undefined, name: string, args: OfferArguments) {
   return teaching(async () => {
     const offer = offerNamed(await offers(orchestrator), name);
-    if (!orchestrator) fail('WORKSPACE_MISSING', 'This server was started where there is no project.');
-    const text = await sayOffer(offer, args, orchestrator);
+    const text = await sayOffer(offer, args, inProject(orchestrator));
     return { description: offer.description, messages: [{ role: 'user' as const, content: { type: 'text' as const, text } }] };
   });
 }
@@ -80,14 +78,4 @@ function kindOfVariable({ uri, argument }: { readonly uri: string; readonly argu
   if (!resource.uriTemplate.includes(`{${argument}}`)) return undefined;
   if (argument !== 'id') return 'place';
   return resource.uriTemplate.startsWith('task:') ? 'task' : 'session';
-}
-
-async function teaching<Answer>(deed: () => Promise<Answer>): Promise<Answer> {
-  try {
-    return await deed();
-  } catch (error) {
-    if (!(error instanceof ScopecraftError)) throw error;
-    const { code, message, hint } = errorView(error);
-    throw new ProtocolError(INVALID_PARAMS, message, { code, hint });
-  }
 }

@@ -2,7 +2,7 @@
 import { ProtocolError } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { UNTIL, type Until } from '../core/wait.ts';
-import { INVALID_PARAMS } from './reading.ts';
+import { INVALID_PARAMS } from './teaching.ts';
 
 /** What a task is about, as its id says it. */
 export type Subject =

@@ -22,8 +22,8 @@ import type { ToolContext } from '../tools/define.ts';
 import { receiptOf } from '../tools/session-run.ts';
 import { sessionWait } from '../tools/session-wait.ts';
 import { answerOf, formOf } from './forms.ts';
-import { INVALID_PARAMS } from './reading.ts';
 import { type Subject, subjectOf, taskIdOf } from './task-id.ts';
+import { INVALID_PARAMS, teaching } from './teaching.ts';
 
 export const TASKS = 'io.modelcontextprotocol/tasks';
 export const TASK_CAPABILITIES = { [TASKS]: {} };
@@ -83,11 +83,8 @@ export function serveTasks(server: Server, { contextOf, expectAllowed, showsForm
         throw new MissingRequiredClientCapabilityError({ requiredCapabilities: { extensions: TASK_CAPABILITIES } });
       expectAllowed(tool);
       if (!contextOf) throw new ProtocolError(INVALID_PARAMS, 'There are no tasks where there is no project.');
-      try {
-        return { ...(await deed(taskId, contextOf(serverContext), inputResponses ?? {})) };
-      } catch (error) {
-        throw error instanceof ScopecraftError ? new ProtocolError(INVALID_PARAMS, error.message) : error;
-      }
+      const context = contextOf(serverContext);
+      return teaching(async () => ({ ...(await deed(taskId, context, inputResponses ?? {})) }));
     });
   serve('tasks/get', 'session_wait', (taskId, context) => taskView(taskId, context, showsForms));
   serve('tasks/update', 'request_answer', (taskId, context, replies) => updateTask(taskId, replies, context).then(() => ({})));

@@ -1,11 +1,11 @@
 // Calls a tool by its name and makes what MCP answers of it: a failure becomes an answer that teaches. Knows no connection and no peer.
 import { randomBytes } from 'node:crypto';
 import { ProtocolError } from '@modelcontextprotocol/server';
-import { errorView, fail, nearest, ScopecraftError } from '../core/errors.ts';
+import { errorView, nearest, ScopecraftError } from '../core/errors.ts';
 import type { Orchestrator } from '../core/orchestrator.ts';
 import type { ToolContext } from '../tools/define.ts';
 import { TOOLS, toolNamed } from '../tools/index.ts';
-import { INVALID_PARAMS } from './reading.ts';
+import { INVALID_PARAMS, inProject } from './teaching.ts';
 
 /** What a call needs of the server it comes through. */
 export interface ToolCallParts {
@@ -32,9 +32,8 @@ export async function callTool(
     );
   }
   try {
-    if (!orchestrator) fail('WORKSPACE_MISSING', 'This server was started where there is no project.');
     const args = typeof params.arguments === 'object' ? { ...params.arguments, ...found.fixed } : params.arguments;
-    const output = await found.tool.call(args, { ...context, orchestrator });
+    const output = await found.tool.call(args, { ...context, orchestrator: inProject(orchestrator) });
     const content = [{ type: 'text' as const, text: JSON.stringify(output) }];
     return { structuredContent: { ...output }, content };
   } catch (error) {
