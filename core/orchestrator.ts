@@ -17,7 +17,7 @@ import { createSharing, type SharingDeeds, type SharingParts } from './sharing.t
 import { type Caller, createStart, type Started, type StartParts, type StartRequest } from './start.ts';
 import type { Supervisor } from './supervisor.ts';
 import { createTalkDeeds, type TalkDeeds, type TalkParts } from './talk-deeds.ts';
-import { normalised, type Task } from './task.ts';
+import { normalised, type Task, type ToldSession } from './task.ts';
 import type { Overrides } from './tuning.ts';
 import { type SessionView, sessionView } from './views.ts';
 import { type Waited, type WaitRequest, waitFor } from './wait.ts';
@@ -86,6 +86,8 @@ export interface Orchestrator extends LineDeeds, TalkDeeds, SharingDeeds {
   /** Ids of all tasks as of the last look at their folders, by id. Quick, for completing what is typed. */
   taskIds(): Promise<readonly string[]>;
   task(taskId: string): Promise<Task>;
+  /** The sessions that the file of the task tells of and the ledger does not know: of another copy of the workspace, or cleaned up since. */
+  toldSessions(task: Task): Promise<readonly ToldSession[]>;
   view(session: Session): SessionView;
   /** The same with the estimated start of a session that waits. */
   detailed(session: Session): SessionView;
@@ -159,6 +161,7 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
       return (await tasks.list()).filter((task) => taskMatches(task, filter)).map((task) => ({ task, last: last.get(task.id) }));
     },
     taskIds: () => tasks.ids(),
+    toldSessions: async (task) => (await tasks.sessionsIn(task)).filter(({ id }) => !ledger.session(id)),
     task: async (taskId) => (await tasks.get(taskId)) ?? fail('TASK_NOT_FOUND', `There is no task "${taskId}".`),
     view: (session) => noted(session, sessionView(session, queue.line())),
     detailed(session) {

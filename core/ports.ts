@@ -5,7 +5,7 @@ import type { StoredEvent } from './events.ts';
 import type { RuleTally } from './rule-tally.ts';
 import type { Line, WaitingJob } from './scheduler.ts';
 import type { Session } from './session.ts';
-import type { Task } from './task.ts';
+import type { Task, ToldSession } from './task.ts';
 import type { Overrides } from './tuning.ts';
 
 /** Time, handed in. Milliseconds since the epoch. */
@@ -110,6 +110,8 @@ export interface TaskStore {
   list(): Promise<readonly Task[]>;
   /** Ids of the task files there are, by id, readable or not: of the last look, while the next one is under way. Waits only where there was none. */
   ids(): Promise<readonly string[]>;
+  /** The sessions that the file of this task tells of. */
+  sessionsIn(task: Task): Promise<readonly ToldSession[]>;
   /** Makes a task file. Fails with TASK_EXISTS. */
   create(draft: TaskDraft): Promise<Task>;
 }

@@ -1,5 +1,6 @@
 // A task: a Markdown file with front matter that says what is to be done.
 import { z } from 'zod';
+import type { HistoryLine } from './history.ts';
 
 /** What a task id may look like: it becomes a file name, never a path. Subtasks are `<parent>/<id>`. */
 export const TASK_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}(?:\/[A-Za-z0-9][A-Za-z0-9._-]{0,127})?$/;
@@ -30,10 +31,18 @@ export const TaskRow = z.looseObject({
 });
 export type TaskRow = z.infer<typeof TaskRow>;
 
+/** A session as its task file tells of it. */
+export interface ToldSession {
+  readonly id: string;
+  readonly type?: string | undefined;
+  readonly status?: string | undefined;
+  readonly history: readonly HistoryLine[];
+}
+
 /** What to say where so many task files tell of sessions and the ledger knows none at all. */
 export function forgottenText(files: number): string {
   const count = files === 1 ? '1 task file tells' : `${files} task files tell`;
-  return `${count} of sessions, and this workspace knows of none: its state folder .scopecraft/state was removed, or the files came from another copy. What stands in them stays; those sessions cannot be continued here.`;
+  return `${count} of sessions, and this workspace knows of none: its state folder .scopecraft/state was removed, or the files came from another copy. What stands in them stays and is read with task://{id}/history; those sessions cannot be continued here.`;
 }
 
 /** A status, type or tag as words that can be compared: `🟡 To Do` and `to_do` are both `todo`. */

@@ -10,6 +10,7 @@ import { openInside, statsAt, targetStats } from './inside.ts';
 import { sharedDeed } from './shared-deed.ts';
 import { createTaskFile } from './task-create.ts';
 import { indexTasks, type TaskIndex, type TaskProblem } from './task-index.ts';
+import { readBack } from './task-splice.ts';
 import { readTask } from './task-text.ts';
 
 export type { TaskProblem } from './task-index.ts';
@@ -151,6 +152,9 @@ export async function createTaskFiles({ workspace, folders = ['.tasks'] }: TaskF
       );
       return [...index.problems, ...unread].toSorted((a, b) => (a.file < b.file ? -1 : 1));
     },
+    async sessionsIn({ file }) {
+      return readBack(bytesOf(root, file).toString('utf8'));
+    },
     async create(draft) {
       const id = checkedId(draft.id);
       if (id.includes('/')) fail('INVALID_INPUT', `"${id}" names a subtask; a new task has an id without a slash.`);
@@ -200,15 +204,19 @@ function readPlace(root: string, { id, file }: TaskPlace): Task | ScopecraftErro
   const unreadable = (why: string, details: Readonly<Record<string, unknown>> = {}) =>
     new ScopecraftError('TASK_UNREADABLE', `The task file "${name}" cannot be read: ${why}.`, { file: name, ...details });
   try {
-    const opened = openInside(root, file, 'follow');
-    try {
-      const outcome = readTask(id, file, opened.read());
-      return 'task' in outcome ? outcome.task : unreadable(outcome.problem, { details: outcome.details });
-    } finally {
-      opened.close();
-    }
+    const outcome = readTask(id, file, bytesOf(root, file));
+    return 'task' in outcome ? outcome.task : unreadable(outcome.problem, { details: outcome.details });
   } catch (error) {
     if (error instanceof ScopecraftError && error.code === 'PATH_OUTSIDE') return error;
     return unreadable(error instanceof ScopecraftError ? error.message.replace(/\.$/, '') : (errnoOf(error) ?? 'unknown error'));
+  }
+}
+
+function bytesOf(root: string, file: string): Buffer {
+  const opened = openInside(root, file, 'follow');
+  try {
+    return opened.read();
+  } finally {
+    opened.close();
   }
 }

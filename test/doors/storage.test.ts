@@ -190,6 +190,10 @@ describe('a state folder that is gone', () => {
     await expect.poll(() => readFile(path.join(stateOf(workspace), 'hub.log'), 'utf8')).toContain(sentence);
     const next = await client.call('session_start', { taskId: 'quick' });
     expect(await client.call('session_wait', { sessionIds: [next.id], timeoutSeconds: 20 })).toMatchObject({ timedOut: false });
+    // both, the older first
+    const history = await client.read('task://quick/history');
+    expect(history.match(/^## .*$/gm)).toEqual([`## ${id} (autonomous, completed)`, `## ${next.id} (autonomous, completed)`]);
+    expect(history.match(/Session completed/g)).toHaveLength(2);
   });
 
   it('is not missed where there was none, also when sessions start while the first hub looks through many tasks', async () => {
