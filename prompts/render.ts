@@ -2,7 +2,7 @@
 import { causeText } from '../core/history.ts';
 import type { Prompts } from '../core/ports.ts';
 
-/** The built-in wording, until rules choose. */
+/** The texts a session is given when no rule supplies others. */
 export const prompts: Prompts = {
   first: ({ id, title, body }) => `Work on this task until it is done.\n\n# ${title}\n\nTask id: ${id}\n\n${body.trim()}\n`,
   again: ({ cause }) =>
@@ -13,7 +13,10 @@ export const prompts: Prompts = {
       taskFile === undefined
         ? undefined
         : `The task file is ${taskFile}. Keep its status and its "## Log" section true; leave "sessions:" and "## Session History" alone.`,
-      'You run unattended: do not wait for answers. End with a short report of what you did and what is left.',
+      session.type === 'autonomous'
+        ? 'Nobody watches your terminal. When a decision is needed that you cannot take yourself, ask with the tool session_ask of scopecraft; without an answer, decide as you think best.'
+        : undefined,
+      'End with a short report of what you did and what is left.',
     ]
       .filter(Boolean)
       .join(' '),
