@@ -1,4 +1,4 @@
-// What callers see of an event: its shape, and how it is made of what is recorded. Long texts are cut here, and what looks like nothing is shown.
+// What callers see of an event: its shape, and how it is made of what is recorded. Long texts are cut here, and hidden characters taken out.
 import { z } from 'zod';
 import { type StoredEvent, sessionOf } from './events.ts';
 import { seen } from './hidden-text.ts';

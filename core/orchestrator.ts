@@ -1,4 +1,4 @@
-// All that can be done, as plain calls: the one thing the tools, the resources and the CLI talk to.
+// All that can be done, as plain calls: the one thing that tools, resources and doors talk to.
 import { z } from 'zod';
 import { ancestorsOf, descendantsOf } from './delegation.ts';
 import { fail } from './errors.ts';
@@ -91,7 +91,7 @@ export interface Orchestrator extends LineDeeds, TalkDeeds, SharingDeeds {
   view(session: Session): SessionView;
   /** The same with the estimated start of a session that waits. */
   detailed(session: Session): SessionView;
-  /** Changes settings while the hub runs; answers those in force. Fails with INVALID_INPUT and changes nothing where one does not fit. */
+  /** Changes settings while the hub runs. Fails with INVALID_INPUT and changes nothing where one does not fit. */
   tune(change: { readonly set: Overrides; readonly reset: readonly string[] }, by: string): Promise<void>;
   readonly workspace: string;
   readonly ledger: Ledger;

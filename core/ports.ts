@@ -1,5 +1,5 @@
 // What the core needs from the outside, each as small as it can be. Implementations live in storage/, runners/ and prompts/;
-// each passes the suite of its port in test/conformance/.
+// a journal passes the suite in test/conformance/.
 import type { Config } from './config.ts';
 import type { StoredEvent } from './events.ts';
 import type { RuleTally } from './rule-tally.ts';

@@ -1,4 +1,4 @@
-// Who goes first: the words for priority and the order of the line.
+// Who goes first: the words for priority.
 import { z } from 'zod';
 
 /** From last to first; `urgent` is kept for system operations. */

@@ -35,7 +35,7 @@ export interface PasteOptions {
 export interface Pane {
   /** Name of the tmux session. */
   readonly session: string;
-  /** Opens it; fails with words of tmux. */
+  /** Opens it; undefined when it is open, else the reason in words of tmux. */
   open(start: PaneStart): Promise<string | undefined>;
   /** How it looks now, with so many lines above the screen; undefined when it is gone. */
   look(linesAbove?: number): Promise<PaneView | undefined>;
