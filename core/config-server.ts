@@ -10,8 +10,8 @@ export const Server = z
     legacyTools: z.boolean().default(false).describe('List the old `autonomous_*` names too. They can always be called.'),
     toolsets: z
       .array(z.enum(['core', 'queue', 'prompts', 'admin', 'all']))
-      .default(['core'])
-      .describe('Which groups of tools are listed.'),
+      .default([])
+      .describe('Groups of tools that are listed besides `core`, which always is.'),
     http: z
       .strictObject({
         enabled: z

@@ -20,7 +20,7 @@ export function toolsPage(): string {
   return page('Tools', [
     'What a client can call, and the same on the command line. Every call may also fail with `INVALID_INPUT` or `INTERNAL`; see [errors](errors.md).',
     'A good answer comes as `structuredContent`, and as the same JSON in `content[0].text`. A failed call has `isError` and the error as JSON in `content[0].text`.',
-    'Tools of the set `core` are listed by default; `server.toolsets` in the [settings](config.md) lists more. All of them can always be called, but for those of the set `session`: sessions alone have these.',
+    'Tools of the set `core` are always listed; `server.toolsets` in the [settings](config.md) adds others. All of them can always be called, but for those of the set `session`: sessions alone have these.',
     toolTable(''),
     ...TOOLS.map(toolSection),
     '## Old names',
@@ -57,7 +57,7 @@ function toolSection(tool: Tool): string {
     `## ${tool.name}`,
     `**${tool.title}.** ${tool.description}`,
     `Effect: ${EFFECT_WORDS[tool.effect]} (${hints.join(', ')}). Set: ${code(tool.toolset)}. Schema: [${tool.name}.json](schemas/${tool.name}.json).`,
-    command ? `Command: ${code(usageOf(command))}` : 'No command: only sessions call it, with the token of their run.',
+    command ? `Command: ${code(usageOf(command))}` : 'No command: only sessions call it.',
     '### Input',
     tableOf(
       ['argument', 'type', 'default', 'description', 'on the command line'],

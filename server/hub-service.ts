@@ -53,7 +53,7 @@ export function serveNothing(version: string): void {
     orchestrator: undefined,
     updates: undefined,
     version,
-    listed: { toolsets: ['core'], legacy: false },
+    listed: { toolsets: [], legacy: false },
     log: (line) => console.error(`${new Date().toISOString()} ${line}`),
   });
   serveStdio(factory({ kind: 'door', environment: {} }), { legacy: 'serve' });

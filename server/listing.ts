@@ -5,7 +5,7 @@ import { ALIASES } from '../tools/aliases.ts';
 import { EFFECTS, type Tool } from '../tools/define.ts';
 import { TOOLS, toolNamed } from '../tools/index.ts';
 
-/** Which groups of tools are listed, and whether the old names are. */
+/** Which groups of tools are listed besides `core`, and whether the old names are. */
 export interface Listed {
   readonly toolsets: readonly string[];
   readonly legacy: boolean;
@@ -60,7 +60,8 @@ export function refusalOf(peer: ListedPeer, name: string): string | undefined {
 
 /** The tools as MCP lists them; made once, so that every connection gets the same bytes. */
 export function listing({ toolsets, legacy }: Listed): Listing {
-  const isShown = ({ toolset }: Tool) => toolset !== 'session' && (toolsets.includes('all') || toolsets.includes(toolset));
+  const isShown = ({ toolset }: Tool) =>
+    toolset === 'core' || (toolset !== 'session' && (toolsets.includes('all') || toolsets.includes(toolset)));
   const old = legacy ? ALIASES.flatMap(({ name }) => listedAs(name)) : [];
   const ofOthers = [...TOOLS.filter(isShown).flatMap(({ name }) => listedAs(name)), ...old];
   const all = TOOLS.flatMap(({ name }) => listedAs(name));
