@@ -1,5 +1,5 @@
 // docs/files.md: every file of the product with its own first sentence.
-import { page, tableOf } from './markdown.ts';
+import { firstSentence, page, tableOf } from './markdown.ts';
 
 /** The rooms in the order in which they are read best. */
 export const ROOMS = ['core', 'tools', 'resources', 'prompts', 'storage', 'runners', 'server', 'client', 'cli'] as const;
@@ -24,7 +24,13 @@ export function filesPage(sources: readonly SourceFile[]): string {
   ]);
 }
 
-/** The first line that is a comment, without its marks. */
+/** The first sentence of the first comment, without its marks. */
 function sentenceOf(text: string): string {
-  return /^(?:\/\/|#(?!!)) ?(.+)$/m.exec(text)?.[1] ?? '';
+  const comment = /(?:^(?:\/\/|#(?!!)) ?\S.*\n)+/m.exec(text)?.[0] ?? '';
+  return firstSentence(
+    comment
+      .replace(/^(?:\/\/|#) ?/gm, '')
+      .replaceAll('\n', ' ')
+      .trim(),
+  );
 }
