@@ -24,7 +24,7 @@ export function configPage(example: string): string {
       'So a cloned repository runs nothing by itself.',
     '## When a change is taken up',
     'The files are read again at each start of a session. Taken up only when the hub starts: `workspace.taskFolders`, ' +
-      '`server.toolsets` and `server.legacyTools`. To restart a hub, end the process that `sc status` names with `kill`; sessions go on, and the next command starts a new hub.',
+      '`server.toolsets`, `server.legacyTools` and `server.http.enabled`, and with it `host`, `port`, `behindTls`, `hosts` and `origins` of `server.http`. To restart a hub, end the process that `sc status` names with `kill`; sessions go on, and the next command starts a new hub.',
     'What `session_config` (`sc session config`) changed lies over the files, until it is reset.',
     '## All settings',
     settingTable(fieldsOf(Config, 'input')),

@@ -11,7 +11,8 @@ const REQUESTS_ROOM = 8000;
 export const session: Resource = {
   name: 'session',
   title: 'Session',
-  description: 'One session as it stands; the same as session_get. Changes with every change of its status.',
+  description:
+    'One session as it stands, its result whole: what session_get tells, but for estimatedStart and suggestions. Changes with every change of its status.',
   uriTemplate: 'session://{id}',
   mimeType: 'application/json',
   async read({ id = '' }, orchestrator) {
