@@ -1,13 +1,12 @@
 // `sc doctor`: what this machine and this workspace have and lack, each with how to get it. Starts and changes nothing; `--repair --yes` mends the journal.
-import { accessSync, constants } from 'node:fs';
 import { statfs } from 'node:fs/promises';
-import path from 'node:path';
 import type { AgentEntry } from '../core/agent.ts';
 import type { Config } from '../core/config.ts';
 import { fail, ScopecraftError } from '../core/errors.ts';
 import { bytesOf, sizeText } from '../core/size.ts';
 import { forgottenText } from '../core/task.ts';
 import { createRuleBook } from '../prompts/library.ts';
+import { locateProgram } from '../runners/locate-program.ts';
 import { systemClock } from '../server/clock.ts';
 import { readEnvironment } from '../server/config.ts';
 import { openSettings } from '../server/settings.ts';
@@ -91,7 +90,7 @@ function agentFinding(
   if (kind === 'demo') return { what: `agent ${name}`, state: 'ok', says: 'built in' };
   if (command === undefined)
     return { what: `agent ${name}`, state: 'warning', says: 'its entry names no `command`, so it cannot be started' };
-  const found = find(command, searchPath);
+  const found = locateProgram(command, searchPath);
   const how =
     command === 'claude'
       ? 'npm install -g @anthropic-ai/claude-code, then run `claude` once to sign in'
@@ -102,22 +101,8 @@ function agentFinding(
 }
 
 function program(name: string, how: string, searchPath: string): Finding {
-  const found = find(name, searchPath);
+  const found = locateProgram(name, searchPath);
   return found ? { what: name, state: 'ok', says: found } : { what: name, state: 'warning', says: `not on PATH; ${how}` };
-}
-
-function find(command: string, searchPath: string): string | undefined {
-  const candidates = path.isAbsolute(command)
-    ? [command]
-    : searchPath.split(path.delimiter).map((folder) => path.join(folder, command));
-  return candidates.find((file) => {
-    try {
-      accessSync(file, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
 }
 
 async function tasksFinding(workspace: string, folders: readonly string[]): Promise<Finding> {

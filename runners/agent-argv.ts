@@ -1,9 +1,8 @@
 // Which program an agent is, where it lies, and with what arguments it is started.
-import { accessSync, constants, statSync } from 'node:fs';
-import path from 'node:path';
 import type { AgentEntry } from '../core/agent.ts';
 import type { RunSpec } from '../core/run-ports.ts';
 import { claudeArgv } from './claude-argv.ts';
+import { locateProgram } from './locate-program.ts';
 
 /** What the built-in agent is made of. */
 export interface DemoParts {
@@ -15,16 +14,7 @@ export interface DemoParts {
 export function locateAgent(agent: AgentEntry, env: Readonly<Record<string, string>>, demo: DemoParts): string | undefined {
   if (agent.kind === 'demo') return demo.node;
   const name = programOf(agent);
-  if (name === undefined) return undefined;
-  if (path.isAbsolute(name)) return isProgram(name) ? name : undefined;
-  if (name.includes('/')) return undefined;
-  // a relative folder on PATH would mean the folder the agent works in, and with it whatever a repository put there
-  const folders = (env.PATH ?? '').split(path.delimiter).filter((folder) => path.isAbsolute(folder));
-  for (const folder of folders) {
-    const file = path.join(folder, name);
-    if (isProgram(file)) return file;
-  }
-  return undefined;
+  return name === undefined ? undefined : locateProgram(name, env.PATH ?? '');
 }
 
 /** The agent of a run whose spec cannot be read: the kind with the longest ladder, read as what it most likely speaks. */
@@ -43,7 +33,7 @@ export function missingText(agent: RunSpec['agent']): string {
 }
 
 /** The name the agent's program is called by. */
-export function programOf({ kind, command }: AgentEntry): string | undefined {
+function programOf({ kind, command }: AgentEntry): string | undefined {
   return command ?? (kind === 'claude' ? 'claude' : undefined);
 }
 
@@ -57,17 +47,5 @@ export async function agentArgv(spec: RunSpec, program: string, demo: DemoParts)
       return [program, ...agent.args];
     case 'demo':
       return [program, demo.demoAgent, ...agent.args, `--${spec.resume ? 'resume' : 'session-id'}=${conversationId}`];
-  }
-}
-
-/** True for a file that can be run. */
-export function isProgram(file: string): boolean {
-  // not awaited: a dozen looks of a few microseconds each stand between a start and its agent
-  try {
-    if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return false;
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
   }
 }

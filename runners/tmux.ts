@@ -10,7 +10,7 @@ import { lstat, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fail } from '../core/errors.ts';
-import { isProgram } from './agent-argv.ts';
+import { locateProgram } from './locate-program.ts';
 import { argvOf, processAt, signalProcess } from './process.ts';
 import { CONTROL_SESSION, openControl } from './tmux-control.ts';
 
@@ -150,8 +150,7 @@ export function tmuxAt(program: string, socket: string): Tmux {
 
 /** The tmux that is on this path. Fails with AGENT_MISSING where there is none, or one too old. */
 export async function tmuxProgramOn(searchPath: string): Promise<string> {
-  const folders = searchPath.split(path.delimiter).filter((folder) => path.isAbsolute(folder));
-  const program = folders.map((folder) => path.join(folder, 'tmux')).find(isProgram);
+  const program = locateProgram('tmux', searchPath);
   if (program === undefined)
     return fail(
       'AGENT_MISSING',

@@ -56,6 +56,8 @@ const ROOMS = {
     // what is wrong with rules is told where no hub runs too
     'prompts/library.ts',
     'storage/rule-files.ts',
+    // the doctor finds programs as a start does
+    'runners/locate-program.ts',
     // a file of rules is taken apart by places
     'prompts/json-text.ts',
     // mending a journal is done where no hub runs, under its lock

@@ -1,6 +1,6 @@
 // `sc` as a person uses it: the demo, following with Ctrl-C, tables, status and doctor.
 import { spawn } from 'node:child_process';
-import { mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
@@ -194,6 +194,17 @@ describe('sc', () => {
       /^! tmux +not on PATH; .*install tmux/m,
     ])
       expect(stdout).toMatch(line);
+  });
+
+  it('finds programs as a start does: no folder, and none in a relative folder of PATH', async () => {
+    await mkdir(path.join(workspace.path, 'odd', 'git'), { recursive: true });
+    await writeFile(path.join(workspace.path, 'odd', 'tmux'), '#!/bin/sh\n', { mode: 0o755 });
+    const PATH = `${path.join(workspace.path, 'odd')}:odd`;
+    const { stdout } = await sc(['doctor'], { ...at(), env: { ...workspace.env, PATH } });
+    expect(stdout).toMatch(/^! git +not on PATH/m);
+    expect(stdout).toContain(path.join(workspace.path, 'odd', 'tmux'));
+    const relative = await sc(['doctor'], { ...at(), env: { ...workspace.env, PATH: 'odd' } });
+    expect(relative.stdout).toMatch(/^! tmux +not on PATH/m);
   });
 
   it('helps and names its version', async () => {
