@@ -44,7 +44,7 @@ const resource = z.object({
 
 export const EVENTS = {
   'session.queued': {
-    says: 'A session stands in the line: new, or reopened for another run.',
+    says: 'A new session stands in the line.',
     data: z.object({
       sessionId,
       type: SessionType,
@@ -100,7 +100,7 @@ export const EVENTS = {
   },
   'session.started': { says: 'The agent process runs.', data: z.object({ sessionId, run, process: ProcessRef }) },
   'session.resumed': {
-    says: 'It runs again: answered, or found alive by a new hub.',
+    says: 'It works again after it waited.',
     data: z.object({ sessionId, run, process: ProcessRef.optional() }),
   },
   'session.prompted': { says: 'Somebody said something to the session.', data: z.object(prompted) },

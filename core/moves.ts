@@ -11,14 +11,14 @@ interface Move {
 
 /** From where each event may be taken, and where it leads. */
 const MOVES = {
-  'session.queued': { from: ['completed', 'failed', 'cancelled', 'lost'], to: 'queued' },
   'session.requeued': { from: ['starting', 'running', 'waiting'], to: 'queued' },
   'queue.moved': { from: ['queued'], to: undefined },
   // from starting: a run that was fenced before it began is tried again as the next one
   'session.starting': { from: ['queued', 'starting'], to: 'starting' },
   // it may have asked something, and have been answered or stopped, before its start was seen
   'session.started': { from: ['starting', 'running', 'waiting', 'stopping'], to: 'running' },
-  'session.resumed': { from: ['waiting', 'lost', 'starting'], to: 'running' },
+  // from lost: in journals of hubs that looked for lost runs again
+  'session.resumed': { from: ['waiting', 'lost'], to: 'running' },
   // what it works in, and what it works on, is made ready
   'session.prepared': { from: ['starting', 'stopping'], to: undefined },
   'session.prompted': { from: ['queued', 'starting', 'running', 'waiting', 'stopping'], to: undefined },
@@ -37,7 +37,7 @@ const MOVES = {
   // from active ones: where the disk was too full to record that it was being stopped
   'session.cancelled': { from: ['queued', 'starting', 'running', 'waiting', 'stopping'], to: 'cancelled' },
   'session.lost': { from: ['starting', 'running', 'waiting', 'stopping'], to: 'lost' },
-} as const satisfies Record<SessionEventName, Move>;
+} as const satisfies Record<Exclude<SessionEventName, 'session.queued'>, Move>;
 
 /** Where an event leads this session. Fails with INTERNAL on a move the table does not have. */
 export function statusAfter({ id, status }: Session, name: StoredEvent['name']): SessionStatus {

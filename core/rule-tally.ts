@@ -1,8 +1,8 @@
 // What came of the sessions that a rule's prompt began, added up as it happens: it stays when the sessions are cleaned up.
 //
 // A session counts for its rule once, by how it settled the first time: what it does after somebody prompted it anew says nothing about the
-// prompt it began with. A lost one that is found alive has not settled yet. Successes and failures fade with time, by half in 30 days, so that
-// what a rule does nowadays weighs more than what it did a year ago; the counts do not fade.
+// prompt it began with. Successes and failures fade with time, by half in 30 days, so that what a rule does nowadays weighs more than what it
+// did a year ago; the counts do not fade.
 import { z } from 'zod';
 import { EndCause } from './ending.ts';
 import type { StoredEvent } from './events.ts';
@@ -92,7 +92,7 @@ export function tallied(
   const add = (more: Partial<RuleTally>): RuleTally => ({ ...old, ...more, at: event.at });
   switch (event.name) {
     case 'session.queued':
-      return before ? undefined : add({ sessions: old.sessions + 1 });
+      return add({ sessions: old.sessions + 1 });
     case 'session.starting':
       return add({ runs: old.runs + 1 });
     case 'session.prompted':
@@ -100,8 +100,6 @@ export function tallied(
       return isPerson(event.data.by) ? add({ prompts: old.prompts + 1, ...touched(old, before) }) : undefined;
     case 'session.answered':
       return isPerson(event.data.by) ? add({ answers: old.answers + 1, ...touched(old, before) }) : undefined;
-    case 'session.resumed':
-      return before?.status === 'lost' && !before.isJudged ? add({ ends: counted(old, 'lost', -1) }) : undefined;
     case 'session.completed':
     case 'session.failed':
     case 'session.cancelled':
@@ -118,7 +116,7 @@ function fresh({ id, version }: UsedRule, at: number): RuleTally {
 }
 
 function ended(old: RuleTally, session: Omit<Session, 'rule'>, kind: EndCause['kind'], at: number): Partial<RuleTally> {
-  const ends = counted(old, kind, 1);
+  const ends = { ...old.ends, [kind]: (old.ends[kind] ?? 0) + 1 };
   const says = SAYS[kind];
   if (says === 'nothing') return { ends };
   const { startedAt, settledAt = at, spentUsd, result } = session;
@@ -132,10 +130,6 @@ function ended(old: RuleTally, session: Omit<Session, 'rule'>, kind: EndCause['k
     bad: bad + (says === 'bad' ? 1 : 0),
     fadedAt: at,
   };
-}
-
-function counted({ ends }: RuleTally, kind: EndCause['kind'], by: number): RuleTally['ends'] {
-  return { ...ends, [kind]: Math.max(0, (ends[kind] ?? 0) + by) };
 }
 
 function newest(values: readonly number[], value: number | undefined): readonly number[] {

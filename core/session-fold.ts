@@ -25,17 +25,6 @@ function moved(session: Session | undefined, event: StoredEvent): Session {
       : fail('INTERNAL', `Event ${event.seq} ${event.name} speaks of a session that was never queued.`);
   const status = statusAfter(session, event.name);
   switch (event.name) {
-    case 'session.queued':
-      return {
-        ...session,
-        status,
-        queuedAt: event.at,
-        queuedSeq: event.seq,
-        ...judged(session),
-        settledAt: undefined,
-        cause: undefined,
-        process: undefined,
-      };
     case 'session.requeued': {
       const { notBefore, orderKey, resume, cause, result } = event.data;
       return {
@@ -82,7 +71,6 @@ function moved(session: Session | undefined, event: StoredEvent): Session {
         status,
         waitsFor: undefined,
         process: event.data.process ?? session.process,
-        startedAt: session.startedAt ?? event.at,
       };
     case 'session.prepared': {
       const { worktree, cwd, mark } = event.data;
@@ -155,8 +143,7 @@ function moved(session: Session | undefined, event: StoredEvent): Session {
         waitsFor: undefined,
         process: undefined,
         stop: undefined,
-        // a lost one may be found alive
-        ...(event.name === 'session.lost' ? {} : judged(session)),
+        ...judged(session),
         spentUsd: spent(session, event.data.result),
         prompts: unheard(session.prompts, event.at),
       };

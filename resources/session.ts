@@ -20,11 +20,10 @@ export const session: Resource = {
     const view = withCutRequests(orchestrator.view(found), REQUESTS_ROOM);
     return { text: JSON.stringify(view), mimeType: 'application/json', final: isSettled(found) };
   },
-  stale(event, orchestrator) {
+  stale(event) {
     if (event.name === 'session.spoke') return [];
     const id = sessionOf(event);
     // nobody can know of a session before the fact that made it
-    const isNew = event.name === 'session.queued' && orchestrator.ledger.session(event.data.sessionId)?.createdSeq === event.seq;
-    return id === undefined || isNew ? [] : [sessionUri(id)];
+    return id === undefined || event.name === 'session.queued' ? [] : [sessionUri(id)];
   },
 };

@@ -130,7 +130,12 @@ export async function queued(ledger: GuardParts['ledger'], sessionId: string): P
 
 export async function running(ledger: GuardParts['ledger'], sessionId: string, run = 1): Promise<void> {
   const session = ledger.session(sessionId);
-  if (!session || isSettled(session)) await queued(ledger, sessionId);
+  if (!session) await queued(ledger, sessionId);
+  else if (isSettled(session))
+    await ledger.record({
+      name: 'session.reopened',
+      data: { sessionId, promptId: `p${run}`, prompt: 'on', by: 'me', mode: 'queue', orderKey: run, resume: true },
+    });
   await ledger.record({ name: 'session.starting', data: { sessionId, run, resume: false } });
   await ledger.record({ name: 'session.started', data: { sessionId, run, process: { pid: 1, startedAt: '1' } } });
 }

@@ -91,15 +91,6 @@ describe('the tally of a rule', () => {
     expect(tally(now)?.ends.refused).toBeUndefined();
   });
 
-  it('takes back that a session was lost which is found alive', () => {
-    const { state: now, add } = state();
-    add(queued('a'), ...run('a'), end('a', 'lost'));
-    expect(tally(now)?.ends).toEqual({ lost: 1 });
-    add({ name: 'session.resumed', data: { sessionId: 'a', run: 1 } }, end('a', 'done'));
-    expect(tally(now)?.ends).toEqual({ lost: 0, done: 1 });
-    expect(ruleStats(tally(now) ?? fails(), undefined).ends).toEqual({ done: 1 });
-  });
-
   it('counts a lost session that is continued as lost alone', () => {
     const { state: now, add } = state();
     add(queued('a'), ...run('a'), end('a', 'lost'), reopened('a', 'me'), ...run('a', 2), end('a', 'done'));

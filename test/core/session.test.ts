@@ -78,7 +78,6 @@ const ALLOWED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     starting: 'starting',
     requeued: 'queued',
     started: 'running',
-    resumed: 'running',
     prompted: 'starting',
     stopping: 'stopping',
     completed: 'completed',
@@ -121,10 +120,10 @@ const ALLOWED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     cancelled: 'cancelled',
     lost: 'lost',
   },
-  completed: { ...ALWAYS('completed'), queued: 'queued', reopened: 'queued' },
-  failed: { ...ALWAYS('failed'), queued: 'queued', reopened: 'queued' },
-  cancelled: { ...ALWAYS('cancelled'), queued: 'queued', reopened: 'queued' },
-  lost: { ...ALWAYS('lost'), queued: 'queued', reopened: 'queued', resumed: 'running' },
+  completed: { ...ALWAYS('completed'), reopened: 'queued' },
+  failed: { ...ALWAYS('failed'), reopened: 'queued' },
+  cancelled: { ...ALWAYS('cancelled'), reopened: 'queued' },
+  lost: { ...ALWAYS('lost'), reopened: 'queued', resumed: 'running' },
 };
 
 const draft = (move: string): EventDraft => MOVES[move] ?? { name: 'hub.stopped', data: { reason: move } };
