@@ -1,5 +1,5 @@
 // The terminal of one interactive run: a tmux session with one pane that is ours. People may attach, scroll, split and open windows.
-
+import { terminalName } from '../core/terminal-name.ts';
 import { shellWord } from './shell-word.ts';
 import type { Command, Tmux } from './tmux.ts';
 import { literal } from './tmux.ts';
@@ -63,7 +63,7 @@ const VIEW = [
 
 /** The pane of a run, whether it is there or not. */
 export function paneOf(tmux: Tmux, sessionId: string, run: number): Pane {
-  const session = `s-${sessionId.toLowerCase().replace(/[^a-z0-9-]/g, '-')}`;
+  const session = terminalName(sessionId);
   const target = `=${session}:`;
   const buffer = `scopecraft-${session}`;
   let pane: string | undefined;

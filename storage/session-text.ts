@@ -1,12 +1,12 @@
 // How a session looks in a task file: its item under `sessions:` and its lines under `## Session History`.
-import type { Session } from '../core/session.ts';
+import { isActive, type Session } from '../core/session.ts';
+import { terminalName } from '../core/terminal-name.ts';
 
 /** What of a session goes into its task file. */
 export type ProjectedSession = Pick<
   Session,
   'id' | 'type' | 'status' | 'agent' | 'parentId' | 'customPrompts' | 'startedAt' | 'settledAt' | 'cause' | 'result' | 'history'
 > & {
-  readonly tmuxSession?: string | undefined;
   /** Id by which its agent goes on with the conversation; only of sessions that nobody else remembers. */
   readonly conversation?: string | undefined;
 };
@@ -57,7 +57,7 @@ export function sessionText(session: ProjectedSession, encode: (text: string) =>
 }
 
 /** Milliseconds since the epoch as `2025-05-30 10:00:15`, in UTC. */
-export function clockTime(at: number): string {
+function clockTime(at: number): string {
   return new Date(at).toISOString().slice(0, 19).replace('T', ' ');
 }
 
@@ -70,7 +70,7 @@ function pairsOf(session: ProjectedSession): (readonly [string, string])[] {
     ['endTime', isoTime(session.settledAt)],
     ['agent', word(session.agent)],
     ['parentId', session.parentId && word(session.parentId)],
-    ['tmuxSession', session.tmuxSession && word(session.tmuxSession)],
+    ['tmuxSession', session.type === 'interactive' && isActive(session) ? terminalName(session.id) : undefined],
     ['conversationId', session.conversation && word(session.conversation)],
     ['cause', session.cause?.kind],
     ['costUsd', money(session.result?.costUsd)],

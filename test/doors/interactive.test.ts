@@ -50,6 +50,7 @@ describe('an interactive Claude Code', () => {
 
       const attachment = Attachment.parse(await client.call('session_attach', { sessionId: id }));
       expect(attachment.attached).toBe(0);
+      await expect.poll(() => workspace.task('talk')).toContain(`tmuxSession: ${attachment.session}\n`);
       const person = await terminalIn(workspace);
       await person.type(attachment.command);
       await person.shows('I am the heron');

@@ -1,7 +1,7 @@
 // A ledger in memory that is durable at once, and the life of a session in a word each.
 import type { EventDraft } from '../../core/events.ts';
 import type { Listener } from '../../core/ledger.ts';
-import type { Session } from '../../core/session.ts';
+import type { Session, SessionType } from '../../core/session.ts';
 import { apply } from '../../core/session-fold.ts';
 
 export type MemoryLedger = ReturnType<typeof memoryLedger>;
@@ -29,9 +29,9 @@ export function memoryLedger() {
     spoke(sessionId: string) {
       for (const listener of listeners) listener({ name: 'session.spoke', sessionId, bytes: 1 });
     },
-    queue(sessionId: string, taskId = 'fix-login') {
+    queue(sessionId: string, taskId = 'fix-login', type: SessionType = 'autonomous') {
       const who = { sessionId, taskId, taskTitle: 'T', agent: 'demo', cwd: '/w', by: 'a test' };
-      record({ name: 'session.queued', data: { ...who, type: 'autonomous', priority: 'medium', prompt: 'p', position: 1 } });
+      record({ name: 'session.queued', data: { ...who, type, priority: 'medium', prompt: 'p', position: 1 } });
     },
     prepare: (sessionId: string) => record({ name: 'session.starting', data: { sessionId, run: 1, resume: false } }),
     begin(sessionId: string) {

@@ -220,6 +220,22 @@ it('what a hub before left unwritten is caught up with, and no more of it once i
   expect(await told()).toEqual([]);
 });
 
+it('names the tmux session of an interactive one as long as it runs, for who wants to attach', async () => {
+  const said = async () => {
+    await projector.settled();
+    return readBack(await text()).map(({ tmuxSession }) => tmuxSession);
+  };
+  ledger.queue('Fix_Login-1', 'fix-login', 'interactive');
+  expect(await said()).toEqual([undefined]);
+  ledger.begin('Fix_Login-1');
+  expect(await said()).toEqual(['s-fix-login-1']);
+  ledger.end('Fix_Login-1');
+  expect(await said()).toEqual([undefined]);
+  ledger.queue('other');
+  ledger.begin('other');
+  expect(await said()).toEqual([undefined, undefined]);
+});
+
 it('an edit made between two writes is kept', async () => {
   ledger.queue('a');
   await projector.settled();
