@@ -72,7 +72,7 @@ export async function processorMs(deed: () => unknown): Promise<number> {
 }
 
 /** Quantiles of the samples, each one of the samples itself. */
-export function figuresOf(samples: readonly number[]): Figures {
+function figuresOf(samples: readonly number[]): Figures {
   const sorted = [...samples].sort((a, b) => a - b);
   const at = (part: number) => sorted[Math.max(0, Math.ceil(part * sorted.length) - 1)] ?? Number.NaN;
   return { count: sorted.length, p50: at(0.5), p95: at(0.95), p99: at(0.99), least: at(0), most: at(1) };

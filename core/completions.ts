@@ -1,8 +1,7 @@
 // What could be meant by the beginning of an id: what begins with it first, then what holds it anywhere.
 import type { Orchestrator } from './orchestrator.ts';
 
-export const COMPLETES = ['task', 'session', 'rule'] as const;
-export type Completes = (typeof COMPLETES)[number];
+export type Completes = 'task' | 'session' | 'rule';
 
 export interface Completion {
   readonly values: readonly string[];

@@ -59,8 +59,6 @@ export type RunEvent =
   | { readonly kind: 'spoke'; readonly bytes: number }
   /** Its standard error grew to this many bytes. */
   | { readonly kind: 'complained'; readonly bytes: number }
-  /** The agent's API refused and it tries again. */
-  | { readonly kind: 'retrying'; readonly attempt: number; readonly status: number | undefined }
   /** The agent's own record shows that it got this message. Told once for each hub that follows the run; may be told of messages nobody asked about. */
   | { readonly kind: 'received'; readonly promptId: string }
   /** The message did not reach the agent and will not in this run. */

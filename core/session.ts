@@ -31,8 +31,7 @@ export const STATUSES = [
 export const SessionStatus = z.enum(STATUSES);
 export type SessionStatus = z.infer<typeof SessionStatus>;
 
-export const SESSION_TYPES = ['autonomous', 'interactive'] as const;
-export const SessionType = z.enum(SESSION_TYPES);
+export const SessionType = z.enum(['autonomous', 'interactive']);
 export type SessionType = z.infer<typeof SessionType>;
 
 /** What a waiting session waits for: somebody's next prompt, an answer, or something that cannot be told. */

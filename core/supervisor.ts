@@ -125,7 +125,6 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
         return;
       case 'ended':
         return settle(parts, id, event, () => takeAsked(id));
-      case 'retrying':
       case 'complained':
         return;
     }

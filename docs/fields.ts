@@ -8,7 +8,7 @@ import { SessionView } from '../core/views.ts';
 import { code, tableOf } from './markdown.ts';
 
 /** Shapes that are described once and referred to by name. */
-export const SHAPES = {
+const SHAPES = {
   Session: SessionView,
   Task: TaskRow,
   Event: EventView,

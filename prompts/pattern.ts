@@ -6,9 +6,9 @@ export type Pattern = (text: string) => boolean;
 /** Compiles a pattern, or says in a sentence why it is none. */
 export type PatternCompiler = (source: string) => Pattern | { readonly problem: string };
 
-export const MAX_PATTERN_LENGTH = 200;
+const MAX_PATTERN_LENGTH = 200;
 /** Instructions that a pattern may become; their number times the length of the text is what a search takes. */
-export const MAX_PATTERN_SIZE = 300;
+const MAX_PATTERN_SIZE = 300;
 /** So much of a value is searched. */
 export const MAX_SEARCHED = 1000;
 

@@ -69,7 +69,7 @@ function unreadable(id: string, problem: PlacedProblem | undefined): never {
 }
 
 /** A new file with these keys in this order. */
-export function newText(fields: Readonly<Record<string, unknown>>, template: string): string {
+function newText(fields: Readonly<Record<string, unknown>>, template: string): string {
   return ending(`---\n${Object.keys(fields).length > 0 ? yamlOf(fields) : ''}---\n${template.trim()}`);
 }
 

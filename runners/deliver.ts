@@ -114,7 +114,7 @@ export function createDelivery(scene: Scene, deliver: Deliver): Delivery {
 }
 
 /** Agents make blanks of tabs and drop those at the ends. */
-export function sameWords(one: string, other: string): boolean {
+function sameWords(one: string, other: string): boolean {
   const bare = (text: string) => text.replace(/\s+/g, ' ').trim();
   return bare(sanitizedForMatch(one)) === bare(sanitizedForMatch(other));
 }

@@ -104,8 +104,7 @@ export function followRun({ folder, agent, promptIds, mark, clock, resultGraceMs
   }
 
   async function* told(line: string): AsyncGenerator<RunEvent> {
-    const { retry, received: promptId, asks, withdrawn, calls } = facts.take(line, clock.now());
-    if (retry) yield { kind: 'retrying', ...retry };
+    const { received: promptId, asks, withdrawn, calls } = facts.take(line, clock.now());
     if (promptId !== undefined) yield* receipts([promptId]);
     if (asks && inbox && !isOver && !asked.has(asks.callId) && !inbox.hasAnswered(asks.callId)) {
       asked.set(asks.callId, asks.input);

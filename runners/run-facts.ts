@@ -1,11 +1,11 @@
-// What a run's output says about the run itself: its result, whether the agent is done, what it was told, and its failed calls.
+// What a run's output says about the run itself: its result, whether the agent is done, and what it was told.
 import type { AgentResult } from '../core/ending.ts';
 import { afterTurn } from './agent-result.ts';
 import { type Reading, readLine } from './transcript.ts';
 
 export interface RunFacts {
-  /** Takes in one line of output; answers with the failed call, the message received, the permission asked for or the call to the hub that it tells of, if it does. */
-  take(line: string, now: number): Pick<Reading, 'retry' | 'received' | 'asks' | 'withdrawn' | 'calls'>;
+  /** Takes in one line of output; answers with the message received, the permission asked for or the call to the hub that it tells of, if it does. */
+  take(line: string, now: number): Pick<Reading, 'received' | 'asks' | 'withdrawn' | 'calls'>;
   /** The result of the last turn, with the work of all, with the time the quota resets where that was told apart. */
   readonly result: AgentResult | undefined;
   /** When the agent said its result, or that it has nothing to do, unless it has gone on working since. */
@@ -14,15 +14,7 @@ export interface RunFacts {
   freeze(): void;
 }
 
-const TELLING = [
-  '"result"',
-  '"isReplay"',
-  '"init"',
-  '"api_retry"',
-  '"rate_limit_event"',
-  '"control_request"',
-  '"control_cancel_request"',
-];
+const TELLING = ['"result"', '"isReplay"', '"init"', '"rate_limit_event"', '"control_request"', '"control_cancel_request"'];
 
 export function createRunFacts(output: 'stream-json' | 'text'): RunFacts {
   let result: AgentResult | undefined;
@@ -35,7 +27,7 @@ export function createRunFacts(output: 'stream-json' | 'text'): RunFacts {
     take(line, now) {
       // most lines tell nothing, and long ones are slow to parse; after a result every line may mean that it goes on
       if (output === 'text' || (doneAt === undefined && !TELLING.some((word) => line.includes(word)))) return {};
-      const { works, begins, received, quota, result: said, retry, asks, withdrawn, calls } = readLine(line, output);
+      const { works, begins, received, quota, result: said, asks, withdrawn, calls } = readLine(line, output);
       if (frozen) return received === undefined ? {} : { received };
       if (quota) resetsAt = quota.resetsAt;
       if (begins) hasBegun = true;
@@ -44,7 +36,6 @@ export function createRunFacts(output: 'stream-json' | 'text'): RunFacts {
       if (said || (received !== undefined && !hasBegun)) doneAt = now;
       if (said) result = afterTurn(result, said);
       return {
-        ...(retry && { retry }),
         ...(received !== undefined && { received }),
         ...(asks && { asks }),
         ...(withdrawn !== undefined && { withdrawn }),

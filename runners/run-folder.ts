@@ -195,7 +195,7 @@ function completeLine(text: string | undefined): string | undefined {
 }
 
 /** The text of a file, or undefined when there is none. */
-export function readIfThere(file: string): string | undefined {
+function readIfThere(file: string): string | undefined {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {

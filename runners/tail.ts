@@ -21,8 +21,6 @@ export interface Tail {
   rest(): Line | undefined;
   /** How many bytes were read, counted from the start of the file. */
   readonly offset: number;
-  /** How often the file was found shorter than what was read of it. Reading then begins anew at 0. */
-  readonly truncations: number;
   close(): void;
 }
 
@@ -36,7 +34,6 @@ export function openTail(file: string, from = 0): Tail {
   const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
   let fd: number | undefined;
   let offset = from;
-  let truncations = 0;
   let isBehind = false;
   let partial = startLine(from);
 
@@ -49,7 +46,7 @@ export function openTail(file: string, from = 0): Tail {
         const bytesRead = readSync(fd, buffer, 0, CHUNK_BYTES, offset);
         if (bytesRead === 0) {
           if (offset === 0 || fstatSync(fd).size >= offset) return [];
-          truncations++;
+          // it was cut short: reading begins anew
           offset = 0;
           partial = startLine(0);
           continue;
@@ -80,9 +77,6 @@ export function openTail(file: string, from = 0): Tail {
     },
     get offset() {
       return offset;
-    },
-    get truncations() {
-      return truncations;
     },
     close() {
       if (fd !== undefined) closeSync(fd);

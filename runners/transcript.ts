@@ -27,7 +27,6 @@ export interface Reading {
   readonly entries: readonly Entry[];
   /** The agent's word on how it went. */
   readonly result?: AgentResult;
-  readonly retry?: { readonly attempt: number; readonly status: number | undefined };
   /** The account's quota is used up. */
   readonly quota?: { readonly resetsAt: string | undefined };
   /** True when the agent is at work: it said something, or a tool answered. */
@@ -193,7 +192,7 @@ function retryReading({ attempt, max_retries, retry_delay_ms, error_status, erro
   const what = [error, error_status].filter((part) => part !== undefined && part !== null).join(' ');
   const next = retry_delay_ms === undefined ? '' : `, again in ${Math.round(retry_delay_ms)} ms`;
   const text = `attempt ${attempt}${max_retries === undefined ? '' : ` of ${max_retries}`} failed: ${what || 'no answer'}${next}`;
-  return { entries: [{ kind: 'retry', text }], retry: { attempt, status: error_status ?? undefined } };
+  return { entries: [{ kind: 'retry', text }] };
 }
 
 function quotaReading({ rate_limit_info: { status, resetsAt } }: z.infer<typeof Quota>): Reading {

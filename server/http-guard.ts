@@ -72,7 +72,7 @@ export const badToken = unauthorized(
   ', error="invalid_token"',
 );
 
-export const tooLarge: HttpRefusal = {
+const tooLarge: HttpRefusal = {
   status: 413,
   message: `A request may have at most ${MAX_BODY_BYTES} bytes.`,
   headers: { connection: 'close' },

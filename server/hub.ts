@@ -26,7 +26,7 @@ export interface HubConnection {
   onClose(callback: () => void): void;
 }
 
-export type StopReason = 'idle' | 'signal' | 'handover' | 'asked';
+export type StopReason = 'idle' | 'signal' | 'handover';
 
 /** What the hub has to hand once it owns the workspace. */
 export interface Ownership {
@@ -34,8 +34,6 @@ export interface Ownership {
   readonly epoch: number;
   /** To be asked before each start of a run; false means: start nothing, this process is about to end. */
   stillOwner(): boolean;
-  /** Ends the hub in good order. */
-  stop(reason: StopReason): void;
 }
 
 export interface HubOptions {
@@ -73,7 +71,7 @@ export async function startHub(options: HubOptions): Promise<number> {
     });
     if (!lock) return HUB_EXIT.done;
     isOwner = true;
-    await options.onOwned({ epoch: lock.claim.epoch, stillOwner: lock.stillOwner, stop: (reason) => hub.end({ reason }) });
+    await options.onOwned({ epoch: lock.claim.epoch, stillOwner: lock.stillOwner });
     hub.open(lock);
     idleTimer = watchIdle(options, hub);
     const end = await hub.ended;

@@ -43,15 +43,7 @@ const Remembered = z.looseObject({
 /** A session as its task file tells of it. */
 export type RememberedSession = z.infer<typeof Remembered> & { readonly history: readonly HistoryLine[] };
 
-/** The text with its two places true for these sessions, or why it was left alone. */
-export function splice(text: string, sessions: readonly ProjectedSession[]): Spliced<string> {
-  return spliced(
-    text,
-    sessions.map((session) => sessionText(session, (words) => words)),
-  );
-}
-
-/** The same for the bytes of a file; bytes that are no UTF-8 survive where they are. */
+/** The file with its two places true for these sessions, or why it was left alone; bytes that are no UTF-8 survive where they are. */
 export function spliceBytes(bytes: Buffer, sessions: readonly ProjectedSession[]): Spliced<Buffer> {
   // latin1 gives each byte one character, so offsets are byte offsets and nothing is lost
   const texts = sessions.map((session) => sessionText(session, (words) => Buffer.from(words, 'utf8').toString('latin1')));

@@ -12,7 +12,7 @@ export function checked<Schema extends z.ZodObject>(schema: Schema, args: unknow
 }
 
 /** One problem in a sentence that names the place and what is allowed. */
-export function problemText(issue: z.core.$ZodIssue, known: readonly string[]): string {
+function problemText(issue: z.core.$ZodIssue, known: readonly string[]): string {
   const place = issue.path.map(String).join('.');
   if (issue.code === 'unrecognized_keys') {
     return issue.keys

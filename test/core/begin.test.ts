@@ -177,14 +177,13 @@ describe('a run whose task cannot be read any more', () => {
 });
 
 describe('what a run says', () => {
-  it('is told to who listens and changes nothing, nor that the model API made it wait', async () => {
+  it('is told to who listens and changes nothing', async () => {
     const engine = await makeEngine();
     const id = await running(engine);
     const told: unknown[] = [];
     engine.ledger.subscribe((event) => told.push(event));
     const before = get(engine, id);
     engine.run(id).say({ kind: 'spoke', bytes: 7 });
-    engine.run(id).say({ kind: 'retrying', attempt: 1, status: 529 });
     await engine.settle();
     expect(told).toEqual([{ name: 'session.spoke', sessionId: id, bytes: 7 }]);
     expect(get(engine, id)).toBe(before);

@@ -101,12 +101,10 @@ describe('a line of stream-json', () => {
     });
     expect(reading).toEqual({
       entries: [{ kind: 'retry', text: 'attempt 3 of 10 failed: overloaded 529, again in 2206 ms' }],
-      retry: { attempt: 3, status: 529 },
     });
-    expect(json({ type: 'system', subtype: 'api_retry', attempt: 1, error_status: null }).retry).toEqual({
-      attempt: 1,
-      status: undefined,
-    });
+    expect(json({ type: 'system', subtype: 'api_retry', attempt: 1, error_status: null }).entries).toEqual([
+      { kind: 'retry', text: 'attempt 1 failed: no answer' },
+    ]);
   });
 
   it('names the tool of an answer when its call was read before', () => {

@@ -7,12 +7,12 @@ import { type SessionState, session } from 'channelcoder';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ScopecraftError } from '../../core/errors.ts';
 import { TaskSessionStorage } from '../../storage/channelcoder/task-session-storage.ts';
-import { readBack, splice } from '../../storage/task-splice.ts';
+import { readBack } from '../../storage/task-splice.ts';
 import { makeFakeClaude } from '../support/fake-claude.ts';
 import { PROJECT } from '../support/project.ts';
 import { runProgram } from '../support/run-program.ts';
 import { makeWorkspace } from '../support/workspace.ts';
-import { sessionOf } from './sessions.ts';
+import { sessionOf, splice } from './sessions.ts';
 
 const TASK =
   '# Fix the login\n\n---\ntype: bug   # a comment\nstatus: todo\n---\n\n## Instruction\nMend it.\n\n## Log\n- begun\n';

@@ -1,5 +1,6 @@
 // Sessions as the ledger holds them, for the tests of task files.
 import type { Session } from '../../core/session.ts';
+import { type ProjectedSession, type Spliced, spliceBytes } from '../../storage/task-splice.ts';
 
 const START = Date.UTC(2025, 4, 30, 10, 0, 15);
 
@@ -44,4 +45,10 @@ export function laterSession(id: string): Session {
       { at: START + 900_000, text: 'Session completed, $0.0123: Done.' },
     ],
   });
+}
+
+/** The splice of a file with this text. */
+export function splice(text: string, sessions: readonly ProjectedSession[]): Spliced<string> {
+  const result = spliceBytes(Buffer.from(text), sessions);
+  return 'refused' in result ? result : { text: result.text.toString() };
 }

@@ -1,8 +1,8 @@
 // The splice on texts of any kind: done twice it is done once, what it wrote can be read back, and no line is lost.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readBack, splice, spliceBytes } from '../../storage/task-splice.ts';
-import { laterSession, sessionOf } from './sessions.ts';
+import { readBack, spliceBytes } from '../../storage/task-splice.ts';
+import { laterSession, sessionOf, splice } from './sessions.ts';
 import { differsOnlyInPlaces } from './two-places.ts';
 
 const RUNS = Number(process.env.SCOPECRAFT_SPLICES ?? 1000);

@@ -1,7 +1,7 @@
 // The splice itself: what it writes, and what it keeps inside the two places.
 import { describe, expect, it } from 'vitest';
-import { type ProjectedSession, readBack, splice, spliceBytes } from '../../storage/task-splice.ts';
-import { laterSession, sessionOf } from './sessions.ts';
+import { type ProjectedSession, readBack } from '../../storage/task-splice.ts';
+import { laterSession, sessionOf, splice } from './sessions.ts';
 
 function done(text: string, ...sessions: readonly ProjectedSession[]): string {
   const result = splice(text, sessions);
@@ -11,7 +11,7 @@ function done(text: string, ...sessions: readonly ProjectedSession[]): string {
 
 describe('the splice', () => {
   it('writes the item and the history as the plan shows them', () => {
-    const session = { ...laterSession('fix-login-abcd'), parentId: 'root-aaaa', tmuxSession: 'claude-fix-login' };
+    const session = { ...laterSession('fix-login-abcd'), parentId: 'root-aaaa' };
     expect(done('# T\n\n---\ntype: bug\n---\n\n## Log\n', session)).toBe(`# T
 
 ---
@@ -24,7 +24,6 @@ sessions:
     endTime: 2025-05-30T10:15:15Z
     agent: claude
     parentId: root-aaaa
-    tmuxSession: claude-fix-login
     cause: done
     costUsd: 0.0123
     customPrompts:
@@ -113,12 +112,6 @@ A note.
 
   it('leaves a text alone when there is nothing to write', () => {
     expect(splice('anything', [])).toEqual({ text: 'anything' });
-  });
-
-  it('gives the same bytes for text and for bytes', () => {
-    const text = '# Ünï 🎉\n\n---\narea: é\n---\n\nà\n';
-    const result = spliceBytes(Buffer.from(text), [laterSession('a')]);
-    expect('text' in result && result.text.toString()).toBe(done(text, laterSession('a')));
   });
 });
 
