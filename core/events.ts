@@ -23,7 +23,7 @@ const changes = z.object({
 const settled = z.object({ sessionId, run, cause: EndCause, result: AgentResult.optional(), changes: changes.optional() });
 const prompted = {
   sessionId,
-  promptId: z.string().default('').describe('Empty in events of versions that gave no receipts.'),
+  promptId: z.string().default('').describe('By which its receipt is told; empty where there is none.'),
   prompt: z.string(),
   by: z.string(),
   mode: PromptMode.default('queue'),

@@ -42,18 +42,10 @@ export interface Change {
 const MOST_TALLIES = 1000;
 
 export function emptyState(): LedgerState {
-  return restoredState({ sessions: [], keys: [], seq: 0, at: 0 });
+  return restoredState({ sessions: [], keys: [], rules: [], seq: 0, at: 0, isPaused: false, overrides: {} });
 }
 
-export function restoredState({
-  sessions,
-  keys,
-  rules = [],
-  seq,
-  at,
-  isPaused = false,
-  overrides = {},
-}: SavedState): LedgerState {
+export function restoredState({ sessions, keys, rules, seq, at, isPaused, overrides }: SavedState): LedgerState {
   const state: LedgerState = {
     sessions: new Map(sessions.map((session) => [session.id, session])),
     children: new Map(),

@@ -45,11 +45,11 @@ export interface SavedState {
   readonly at: number;
   readonly sessions: readonly Session[];
   readonly keys: readonly SavedKey[];
-  /** What came of the rules, those that nothing happened to for longest first; not there where it was saved before rules were. */
-  readonly rules?: readonly RuleTally[] | undefined;
-  /** True while the line is paused; false where it was saved before lines could be. */
-  readonly isPaused?: boolean | undefined;
-  readonly overrides?: Overrides | undefined;
+  /** What came of the rules, those that nothing happened to for longest first. */
+  readonly rules: readonly RuleTally[];
+  /** True while the line is paused. */
+  readonly isPaused: boolean;
+  readonly overrides: Overrides;
 }
 
 /** What a request key was used for, and when. */

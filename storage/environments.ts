@@ -47,8 +47,7 @@ export function createEnvironments(stateDir: string): Environments {
       if (!(await isLinked(written.get(text), file))) await writeAnew(file, text);
     },
     async find(sessionId) {
-      // earlier versions kept it in the folder of the session
-      const text = textOf(fileOf(sessionId)) ?? textOf(path.join(stateDir, 'sessions', sessionId, 'environment.json'));
+      const text = textOf(fileOf(sessionId));
       return text === undefined ? undefined : Kept.parse(JSON.parse(text));
     },
     async forget(sessionIds) {

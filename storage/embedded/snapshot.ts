@@ -29,10 +29,10 @@ const Document = z.object({
   version: z.literal(VERSION),
   seq: z.number().int().nonnegative(),
   at: z.number(),
-  isPaused: z.boolean().optional(),
-  overrides: z.record(z.string(), z.unknown()).optional(),
+  isPaused: z.boolean(),
+  overrides: z.record(z.string(), z.unknown()).default({}),
   keys: z.array(z.object({ key: z.string(), sessionId: z.string(), digest: z.string(), at: z.number() })),
-  rules: z.array(RuleTally).optional(),
+  rules: z.array(RuleTally).default([]),
   // whole as they were written: the checksum vouches for the rest
   sessions: z.array(z.custom<Session>(isSession)),
 });
@@ -171,7 +171,7 @@ async function writeDocument(file: string, state: SavedState): Promise<number> {
 }
 
 /** The document without its end, in texts of bounded size. */
-function* piecesOf({ seq, at, isPaused = false, overrides = {}, keys, rules = [], sessions }: SavedState): Generator<string> {
+function* piecesOf({ seq, at, isPaused, overrides, keys, rules, sessions }: SavedState): Generator<string> {
   let text = `{"version":${VERSION},"seq":${seq},"at":${at},"isPaused":${isPaused},"overrides":${JSON.stringify(overrides)}`;
   for (const [name, rows] of [['keys', keys] as const, ['rules', rules] as const, ['sessions', sessions] as const]) {
     text += `,"${name}":[`;

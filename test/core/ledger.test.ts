@@ -4,6 +4,7 @@ import { ScopecraftError } from '../../core/errors.ts';
 import { eventPage } from '../../core/event-page.ts';
 import type { EventDraft, StoredEvent } from '../../core/events.ts';
 import { type Ledger, type LedgerOptions, openLedger } from '../../core/ledger.ts';
+import { emptyState, savedState } from '../../core/ledger-state.ts';
 import type { Journal, Room, SavedState, Snapshot } from '../../core/ports.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { queuedEvent } from '../support/queued-event.ts';
@@ -314,7 +315,7 @@ describe('a ledger with a snapshot', () => {
     ] as const;
     for (const one of cases) {
       const { snapshot, set } = memory();
-      set(typeof one.loaded === 'number' ? { seq: one.loaded, at: 1, sessions: [], keys: [] } : one.loaded);
+      set(typeof one.loaded === 'number' ? { ...savedState(emptyState()), seq: one.loaded, at: 1 } : one.loaded);
       journal = new TestJournal();
       journal.events = [...one.journal];
       if (one.says)

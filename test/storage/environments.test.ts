@@ -1,6 +1,6 @@
 // What is kept of the environments sessions were started with, and by whom it can be read.
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -81,12 +81,6 @@ it('one that could not be written leaves nothing behind', async () => {
   const limited = `trap '' XFSZ; ulimit -f 4096; exec "$0" --import tsx "$1"`;
   const { stdout } = await promisify(execFile)('/bin/sh', ['-c', limited, process.execPath, script]);
   expect(stdout).toBe('EFBIG\n');
-});
-
-it('what an earlier version kept in the folder of a session is found', async () => {
-  await mkdir(path.join(stateDir, 'sessions', 'a'), { recursive: true });
-  await writeFile(path.join(stateDir, 'sessions', 'a', 'environment.json'), '{"KEY":"value"}');
-  expect(await environments.find('a')).toEqual({ KEY: 'value' });
 });
 
 it('it is known of which sessions something was kept', async () => {

@@ -1,4 +1,4 @@
-// What earlier versions left: journals and snapshots that know nothing of prompts with receipts, requests, worktrees.
+// What a new hub takes up from a journal or a snapshot alone: its sessions are gone on with, asked and shown.
 import { describe, expect, it } from 'vitest';
 import { parseEvent, type StoredEvent } from '../../core/events.ts';
 import type { SavedState, Snapshot } from '../../core/ports.ts';
@@ -37,8 +37,8 @@ const LIFE = (id: string, status: 'completed' | 'failed' | 'cancelled' | 'lost')
   },
 ];
 
-describe('a journal of an earlier version', () => {
-  it('is read, and its sessions are gone on with, asked and shown like new ones', async () => {
+describe('a journal', () => {
+  it('is read, also with a prompt that has no receipt, and its sessions are gone on with, asked and shown', async () => {
     const events = journal([
       ...LIFE('done', 'completed'),
       ...LIFE('running', 'lost').slice(0, 3),
@@ -93,7 +93,7 @@ describe('a journal of an earlier version', () => {
   });
 });
 
-describe('a snapshot of an earlier version', () => {
+describe('a snapshot', () => {
   const bare = {
     type: 'autonomous',
     taskId: 'fix-login',
@@ -128,7 +128,10 @@ describe('a snapshot of an earlier version', () => {
     { ...bare, id: 'live', status: 'running', run: 1, conversationId: 'd', startedAt: at, runStartedAt: at, process },
     { ...bare, id: 'next', status: 'queued', run: 0 },
   ];
-  const snapshot: Snapshot = { load: async () => ({ seq: 9, at, sessions, keys: [] }), save: async () => 1 };
+  const snapshot: Snapshot = {
+    load: async () => ({ seq: 9, at, sessions, keys: [], rules: [], isPaused: false, overrides: {} }),
+    save: async () => 1,
+  };
 
   it('is taken up, and its sessions take prompts and ask', async () => {
     const engine = await makeEngine({ snapshot, clock: fakeClock(at + 1000) });
