@@ -88,7 +88,6 @@ async function linked(workspace: string, stateDir: string, returning: boolean) {
       kind: 'serve',
       returning,
       environment: environment.all,
-      cwd: process.cwd(),
     });
   } catch (error) {
     if (!returning || !(error instanceof ScopecraftError) || error.code !== 'HUB_UNREACHABLE') throw error;

@@ -157,7 +157,6 @@ function reachHub({ workspace, environment, kind, start }: HubConnectionOptions,
     version: __VERSION__,
     kind,
     environment: environment.all,
-    cwd: process.cwd(),
     returning,
     // a hub that was there once is wanted again
     start: start || returning,

@@ -15,13 +15,10 @@ const PATIENCE_MS = 300;
 export interface Guest {
   readonly version: string;
   readonly kind: Hello['kind'];
-  readonly token?: string | undefined;
-  readonly session?: string | undefined;
   /** True when this guest was let in before and lost its hub. */
   readonly returning?: boolean | undefined;
   /** All variables set here; only the wanted ones are told. */
   readonly environment: Readonly<Record<string, string>>;
-  readonly cwd: string;
   /** False: only to a hub that is there, and as it is: an older one is not asked to make room. */
   readonly start?: boolean;
 }
@@ -35,17 +32,8 @@ export async function greet(
   guest: Guest,
   ms: number,
 ): Promise<Welcome | 'handover' | 'closed'> {
-  const { version, kind, token, session, returning } = guest;
-  const hello: Hello = {
-    protocolMin: PROTOCOL.min,
-    protocolMax: PROTOCOL.max,
-    version,
-    clientPid: process.pid,
-    kind,
-    token,
-    session,
-    returning,
-  };
+  const { version, kind, returning } = guest;
+  const hello: Hello = { protocolMin: PROTOCOL.min, protocolMax: PROTOCOL.max, version, kind, returning };
   socket.write(`${JSON.stringify({ scopecraft: 1, hello })}\n`);
   const answer = await answerOf(socket, claim, here, ms);
   if (answer === undefined) return 'closed';
@@ -56,10 +44,10 @@ export async function greet(
   if (!isWelcome(welcome)) fail('HUB_UNREACHABLE', `What listens on ${claim.socket} is no hub of this program.`);
   if (welcome.nonce !== claim.nonce) fail('HUB_UNREACHABLE', `What listens on ${claim.socket} is not the hub of this workspace.`);
   if (guest.start !== false && compareVersions(version, welcome.version) > 0) {
-    socket.write(`${JSON.stringify({ handover: { version } })}\n`);
+    socket.write(`${JSON.stringify({ handover: true })}\n`);
     return 'handover';
   }
-  socket.write(`${JSON.stringify({ environment: chosen(guest.environment, welcome.wants), cwd: guest.cwd })}\n`);
+  socket.write(`${JSON.stringify({ environment: chosen(guest.environment, welcome.wants) })}\n`);
   return welcome;
 }
 

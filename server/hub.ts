@@ -21,7 +21,6 @@ export interface HubConnection {
   readonly hello: Hello;
   /** Values of the wanted environment variables at the door. */
   readonly environment: Readonly<Record<string, string>>;
-  readonly cwd: string;
   /** Calls back once, when the door is gone. */
   onClose(callback: () => void): void;
 }

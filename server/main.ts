@@ -80,7 +80,6 @@ function connector(workspace: string | undefined, environment: Environment): (re
       kind: 'door',
       returning,
       environment: environment.all,
-      cwd: process.cwd(),
     });
     return socket;
   };

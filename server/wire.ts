@@ -1,10 +1,10 @@
 // The handshake on the hub's socket, as the hub sees it: one JSON object a line, and after it the raw MCP lines.
 //
-//   door → hub   { "scopecraft": 1, "hello": { protocolMin, protocolMax, version, clientPid, kind, token?, session?, returning? } }
+//   door → hub   { "scopecraft": 1, "hello": { protocolMin, protocolMax, version, kind, returning? } }
 //   hub → door   { "scopecraft": 1, "welcome": { nonce, version, protocol, pid, epoch, wants: ["ANTHROPIC_API_KEY", …] } }
 //             or { "scopecraft": 1, "refuse": { code, message } }, and the connection is closed
-//   door → hub   { "environment": { only the wanted names that are set }, "cwd": … }
-//             or { "handover": { version } }: the door is newer; the hub finishes and leaves
+//   door → hub   { "environment": { only the wanted names that are set } }
+//             or { "handover": true }: the door is newer; the hub finishes and leaves
 //
 // The nonce in the welcome is the one in the hub's claim file, which only its user can read: a door tells no secret before it saw it.
 import type { Duplex } from 'node:stream';
@@ -18,12 +18,7 @@ export const Hello = z.looseObject({
   protocolMin: z.number().int(),
   protocolMax: z.number().int(),
   version: word,
-  clientPid: z.number().int(),
   kind: z.enum(['door', 'cli', 'serve']),
-  /** Proves that the caller is a run of this workspace. */
-  token: z.string().max(4096).optional(),
-  /** The session that run belongs to. */
-  session: word.optional(),
   /** True for a door that was let in before and lost its hub. */
   returning: z.boolean().optional(),
 });
@@ -32,8 +27,8 @@ export type Hello = z.infer<typeof Hello>;
 const HelloLine = z.looseObject({ scopecraft: z.literal(1), hello: Hello });
 
 export const Arrival = z.union([
-  z.strictObject({ environment: z.record(word, z.string().max(128 * 1024)), cwd: z.string().max(4096) }),
-  z.strictObject({ handover: z.looseObject({ version: word }) }),
+  z.strictObject({ environment: z.record(word, z.string().max(128 * 1024)) }),
+  z.strictObject({ handover: z.literal(true) }),
 ]);
 export type Arrival = z.infer<typeof Arrival>;
 

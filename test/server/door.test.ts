@@ -23,7 +23,7 @@ test('the door is small: it bundles neither zod nor the MCP SDK', () => {
 test('a hub gets only the wanted variables of its doors, and none of theirs at its start', async () => {
   const { door, workspace } = open({ env: { WANTED_KEY: 'yes', OTHER_KEY: 'no' } });
   const { result } = await door.ask(1, 'tools/call', { name: 'echo' });
-  expect(result).toMatchObject({ environment: { WANTED_KEY: 'yes' }, cwd: workspace });
+  expect(result).toMatchObject({ environment: { WANTED_KEY: 'yes' } });
   expect(JSON.stringify(result)).not.toContain('OTHER_KEY');
   expect(readOr(`/proc/${hubPid(workspace)}/environ`)).not.toMatch(/WANTED_KEY|OTHER_KEY/);
 });

@@ -34,7 +34,6 @@ function come(version: string): Promise<unknown> {
     version,
     kind: 'door',
     environment: {},
-    cwd: workspace,
     workspace,
     stateDir: state,
     programs: programsIn(path.join(workspace, 'nothing')),

@@ -115,7 +115,6 @@ test('who only looks has the hub as it is, though it is older, and makes nothing
       version: '1.10.0',
       kind: 'cli',
       environment: {},
-      cwd: workspace,
       workspace,
       stateDir: path.join(workspace, '.scopecraft/state'),
       programs: programsIn(newer),

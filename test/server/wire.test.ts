@@ -17,7 +17,7 @@ test.each([
   ['that is older goes on only where both speak the same', { version: '1.1.9', ...earlier, returning: true }, false],
   ['that is newer is let in, to ask for room, whatever it speaks', { version: '1.3.0', ...later }, true],
 ])('a door %s', (_which, door, isLetIn) => {
-  const refusal = refusalOf({ kind: 'door', clientPid: 1, ...door }, HUB);
+  const refusal = refusalOf({ kind: 'door', ...door }, HUB);
   expect(refusal === undefined).toBe(isLetIn);
   if (!isLetIn)
     expect(refusal).toEqual({

@@ -40,7 +40,7 @@ let isBusy = false;
 let stillOwner = () => true;
 let epoch = 0;
 
-if (values['no-workspace']) serve(process.stdin, process.stdout, {}, process.cwd());
+if (values['no-workspace']) serve(process.stdin, process.stdout, {});
 else void run().then((code) => process.exit(code));
 
 async function run(): Promise<number> {
@@ -59,14 +59,14 @@ async function run(): Promise<number> {
       if (knobs.failure !== undefined) throw new ScopecraftError('CONFIG_INVALID', knobs.failure);
       await sleep(knobs.recoverMs);
     },
-    onConnection: ({ socket, environment, cwd }) => serve(socket, socket, environment, cwd),
+    onConnection: ({ socket, environment }) => serve(socket, socket, environment),
     isBusy: () => isBusy,
     idleExitMs: () => knobs.idleExitMs,
     onStop: async (reason) => note(`stop ${epoch} ${reason}`),
   });
 }
 
-function serve(input: Readable, output: Writable, environment: object, cwd: string): void {
+function serve(input: Readable, output: Writable, environment: object): void {
   const send = (message: object) => output.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
   const subscribed = new Set<string>();
   const listens = new Map<string | number, readonly string[]>();
@@ -96,7 +96,7 @@ function serve(input: Readable, output: Writable, environment: object, cwd: stri
       return;
     }
     await sleep(given.delayMs);
-    send({ id, result: { pid: process.pid, epoch, environment, cwd, meta } });
+    send({ id, result: { pid: process.pid, epoch, environment, meta } });
   };
   const handle = (line: string) => {
     const { id, method, params, ...rest } = Message.parse(JSON.parse(line));

@@ -35,9 +35,9 @@ export async function openRawSocket(workspace: Workspace): Promise<RawSocket> {
       () => {},
     ),
   );
-  const hello = { protocolMin: 1, protocolMax: 1, version: claim.version, clientPid: process.pid, kind: 'door' };
+  const hello = { protocolMin: 1, protocolMax: 1, version: claim.version, kind: 'door' };
   socket.write(`${JSON.stringify({ scopecraft: 1, hello })}\n`);
   await welcome;
-  socket.write(`${JSON.stringify({ environment: {}, cwd: workspace.path })}\n`);
+  socket.write(`${JSON.stringify({ environment: {} })}\n`);
   return { socket, lines, send: (line) => socket.write(`${line}\n`), close: () => void socket.destroy() };
 }
