@@ -74,7 +74,8 @@ function buildServer(
     { name: 'scopecraft', title: 'Scopecraft Orchestrator', version },
     {
       capabilities: {
-        tools: { listChanged: true },
+        // the list is the same as long as a hub lives
+        tools: {},
         resources: { listChanged: true, subscribe: true },
         prompts: { listChanged: true },
         completions: {},

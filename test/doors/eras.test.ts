@@ -136,8 +136,8 @@ describe('every revision on every door', () => {
   });
 
   it('is told what is served and nothing else: no roots, sampling or logging', async () => {
-    const tools = { listChanged: true };
-    const served = { tools, prompts: tools, resources: { listChanged: true, subscribe: true }, completions: {} };
+    const listChanged = true;
+    const served = { tools: {}, prompts: { listChanged }, resources: { listChanged, subscribe: true }, completions: {} };
     const tasks = { extensions: { 'io.modelcontextprotocol/tasks': {} } };
     for (const name of NAMES)
       for (const revision of REVISIONS) {

@@ -36,7 +36,7 @@ const Templates = z.looseObject({ resourceTemplates: z.array(z.looseObject({})) 
 /** The server, with what the suite expects added. */
 export function withEverything(server: Server, everything: Everything): Server {
   const tools: readonly FixtureTool[] = [...plainTools(everything), ...inputTools(everything.codec), ...taskTools(everything)];
-  server.registerCapabilities({ prompts: { listChanged: true }, completions: {}, logging: {} });
+  server.registerCapabilities({ tools: { listChanged: true }, prompts: { listChanged: true }, completions: {}, logging: {} });
   /** The handler that the product has. */
   const before = (method: string) => Handler.parse(Handlers.parse(Reflect.get(server, '_requestHandlers')).get(method));
   const answers = (answer: FixtureAnswer) => ({ ...z.looseObject({}).parse(answer), content: [], ...answer }) as never;
