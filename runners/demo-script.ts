@@ -8,7 +8,7 @@ export interface Directive {
 }
 
 /** What the built-in agent can be told, and what each does. */
-export const VERBS = {
+const VERBS = {
   say: 'TEXT: says it',
   sleep: 'MS: waits',
   tool: 'Bash {"command":"…"} or Write {"file_path":"…","content":"…"}: really does it',

@@ -40,7 +40,7 @@ const READ_BYTES = 1024 * 1024;
 const OWN = { mode: 0o600, flag: 'wx' } as const;
 
 /** What is kept about a run for a later hub. */
-export const SpecFile = z.looseObject({
+const SpecFile = z.looseObject({
   agent: AgentEntry.and(z.object({ name: z.string() })),
   argv: z.array(z.string()),
   mark: z.string(),

@@ -7,7 +7,7 @@ import { checkoutOf } from './git-standing.ts';
 
 const FILE = 'scopecraft.json';
 
-export const WorktreeNote = z.looseObject({
+const WorktreeNote = z.looseObject({
   branch: z.string(),
   base: z.string(),
   /** Copied files, by path in the worktree, with the hash of their content. */

@@ -26,11 +26,11 @@ export type Hello = z.infer<typeof Hello>;
 
 const HelloLine = z.looseObject({ scopecraft: z.literal(1), hello: Hello });
 
-export const Arrival = z.union([
+const Arrival = z.union([
   z.strictObject({ environment: z.record(word, z.string().max(128 * 1024)) }),
   z.strictObject({ handover: z.literal(true) }),
 ]);
-export type Arrival = z.infer<typeof Arrival>;
+type Arrival = z.infer<typeof Arrival>;
 
 export interface Welcome {
   readonly nonce: string;
