@@ -2,7 +2,7 @@
 // reopened for another run of the same conversation. The same request says it once.
 import { agentNamed, canBeTold, canResume } from './agent.ts';
 import { MAX_PROMPT_BYTES } from './config.ts';
-import { fail, ScopecraftError } from './errors.ts';
+import { fail } from './errors.ts';
 import type { Ledger } from './ledger.ts';
 import type { Clock, Ids, JobQueue, Settings } from './ports.ts';
 import { jobOf } from './recovery.ts';
@@ -10,6 +10,7 @@ import { orderKeyOf } from './scheduler.ts';
 import { isSettled, type Session } from './session.ts';
 import type { Supervisor } from './supervisor.ts';
 import { openRequests, type PromptMode, type SessionPrompt } from './talk.ts';
+import { until } from './until.ts';
 
 export interface PromptingParts {
   readonly ledger: Ledger;
@@ -137,27 +138,13 @@ function checkText(prompt: string): void {
 }
 
 /** Waits until the prompt has its receipt; one that waits in the line is not waited for. Fails with SESSION_NOT_FOUND when it is removed. */
-function receipt(
-  { ledger, clock }: PromptingParts,
+async function receipt(
+  parts: PromptingParts,
   { sessionId, timeoutMs, signal }: PromptRequest,
   promptId: string,
 ): Promise<SessionPrompt> {
-  const prompt = () => ledger.session(sessionId)?.prompts?.find((one) => one.promptId === promptId);
-  const isDone = () => prompt()?.state !== 'pending' || ledger.session(sessionId)?.status === 'queued';
-  return new Promise((resolve, reject) => {
-    const done = () => {
-      unsubscribe();
-      disarm();
-      signal?.removeEventListener('abort', done);
-      const found = prompt();
-      if (found) resolve(found);
-      else reject(new ScopecraftError('SESSION_NOT_FOUND', `Session "${sessionId}" was removed.`));
-    };
-    const disarm = clock.after(timeoutMs, done);
-    const unsubscribe = ledger.subscribe((event) => {
-      if (event.name !== 'session.spoke' && isDone()) done();
-    });
-    if (isDone() || timeoutMs === 0 || signal?.aborted) done();
-    else signal?.addEventListener('abort', done);
-  });
+  const session = () => parts.ledger.session(sessionId);
+  const prompt = () => session()?.prompts?.find((one) => one.promptId === promptId);
+  await until(parts, () => prompt()?.state !== 'pending' || session()?.status === 'queued' || undefined, { timeoutMs, signal });
+  return prompt() ?? fail('SESSION_NOT_FOUND', `Session "${sessionId}" was removed.`);
 }

@@ -4,13 +4,14 @@
 //        └─► open: told to whoever waits; answered by a caller, or denied by the policy when its time is over
 //
 // The same call that asks, sent again (also to a later hub), is the same request. A session never answers its own.
-import { fail, ScopecraftError } from './errors.ts';
+import { fail } from './errors.ts';
 import type { Ledger } from './ledger.ts';
 import { decisionOf, toolUseText } from './permissions.ts';
 import type { Clock, Settings } from './ports.ts';
 import type { Verdict } from './run-ports.ts';
 import { isActive, type Session } from './session.ts';
 import { type Decision, openRequests, type RequestAnswer, type RequestAsked, type SessionRequest } from './talk.ts';
+import { until } from './until.ts';
 
 export interface RequestsParts {
   readonly ledger: Ledger;
@@ -121,7 +122,7 @@ export function createRequests({ ledger, clock, settings, onError }: RequestsPar
       const before = session.requests?.find((one) => one.run === session.run && isSame(one, asks));
       if (before) {
         await asking.get(before.requestId);
-        return answered(ledger, sessionId, before.requestId, signal);
+        return answered({ ledger, clock }, sessionId, before.requestId, signal);
       }
       if (!isActive(session) || session.stop)
         fail('CANCELLED', `Session ${sessionId} is ${session.status}; it cannot ask any more.`);
@@ -137,7 +138,7 @@ export function createRequests({ ledger, clock, settings, onError }: RequestsPar
       asking.set(request.requestId, recorded);
       await recorded.finally(() => asking.delete(request.requestId));
       arm(find(request.requestId));
-      return answered(ledger, sessionId, request.requestId, signal);
+      return answered({ ledger, clock }, sessionId, request.requestId, signal);
     },
     answer,
     async withdraw(sessionId, callId, decision) {
@@ -194,33 +195,19 @@ function checkFits({ kind }: SessionRequest, { requestId, decision, text }: Answ
 }
 
 /** Resolves when the request is answered, or fails with CANCELLED when its run is over or the caller gives up. */
-function answered(ledger: Ledger, sessionId: string, requestId: string, signal: AbortSignal | undefined): Promise<RequestAnswer> {
-  return new Promise((resolve, reject) => {
-    const look = (): boolean => {
-      const session: Session | undefined = ledger.session(sessionId);
-      const request = session?.requests?.find((one) => one.requestId === requestId);
-      const answer = request?.answer;
-      if (answer) done(() => resolve(answer));
-      else if (!session || !isActive(session) || session.stop || session.run !== request?.run)
-        done(() =>
-          reject(
-            new ScopecraftError('CANCELLED', `Session ${sessionId} is ${session?.status ?? 'gone'}; nobody answers any more.`),
-          ),
-        );
-      else return false;
-      return true;
-    };
-    const abort = () => done(() => reject(new ScopecraftError('CANCELLED', 'The caller gave up asking.')));
-    const done = (act: () => void) => {
-      unsubscribe();
-      signal?.removeEventListener('abort', abort);
-      act();
-    };
-    const unsubscribe = ledger.subscribe((event) => {
-      if (event.name !== 'session.spoke') look();
-    });
-    if (look()) return;
-    if (signal?.aborted) abort();
-    else signal?.addEventListener('abort', abort);
-  });
+async function answered(
+  parts: Pick<RequestsParts, 'ledger' | 'clock'>,
+  sessionId: string,
+  requestId: string,
+  signal: AbortSignal | undefined,
+): Promise<RequestAnswer> {
+  const look = () => {
+    const session: Session | undefined = parts.ledger.session(sessionId);
+    const request = session?.requests?.find((one) => one.requestId === requestId);
+    if (request?.answer) return request.answer;
+    if (session && isActive(session) && !session.stop && session.run === request?.run) return undefined;
+    return fail('CANCELLED', `Session ${sessionId} is ${session?.status ?? 'gone'}; nobody answers any more.`);
+  };
+  const answer = await until(parts, look, { signal });
+  return typeof answer === 'object' ? answer : fail('CANCELLED', 'The caller gave up asking.');
 }

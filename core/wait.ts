@@ -1,9 +1,9 @@
 // Waiting for sessions without polling: a call that blocks for a bounded time and answers with what changed.
-import { fail, ScopecraftError } from './errors.ts';
-import { sessionOf } from './events.ts';
+import { fail } from './errors.ts';
 import type { Ledger } from './ledger.ts';
 import type { Clock } from './ports.ts';
 import { isSettled, type Session } from './session.ts';
+import { until as untilFound } from './until.ts';
 
 export const UNTIL = ['any', 'all', 'change'] as const;
 export type Until = (typeof UNTIL)[number];
@@ -35,12 +35,12 @@ export async function waitFor(ledger: Ledger, clock: Clock, request: WaitRequest
     sessionIds.map(
       (id) => ledger.durable.session(id) ?? ledger.session(id) ?? fail('SESSION_NOT_FOUND', `There is no session "${id}".`),
     );
-  const met = () => holds(sessions(), until, since);
-  let timedOut = false;
-  if (!met()) timedOut = !(await settledIn(ledger, clock, { ids: new Set(sessionIds), met, timeoutMs, signal }));
+  const met = () => holds(sessions(), until, since) || undefined;
+  const how = await untilFound({ ledger, clock }, met, { sessionIds, timeoutMs, signal });
+  if (how === 'given up') fail('CANCELLED', 'The caller gave up waiting.');
   const now = sessions();
   const shown = request.after === undefined && !(until === 'change') ? now : now.filter((session) => session.seq > since);
-  return { sessions: shown, timedOut, seq: ledger.durable.seq };
+  return { sessions: shown, timedOut: how === 'late', seq: ledger.durable.seq };
 }
 
 function holds(sessions: readonly Session[], until: Until, since: number): boolean {
@@ -49,34 +49,4 @@ function holds(sessions: readonly Session[], until: Until, since: number): boole
   return sessions.some(
     (session) => session.seq > since && (until === 'change' || isSettled(session) || session.status === 'waiting'),
   );
-}
-
-interface Watch {
-  readonly ids: ReadonlySet<string>;
-  readonly met: () => boolean;
-  readonly timeoutMs: number;
-  readonly signal: AbortSignal | undefined;
-}
-
-/** True when the condition was met, false when the time was over. */
-function settledIn(ledger: Ledger, clock: Clock, { ids, met, timeoutMs, signal }: Watch): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const done = (act: () => void) => () => {
-      unsubscribe();
-      disarm();
-      signal?.removeEventListener('abort', abort);
-      act();
-    };
-    const abort = done(() => reject(new ScopecraftError('CANCELLED', 'The caller gave up waiting.')));
-    const disarm = clock.after(
-      timeoutMs,
-      done(() => resolve(false)),
-    );
-    const unsubscribe = ledger.subscribe((event) => {
-      if (event.name === 'session.spoke' || !ids.has(sessionOf(event) ?? '')) return;
-      if (met()) done(() => resolve(true))();
-    });
-    if (signal?.aborted) abort();
-    else signal?.addEventListener('abort', abort);
-  });
 }
