@@ -186,6 +186,7 @@ export function followRun({ folder, agent, promptIds, mark, clock, resultGraceMs
       beginLadder();
     },
     async tell(message) {
+      if (promptIds.includes(message.promptId)) return;
       if (!inbox) fail('PROMPT_REFUSED', 'This agent cannot be spoken to while it runs.');
       await inbox.tell(message);
     },

@@ -53,8 +53,9 @@ describe('a prompt to a queued session', () => {
     }
   });
 
-  it('is taken by an agent too that hears nothing while it runs', async () => {
-    const engine = await makeEngine({ config: ONE_SLOT });
+  it('is taken by an agent too that hears nothing while it runs, and told to each of its runs', async () => {
+    const retryPolicy = { retryOn: ['agent_error' as const], minDelayMs: 0 };
+    const engine = await makeEngine({ config: { ...ONE_SLOT, queue: { retryPolicy } } });
     const first = await running(engine);
     const id = await started(engine, { agent: 'plain' });
     await prompt(engine, id, 'also this');
@@ -65,6 +66,12 @@ describe('a prompt to a queued session', () => {
       message: expect.stringContaining('takes nothing while it runs'),
     });
     expect(states(engine, id)).toEqual(['also this: pending']);
+    const promptId = engine.run(id).spec?.messages[1]?.promptId ?? '';
+    engine.run(id).say({ kind: 'received', promptId });
+    await ended(engine, id, 1, { result: undefined });
+    expect(states(engine, id)).toEqual(['also this: delivered']);
+    expect(get(engine, id)).toMatchObject({ status: 'starting', run: 2 });
+    expect(begunWith(engine, id)).toEqual([FIRST, 'also this']);
   });
 });
 

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { aroundEach, begin, isThere, SessionRow, settled } from './talk-bench.ts';
+import { aroundEach, begin, isThere, SessionRow, settled, waited } from './talk-bench.ts';
 
 const Receipt = z.looseObject({ receipt: z.looseObject({ state: z.string(), promptId: z.string() }), session: SessionRow });
 
@@ -49,6 +49,28 @@ describe('a running autonomous Claude', () => {
     // the same request again says nothing
     await client.call('session_prompt', { sessionId: id, prompt: '@@say it was {{last}}', requestKey: 'feedback' });
     expect(await client.call('session_get', { sessionId: id })).toMatchObject({ status: 'completed', run: 2 });
+  });
+});
+
+describe('a queued session of a program that hears nothing while it runs', () => {
+  it('is told at the beginning of each of its runs what was said to it', { timeout: 60_000 }, async () => {
+    const { workspace, client } = await begin(
+      { busy: ['@@tool Bash {"command":"until [ -f go ]; do sleep 0.1; done"}'] },
+      {
+        agents: { once: { kind: 'command', command: 'sh', args: ['-c', 'cat >>heard; [ -f tried ] || { : >tried; exit 1; }'] } },
+        queue: { retryPolicy: { minDelayMs: 0, retryOn: ['agent_error'] } },
+        resources: { maxConcurrentSessions: 1 },
+      },
+    );
+    await client.call('session_start', { taskId: 'busy', agent: 'demo' });
+    const { id } = SessionRow.parse(await client.call('session_start', { prompt: 'the first', agent: 'once' }));
+    await client.call('session_prompt', { sessionId: id, prompt: 'also this' });
+    await writeFile(path.join(workspace.path, 'go'), '');
+    const end = await waited(client, id, ({ status }) => status === 'completed' || status === 'failed');
+    expect(end).toMatchObject({ status: 'completed', run: 2 });
+    const heard = await readFile(path.join(workspace.path, 'heard'), 'utf8');
+    expect(heard.match(/the first|also this/g)).toEqual(['the first', 'also this', 'the first', 'also this']);
+    expect(await client.call('session_get', { sessionId: id })).toMatchObject({ prompts: [{ state: 'delivered' }] });
   });
 });
 

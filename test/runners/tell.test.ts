@@ -127,11 +127,14 @@ describe('a running agent', () => {
 
   it('can be another program that is told all at once', async () => {
     const messages = [said('one'), said('two')];
-    const follow = followed(await rig.runner.start(rig.spec('command', '', ['cat'], { messages })));
+    const run = await rig.runner.start(rig.spec('command', '', ['cat'], { messages }));
+    for (const message of messages) await run.tell(message);
+    const follow = followed(run);
     expect(await follow.done).toMatchObject({ exit: { code: 0 } });
     expect(await outOf('command')).toBe('one\n\ntwo');
     expect(follow.received()).toEqual(messages.map(({ promptId }) => promptId));
     const found = await rig.runner.adopt('command', 1);
+    for (const message of messages) await found?.tell(message);
     await expect(found?.tell(said('three'))).rejects.toMatchObject({ code: 'PROMPT_REFUSED' });
     await expect(found?.answer('any', { behavior: 'allow' })).rejects.toMatchObject({ code: 'PROMPT_REFUSED' });
     expect(found && followed(found)).toBeDefined();

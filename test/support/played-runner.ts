@@ -1,5 +1,6 @@
 // A runner whose runs do what a test says, and keep what was said to them as the port asks: each message once.
 import type { EndCause } from '../../core/ending.ts';
+import { fail } from '../../core/errors.ts';
 import type { Message, Run, RunEvent, Runner, RunSpec, Verdict } from '../../core/run-ports.ts';
 
 /** One run as the test plays it. */
@@ -68,6 +69,8 @@ export function playedRunner({ runs, found, start, tell, end, said }: PlayedRunn
       },
       async tell(message) {
         if (heard.some(({ promptId }) => promptId === message.promptId)) return;
+        if (spec?.agent.kind === 'command' && spec.type === 'autonomous')
+          fail('PROMPT_REFUSED', 'This agent cannot be spoken to while it runs.');
         await tell?.(message, sessionId);
         heard.push(message);
         messages.push(message);
