@@ -31,10 +31,19 @@ export interface BeginParts {
   readonly onError: (error: unknown) => void;
 }
 
+interface Beginning {
+  readonly session: Session;
+  readonly run: number;
+  /** How its folder stands, where it has none of its own. */
+  readonly mark: string | undefined;
+  readonly stopped: AbortSignal;
+}
+
 /** Failures of a start that are the session's own; others are a fault of ours, and are told besides. */
 const START_FAILURES: readonly ErrorCode[] = [
   'AGENT_MISSING',
   'AGENT_UNKNOWN',
+  'CANCELLED',
   'CONVERSATION_GONE',
   'PATH_OUTSIDE',
   'STORAGE_FAILED',
@@ -42,12 +51,12 @@ const START_FAILURES: readonly ErrorCode[] = [
   'WORKTREE_GONE',
 ];
 
-/** Undefined when it was stopped in between, or when it cannot be started; then it may have been settled. */
-export async function begin(parts: BeginParts, id: string, isStopAsked: () => boolean): Promise<Run | undefined> {
+/** Undefined when it was stopped in between, also where only the signal tells, or when it cannot be started; then it may have been settled. */
+export async function begin(parts: BeginParts, id: string, stopped: AbortSignal): Promise<Run | undefined> {
   if (!parts.mayStart()) return undefined;
   const { ledger, ids, environments, tasks } = parts;
   const before = ledger.session(id);
-  if (!before || isSettled(before) || before.stop || isStopAsked()) return undefined;
+  if (!before || isSettled(before) || before.stop || stopped.aborted) return undefined;
   const { conversationId: known, resumes } = before;
   const run = before.run + 1;
   // a conversation that is not gone on with begins anew: the agent refuses an id it has seen
@@ -71,12 +80,12 @@ export async function begin(parts: BeginParts, id: string, isStopAsked: () => bo
   );
   const mayGoOn = () => {
     const session = ledger.session(id);
-    return session?.status === 'starting' && !session.stop;
+    return session?.status === 'starting' && !session.stop && !stopped.aborted;
   };
   if (!isKept || !mayGoOn()) return undefined;
   try {
     const [values = {}, task, mark] = await reading;
-    await prepare(parts, before, run, mark);
+    await prepare(parts, { session: before, run, mark, stopped });
     // it was stopped while its worktree was being made
     if (!mayGoOn()) return undefined;
     const session = ledger.session(id) ?? before;
@@ -101,10 +110,10 @@ export async function begin(parts: BeginParts, id: string, isStopAsked: () => bo
       resultSchema: session.resultSchema,
     });
   } catch (error) {
-    // it was stopped while its worktree was being made
-    if (error instanceof ScopecraftError && error.code === 'CANCELLED') return undefined;
     const isKnown = error instanceof ScopecraftError && START_FAILURES.includes(error.code);
     if (!isKnown) parts.onError(error);
+    // what broke when it was stopped is not why it ended
+    if (!mayGoOn()) return undefined;
     const reason = isKnown ? error.message : 'it could not be started; the log of the hub says why';
     await ledger.record({ name: 'session.failed', data: { sessionId: id, run, cause: { kind: 'spawn_failed', reason } } });
     return undefined;
@@ -112,26 +121,18 @@ export async function begin(parts: BeginParts, id: string, isStopAsked: () => bo
 }
 
 /** Opens its worktree where it wants one, and keeps how its folder stands before it begins. */
-async function prepare(parts: BeginParts, session: Session, run: number, mark: string | undefined) {
+async function prepare(parts: BeginParts, { session, run, mark, stopped }: Beginning): Promise<void> {
   const { ledger, worktrees } = parts;
   const { id: sessionId, wantsWorktree, worktree: known } = session;
   if (wantsWorktree === undefined) {
     if (mark !== undefined) await ledger.record({ name: 'session.prepared', data: { sessionId, run, mark } });
     return;
   }
-  const stopped = new AbortController();
-  const unsubscribe = ledger.subscribe((event) => {
-    if (event.name === 'session.stopping' && event.data.sessionId === sessionId) stopped.abort();
-  });
-  try {
-    const branch = wantsWorktree === true ? undefined : wantsWorktree;
-    const worktree = await worktrees.open({ sessionId, branch, known, signal: stopped.signal });
-    const cwd = known ? session.cwd : await worktrees.folder(worktree, session.cwd);
-    const fresh = session.mark ?? (await markOf(parts, cwd));
-    await ledger.record({ name: 'session.prepared', data: { sessionId, run, worktree, cwd, mark: fresh } });
-  } finally {
-    unsubscribe();
-  }
+  const branch = wantsWorktree === true ? undefined : wantsWorktree;
+  const worktree = await worktrees.open({ sessionId, branch, known, signal: stopped });
+  const cwd = known ? session.cwd : await worktrees.folder(worktree, session.cwd);
+  const fresh = session.mark ?? (await markOf(parts, cwd));
+  await ledger.record({ name: 'session.prepared', data: { sessionId, run, worktree, cwd, mark: fresh } });
 }
 
 /** How the folder stands; a run starts without knowing it too. */

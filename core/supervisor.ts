@@ -39,6 +39,8 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
   const live = new Map<string, Run>();
   /** Stops that were asked for and are not in the ledger: of sessions that are just being begun or tried again, or while the disk is full. */
   const asked = new Map<string, EndCause>();
+  /** Break off the beginning of runs that are not live yet. */
+  const beginning = new Map<string, AbortController>();
   const telling = new WeakMap<Run, Promise<void>>();
   const takeUp = createTakeUp(parts);
 
@@ -166,6 +168,7 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
         const now = ledger.session(id);
         if (now && isActive(now)) unlessFull(error);
       });
+    beginning.get(id)?.abort();
     await live.get(id)?.stop(cause);
     takeUp.hurry(id);
   }
@@ -179,7 +182,10 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
     const { status } = current(id);
     if (status === 'running' || status === 'waiting')
       return settle(parts, id, { kind: 'ended', exit: 'lost', result: undefined, stderr: '' }, () => takeAsked(id));
-    const begun = await begin(parts, id, () => asked.has(id));
+    const stopped = new AbortController();
+    beginning.set(id, stopped);
+    if (asked.has(id)) stopped.abort();
+    const begun = await begin(parts, id, stopped.signal).finally(() => beginning.delete(id));
     if (begun) return follow(id, begun, false);
     await settleStopped(id);
   }

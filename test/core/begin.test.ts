@@ -1,7 +1,7 @@
 // The beginning and the end of a run besides its agent: the worktree it works in, how its folder stood, and what it changed there.
 import { describe, expect, it } from 'vitest';
-import { fail } from '../../core/errors.ts';
-import type { Worktree } from '../../core/git-ports.ts';
+import { fail, ScopecraftError } from '../../core/errors.ts';
+import type { Worktree, Worktrees } from '../../core/git-ports.ts';
 import { caller, makeEngine } from '../support/engine.ts';
 import { ended, get, limited, prompt, reborn, running, started } from './talk-rig.ts';
 
@@ -14,6 +14,14 @@ const CHANGES = {
   commits: [{ id: 'c1', subject: 'Do it' }],
   commitCount: 1,
 };
+
+/** Is made for as long as nobody breaks it off. */
+const brokenOff: Worktrees['open'] = ({ signal }) =>
+  new Promise((_resolve, reject) => {
+    const breakOff = () => reject(new ScopecraftError('CANCELLED', 'Broken off.'));
+    if (signal?.aborted) breakOff();
+    else signal?.addEventListener('abort', breakOff);
+  });
 
 describe('a session in a worktree of its own', () => {
   it('works there, is told of it by its folder, and finds it again in its next run', async () => {
@@ -89,6 +97,46 @@ describe('a session in a worktree of its own', () => {
     await engine.settle();
     expect(get(engine, id)).toMatchObject({ status: 'cancelled', cause: { by: 'me' }, worktree: TREE });
     expect(engine.runs.has(id)).toBe(false);
+    expect(engine.errors).toEqual([]);
+  });
+
+  it.each([
+    ['before it is begun', 'there is space', { before: true, isFull: false }],
+    ['before it is begun', 'the disk is full', { before: true, isFull: true }],
+    ['while it is made', 'the disk is full', { before: false, isFull: true }],
+  ])('that is stopped %s, while %s, breaks it off and is cancelled', async (_when, _space, { before, isFull }) => {
+    let goOn = () => {};
+    const wait = () => new Promise<undefined>((resolve) => (goOn = () => resolve(undefined)));
+    const engine = await makeEngine({
+      tasks: { get: async () => (before ? wait() : undefined) },
+      openWorktree: brokenOff,
+      refuse: ({ name }) => (isFull && name === 'session.stopping' ? fail('STORAGE_FULL', 'Full.') : undefined),
+    });
+    const id = await started(engine, { worktree: true });
+    const cancelled = engine.orchestrator.cancel(id, { by: 'me' });
+    await engine.settle();
+    engine.clock.advance(2000);
+    await cancelled;
+    goOn();
+    await engine.settle();
+    expect(get(engine, id)).toMatchObject({ status: 'cancelled', cause: { by: 'me' } });
+    expect(engine.queue.line().active).toEqual([]);
+    expect(engine.runs.has(id)).toBe(false);
+    expect(engine.errors).toEqual([]);
+  });
+
+  it('that is stopped is cancelled also where it could not have been made', async () => {
+    let broken = () => {};
+    const openWorktree = () =>
+      new Promise<Worktree>((_resolve, reject) => {
+        broken = () => reject(new ScopecraftError('WORKTREE_FAILED', 'Git was killed.'));
+      });
+    const engine = await makeEngine({ openWorktree });
+    const id = await started(engine, { worktree: true });
+    await engine.orchestrator.cancel(id, { by: 'me' });
+    broken();
+    await engine.settle();
+    expect(get(engine, id)).toMatchObject({ status: 'cancelled', cause: { kind: 'cancelled', by: 'me' } });
     expect(engine.errors).toEqual([]);
   });
 
