@@ -89,13 +89,13 @@ export function createGuard({ clock, meter, settings, ledger, stop, changed, onE
     if (isClosed || underway) return;
     disarm?.();
     disarm = undefined;
-    underwaySince = clock.now();
+    underwaySince = clock.elapsed();
     underway = sample()
       .catch(onError)
       .finally(() => {
         underway = undefined;
         if (isClosed) return;
-        const sinceMs = Math.max(0, clock.now() - underwaySince);
+        const sinceMs = clock.elapsed() - underwaySince;
         if (isBusy()) disarm = clock.after(Math.max(LEAST_INTERVAL_MS, intervalMs - sinceMs), begin);
         if (!isHolding || reasonNow() !== undefined) return;
         isHolding = false;
@@ -118,10 +118,10 @@ export function createGuard({ clock, meter, settings, ledger, stop, changed, onE
   async function measured(active: readonly Session[]): Promise<Sample> {
     try {
       const { machine, runs } = await meter.sample(active.map(({ id, run }) => ({ sessionId: id, run })));
-      return { at: clock.now(), machine, runs };
+      return { at: clock.elapsed(), machine, runs };
     } catch (error) {
       onError(error);
-      return { at: clock.now(), machine: undefined, runs: new Map() };
+      return { at: clock.elapsed(), machine: undefined, runs: new Map() };
     }
   }
 
@@ -172,7 +172,7 @@ export function createGuard({ clock, meter, settings, ledger, stop, changed, onE
 
   /** What stands against a start by the last sample. */
   function reasonNow(): string | undefined {
-    const now = clock.now();
+    const now = clock.elapsed();
     const isFresh = last && now - last.at < 2 * Math.max(intervalMs, resources().sampleIntervalMs);
     if (!isFresh) begin();
     if (!isFresh && now - underwaySince < STUCK_MS) return MEASURING;
@@ -186,8 +186,7 @@ export function createGuard({ clock, meter, settings, ledger, stop, changed, onE
     const least = bytesOf(resources().minFreeMemory);
     let setAside = 0;
     for (const [id, at] of admissions) {
-      const age = clock.now() - at;
-      if (age < 0 || age >= GROWING_MS) admissions.delete(id);
+      if (clock.elapsed() - at >= GROWING_MS) admissions.delete(id);
       else setAside += Math.max(0, EXPECTED_BYTES - (last?.runs.get(id)?.memoryBytes ?? 0));
     }
     if (least === 0 || setAside === 0 || freeBytes - setAside >= least) return undefined;
@@ -216,7 +215,7 @@ export function createGuard({ clock, meter, settings, ledger, stop, changed, onE
       return clock.now() >= lastClaudeAt && clock.now() < until ? until : undefined;
     },
     admitted(sessionId, kind) {
-      admissions.set(sessionId, clock.now());
+      admissions.set(sessionId, clock.elapsed());
       if (kind === 'claude') lastClaudeAt = clock.now();
     },
     usage: (sessionId) => last?.runs.get(sessionId),

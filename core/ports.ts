@@ -8,9 +8,10 @@ import type { Session } from './session.ts';
 import type { Task, ToldSession } from './task.ts';
 import type { Overrides } from './tuning.ts';
 
-/** Time, handed in. Milliseconds since the epoch. */
+/** Time, handed in: `now` since the epoch, for when something was, `elapsed` by a clock that nobody sets, for how long it takes. Milliseconds. */
 export interface Clock {
   now(): number;
+  elapsed(): number;
   /** Calls back once after `ms`; the returned function gives up the call. Never keeps a process alive by itself. */
   after(ms: number, callback: () => void): () => void;
 }

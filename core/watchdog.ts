@@ -54,7 +54,7 @@ export function createWatchdog({ clock, settings, stop, mayBeQuiet = () => false
       let isOver = false;
       let disarm = () => {};
       let [said, complained] = [0, 0];
-      let minute = { from: clock.now(), bytes: 0, counts: !isFound };
+      let minute = { from: clock.elapsed(), bytes: 0, counts: !isFound };
 
       const end = (cause: EndCause) => {
         over();
@@ -78,8 +78,7 @@ export function createWatchdog({ clock, settings, stop, mayBeQuiet = () => false
       const judge = (before: number) => {
         const most = bytesOf(settings.current().storage.maxLogBytes);
         const bytes = said + complained;
-        const age = clock.now() - minute.from;
-        if (age >= MINUTE_MS || age < 0) minute = { from: clock.now(), bytes: before, counts: true };
+        if (clock.elapsed() - minute.from >= MINUTE_MS) minute = { from: clock.elapsed(), bytes: before, counts: true };
         if (most > 0 && bytes > most)
           return end({ kind: 'log_flood', reason: `its log has ${sizeText(bytes)}; at most ${sizeText(most)} are kept` });
         const growth = bytes - minute.bytes;

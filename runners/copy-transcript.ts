@@ -24,7 +24,7 @@ const CHUNK_BYTES = 256 * 1024;
 /** How long a file that was left may still grow. */
 const LATE_MS = 500;
 
-export async function openCopier(folder: string, now: () => number): Promise<Copier> {
+export async function openCopier(folder: string, elapsed: () => number): Promise<Copier> {
   const out = path.join(folder, 'out');
   const list = path.join(folder, 'parts');
   const parts = await readParts(list);
@@ -61,14 +61,14 @@ export async function openCopier(folder: string, now: () => number): Promise<Cop
 
   return {
     begins(file, isNew, since) {
-      if (begun.at(-1)?.file !== file) begun.push({ file, isNew, since, at: now() });
+      if (begun.at(-1)?.file !== file) begun.push({ file, isNew, since, at: elapsed() });
     },
     async copy() {
       if (current < 0) current = Math.max(0, parts.length - 1);
       const part = await partAt(current);
       if (part && (await copyPart(part))) return true;
       const next = begun[current + 1];
-      if (!next || now() - next.at < LATE_MS) return false;
+      if (!next || elapsed() - next.at < LATE_MS) return false;
       current++;
       return true;
     },

@@ -25,7 +25,7 @@ export function typedForm(text: string): string {
 
 /** Does the next thing for the message on its way in. */
 export function createClaudeDelivery(clock: Clock): Deliver {
-  let pressedAt = 0;
+  let pressedAt = Number.NEGATIVE_INFINITY;
   const left = watchLeftInput(clock);
 
   return async (scene, { message, sinceMs, isOurs }) => {
@@ -38,7 +38,7 @@ export function createClaudeDelivery(clock: Clock): Deliver {
 
     const isAsking = agent.state === 'permission';
     // its record will tell, and the screen nothing before that
-    const isSubmitted = state === 'entering' && clock.now() - pressedAt <= PRESS_MS && sinceMs <= limits.evidenceMs;
+    const isSubmitted = state === 'entering' && clock.elapsed() - pressedAt <= PRESS_MS && sinceMs <= limits.evidenceMs;
     if (isSubmitted && !isAsking) return;
 
     const view = await pane.look();
@@ -60,7 +60,7 @@ export function createClaudeDelivery(clock: Clock): Deliver {
     const isThere = holds(box, typed);
     const press = async () => {
       // where the cursor has moved since, the next look decides anew
-      pressedAt = (await pane.press('Enter', view.cursor)) ? clock.now() : 0;
+      pressedAt = (await pane.press('Enter', view.cursor)) ? clock.elapsed() : Number.NEGATIVE_INFINITY;
     };
     const enter = () => {
       left.submitted(promptId, box.text);
@@ -91,7 +91,7 @@ export function createClaudeDelivery(clock: Clock): Deliver {
           give('Somebody typed into its input box at the same moment.');
         return;
       case 'entering':
-        if (isThere && clock.now() - pressedAt > PRESS_MS) await press();
+        if (isThere && clock.elapsed() - pressedAt > PRESS_MS) await press();
         if (sinceMs > limits.evidenceMs)
           give(isThere ? 'It stands in the input box and is not taken.' : 'Its record does not show that it got this.');
         return;

@@ -91,9 +91,9 @@ export function createDelivery(scene: Scene, deliver: Deliver): Delivery {
       }
       const { promptId, state } = message;
       if (current?.promptId !== promptId || current.state !== state)
-        current = { promptId, state, since: clock.now(), isOurs: !isFirstLook || state === 'said' };
+        current = { promptId, state, since: clock.elapsed(), isOurs: !isFirstLook || state === 'said' };
       isFirstLook = false;
-      await deliver(scene, { message, sinceMs: clock.now() - current.since, isOurs: current.isOurs });
+      await deliver(scene, { message, sinceMs: clock.elapsed() - current.since, isOurs: current.isOurs });
     },
 
     evidence(fact, from, at) {

@@ -32,7 +32,7 @@ export interface Speech {
 
 export function createSpeech(sessionId: string): Speech {
   let turns = 0;
-  let startedAt = Date.now();
+  let startedAt = performance.now();
   const write = (record: object) => {
     const rest = Buffer.from(`${JSON.stringify({ uuid: randomUUID(), ...record, session_id: sessionId })}\n`);
     for (let at = 0; at < rest.length; ) at += writeSync(1, rest, at);
@@ -51,7 +51,7 @@ export function createSpeech(sessionId: string): Speech {
   return {
     start() {
       turns = 0;
-      startedAt = Date.now();
+      startedAt = performance.now();
       write({
         type: 'system',
         subtype: 'init',
@@ -95,7 +95,7 @@ export function createSpeech(sessionId: string): Speech {
         is_error: isError,
         result: text,
         num_turns: turns,
-        duration_ms: Date.now() - startedAt,
+        duration_ms: Math.round(performance.now() - startedAt),
         total_cost_usd: costUsd,
         usage: { input_tokens: 10 * turns, output_tokens: 5 * turns },
         permission_denials: [],

@@ -59,8 +59,8 @@ export function followInteractive(parts: InteractiveParts): Run {
   let ladder: Promise<unknown> | undefined;
   let trouble: unknown;
   let nudge = () => {};
-  const begunAt = clock.now();
-  const processes = watchExit(folder, () => parts.isOurs && clock.now() - begunAt < CLAIM_MS);
+  const begunAt = clock.elapsed();
+  const processes = watchExit(folder, () => parts.isOurs && clock.elapsed() - begunAt < CLAIM_MS);
   const tree = createProcessTree(() => ({ mark, supervisor: processes.supervisor, agent: processes.agent }));
   const told = openTold(folder);
   const state = createInteractiveState();
@@ -73,7 +73,7 @@ export function followInteractive(parts: InteractiveParts): Run {
       agent: () => processes.agent,
       isUrgent: () => isUrgent,
       pause: (ms) => pause(clock, ms),
-      now: () => clock.now(),
+      elapsed: () => clock.elapsed(),
     });
   }
 
@@ -87,10 +87,10 @@ export function followInteractive(parts: InteractiveParts): Run {
     nudge = wake.nudge;
     const hooks = openTail(hooksFile(folder));
     const out = openTail(path.join(folder, 'out'));
-    const copier = agent.kind === 'claude' ? await openCopier(folder, () => clock.now()) : undefined;
-    let heardAt = clock.now();
+    const copier = agent.kind === 'claude' ? await openCopier(folder, () => clock.elapsed()) : undefined;
+    let heardAt = clock.elapsed();
     let toldBytes = 0;
-    let toldAt = 0;
+    let toldAt = Number.NEGATIVE_INFINITY;
     let isAnnounced = false;
     let busyTurns = 0;
     let standing = '';
@@ -100,7 +100,7 @@ export function followInteractive(parts: InteractiveParts): Run {
     const screen = watchScreen(pane, state, clock);
     const scene: Scene = { pane, agent: state, told, clock, limits, seen: () => ({ hooks: hooks.offset, out: out.offset }) };
     const isReady = () =>
-      processes.agent !== undefined && clock.now() - heardAt > (out.offset > 0 ? limits.quietMs / 4 : limits.quietMs);
+      processes.agent !== undefined && clock.elapsed() - heardAt > (out.offset > 0 ? limits.quietMs / 4 : limits.quietMs);
     const shows = async (text: string, since: number) =>
       squeezed(readFrom(path.join(folder, 'out'), since)).includes(squeezed(text));
     const delivery = createDelivery(scene, deliverTo(agent.kind, { clock, shows, isReady }));
@@ -153,7 +153,7 @@ export function followInteractive(parts: InteractiveParts): Run {
 
     /** What it put aside while it worked it takes up as soon as it rests, unless a person takes it back. */
     function isTakingUp(): boolean {
-      return told.all().some((message) => message.state === 'queued') && clock.now() - heardAt < TAKE_UP_MS;
+      return told.all().some((message) => message.state === 'queued') && clock.elapsed() - heardAt < TAKE_UP_MS;
     }
 
     function standingNow(): RunEvent | undefined {
@@ -177,11 +177,11 @@ export function followInteractive(parts: InteractiveParts): Run {
         const offset = out.offset;
         const heard = await hear();
         isCaughtUp = !heard;
-        if (heard || out.offset > offset) heardAt = clock.now();
-        const isDue = exit !== undefined || clock.now() - toldAt >= SPOKE_MS;
+        if (heard || out.offset > offset) heardAt = clock.elapsed();
+        const isDue = exit !== undefined || clock.elapsed() - toldAt >= SPOKE_MS;
         if (out.offset > toldBytes && isDue) {
           toldBytes = out.offset;
-          toldAt = clock.now();
+          toldAt = clock.elapsed();
           yield { kind: 'spoke', bytes: toldBytes };
         }
         yield* news();

@@ -76,7 +76,7 @@ export function followRun({ folder, agent, promptIds, mark, clock, resultGraceMs
       agent: () => watch.agent,
       isUrgent: () => isUrgent,
       pause: (ms) => pause(clock, ms),
-      now: () => clock.now(),
+      elapsed: () => clock.elapsed(),
     });
   }
 
@@ -104,7 +104,7 @@ export function followRun({ folder, agent, promptIds, mark, clock, resultGraceMs
   }
 
   async function* told(line: string): AsyncGenerator<RunEvent> {
-    const { received: promptId, asks, withdrawn, calls } = facts.take(line, clock.now());
+    const { received: promptId, asks, withdrawn, calls } = facts.take(line, clock.elapsed());
     if (promptId !== undefined) yield* receipts([promptId]);
     if (asks && inbox && !isOver && !asked.has(asks.callId) && !inbox.hasAnswered(asks.callId)) {
       asked.set(asks.callId, asks.input);
@@ -124,9 +124,9 @@ export function followRun({ folder, agent, promptIds, mark, clock, resultGraceMs
     if (launch) launch.onExit = wake.nudge;
     let isAnnounced = false;
     let toldBytes = 0;
-    let toldAt = 0;
+    let toldAt = Number.NEGATIVE_INFINITY;
     let complainedBytes = 0;
-    let complainedAt = 0;
+    let complainedAt = Number.NEGATIVE_INFINITY;
     try {
       for (let exit = look(); ; exit = look()) {
         if (watch.agent && !isAnnounced) yield { kind: 'started', process: watch.agent };
@@ -135,22 +135,22 @@ export function followRun({ folder, agent, promptIds, mark, clock, resultGraceMs
         const lines = tail.read();
         const isQuiet = lines.length === 0 && !tail.isBehind;
         for (const line of lines) yield* told(line.text);
-        const isDue = exit !== undefined || clock.now() - toldAt >= SPOKE_MS;
+        const isDue = exit !== undefined || clock.elapsed() - toldAt >= SPOKE_MS;
         if (tail.offset > toldBytes && isDue) {
           toldBytes = tail.offset;
-          toldAt = clock.now();
+          toldAt = clock.elapsed();
           yield { kind: 'spoke', bytes: toldBytes };
         }
-        if (exit !== undefined || clock.now() - complainedAt >= SPOKE_MS) {
+        if (exit !== undefined || clock.elapsed() - complainedAt >= SPOKE_MS) {
           const before = complainedBytes;
-          [complainedBytes, complainedAt] = [errorBytes(folder), clock.now()];
+          [complainedBytes, complainedAt] = [errorBytes(folder), clock.elapsed()];
           if (complainedBytes > before) yield { kind: 'complained', bytes: complainedBytes };
         }
         if (exit !== undefined && isQuiet) return yield* conclude(exit);
         if (exit === undefined && facts.doneAt !== undefined) {
           // where that fails, what follows is left to the grace
           if (isQuiet && owed.size === 0) await inbox?.endUnlessOwing(received).catch(() => undefined);
-          if (clock.now() - Math.max(facts.doneAt, inbox?.toldAt ?? 0) >= resultGraceMs) {
+          if (clock.elapsed() - Math.max(facts.doneAt, inbox?.toldAt ?? 0) >= resultGraceMs) {
             facts.freeze();
             beginLadder();
           }

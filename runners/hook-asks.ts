@@ -66,7 +66,7 @@ export function openHookAsks(folder: string, clock: Clock): HookAsks {
 
   function finish(ask: Ask, decision: Decision | undefined): void {
     // the answer is known, and its hook has got it
-    if (ask.answeredAt === undefined) ask.over = { decision, since: ask.over?.since ?? clock.now() };
+    if (ask.answeredAt === undefined) ask.over = { decision, since: ask.over?.since ?? clock.elapsed() };
     else asks.delete(ask.callId);
   }
 
@@ -99,7 +99,7 @@ export function openHookAsks(folder: string, clock: Clock): HookAsks {
 
   return {
     get isAsking() {
-      return open().some(({ answeredAt }) => answeredAt === undefined || clock.now() - answeredAt < TAKEN_MS);
+      return open().some(({ answeredAt }) => answeredAt === undefined || clock.elapsed() - answeredAt < TAKEN_MS);
     },
 
     get isEmpty() {
@@ -140,7 +140,7 @@ export function openHookAsks(folder: string, clock: Clock): HookAsks {
     *news() {
       for (const ask of asks.values()) {
         const { callId, tool, input, over } = ask;
-        if (over && over.decision === undefined && clock.now() - over.since < PROOF_MS) continue;
+        if (over && over.decision === undefined && clock.elapsed() - over.since < PROOF_MS) continue;
         if (over) {
           // also where nobody was told of it here: an earlier hub may have been
           yield { kind: 'withdrawn', callId, ...(over.decision && { decision: over.decision }) };
@@ -161,7 +161,7 @@ export function openHookAsks(folder: string, clock: Clock): HookAsks {
       const code = write(callId, `${JSON.stringify(output)}\n`);
       if (code === 'ENOSPC' || code === 'EDQUOT') fail('STORAGE_FULL', 'There is no space left to hand the answer over.');
       if (code !== undefined) fail('STORAGE_FAILED', `The answer could not be handed over (${code}).`);
-      ask.answeredAt = clock.now();
+      ask.answeredAt = clock.elapsed();
     },
   };
 }

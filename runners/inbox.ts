@@ -25,7 +25,7 @@ export interface Inbox {
   hasAnswered(requestId: string): boolean;
   /** Ends the input where everything that was said is among `received`. Harmless when it has ended. */
   endUnlessOwing(received: ReadonlySet<string>): Promise<void>;
-  /** When this hub wrote into it last; 0 when it has not. */
+  /** When this hub wrote into it last, by `elapsed`; never is -Infinity. */
   readonly toldAt: number;
 }
 
@@ -51,8 +51,8 @@ export function openInbox(folder: string, clock: Clock): Inbox {
   let wholeBytes = 0;
   let last: Promise<unknown> = Promise.resolve();
   let hasEnded = false;
-  let toldAt = 0;
-  let mendedAt = 0;
+  let toldAt = Number.NEGATIVE_INFINITY;
+  let mendedAt = Number.NEGATIVE_INFINITY;
 
   /** One after the other: nothing may be added between the look at what is owed and the end of the input. */
   function inTurn<T>(deed: () => Promise<T>): Promise<T> {
@@ -95,7 +95,7 @@ export function openInbox(folder: string, clock: Clock): Inbox {
     const isSaid = said.has(id) || mended === id;
     const feeder = readFeeder(folder);
     if (hasEnded || (feeder && !isAlive(feeder)) || (isSaid && mend === '')) return;
-    toldAt = clock.now();
+    toldAt = clock.elapsed();
     add(isSaid ? mend : `${mend}${text}`);
   }
 
@@ -128,11 +128,11 @@ export function openInbox(folder: string, clock: Clock): Inbox {
         if (!feeder) return;
         const { mend } = look();
         if (mend !== '') {
-          mendedAt = toldAt = clock.now();
+          mendedAt = toldAt = clock.elapsed();
           return add(mend);
         }
         const isOwing = [...said].some((id) => !id.startsWith(ANSWER) && !received.has(id));
-        if (clock.now() - mendedAt < MENDED_MS || isOwing) return;
+        if (clock.elapsed() - mendedAt < MENDED_MS || isOwing) return;
         hasEnded = true;
         signalProcess(feeder, 'SIGTERM');
       }),

@@ -28,9 +28,9 @@ export function watchLeftInput(clock: Clock): LeftInput {
       if (!last || last.promptId === promptId) return 'none';
       const isLess = isClearing && shown !== last.shown && last.shown.startsWith(shown);
       if (shown !== last.shown && !isLess) return 'none';
-      since ??= clock.now();
-      if (!isLess && clock.now() - since < STALE_MS) return 'wait';
-      [last, isClearing, since] = [{ promptId: last.promptId, shown }, true, clock.now()];
+      since ??= clock.elapsed();
+      if (!isLess && clock.elapsed() - since < STALE_MS) return 'wait';
+      [last, isClearing, since] = [{ promptId: last.promptId, shown }, true, clock.elapsed()];
       return 'clear';
     },
   };

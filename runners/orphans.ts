@@ -26,7 +26,8 @@ export async function endOrphans(sweep: OrphanSweep): Promise<number> {
   const orphans = orphansIn(await processTable(), sweep);
   for (const [signal, ms] of [['SIGTERM', GRACE_MS] as const, ['SIGKILL', KILL_LIMIT_MS] as const]) {
     for (const orphan of orphans) signalProcess(orphan, signal);
-    for (const until = sweep.clock.now() + ms; orphans.some(isAlive) && sweep.clock.now() < until; ) await pause(sweep.clock, 50);
+    for (const until = sweep.clock.elapsed() + ms; orphans.some(isAlive) && sweep.clock.elapsed() < until; )
+      await pause(sweep.clock, 50);
   }
   return orphans.length;
 }

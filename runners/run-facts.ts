@@ -5,7 +5,7 @@ import { type Reading, readLine } from './transcript.ts';
 
 export interface RunFacts {
   /** Takes in one line of output; answers with the message received, the permission asked for or the call to the hub that it tells of, if it does. */
-  take(line: string, now: number): Pick<Reading, 'received' | 'asks' | 'withdrawn' | 'calls'>;
+  take(line: string, elapsed: number): Pick<Reading, 'received' | 'asks' | 'withdrawn' | 'calls'>;
   /** The result of the last turn, with the work of all, with the time the quota resets where that was told apart. */
   readonly result: AgentResult | undefined;
   /** When the agent said its result, or that it has nothing to do, unless it has gone on working since. */
@@ -24,7 +24,7 @@ export function createRunFacts(output: 'stream-json' | 'text'): RunFacts {
   let frozen = false;
 
   return {
-    take(line, now) {
+    take(line, elapsed) {
       // most lines tell nothing, and long ones are slow to parse; after a result every line may mean that it goes on
       if (output === 'text' || (doneAt === undefined && !TELLING.some((word) => line.includes(word)))) return {};
       const { works, begins, received, quota, result: said, asks, withdrawn, calls } = readLine(line, output);
@@ -33,7 +33,7 @@ export function createRunFacts(output: 'stream-json' | 'text'): RunFacts {
       if (begins) hasBegun = true;
       if (works) doneAt = undefined;
       // a message it knows from an earlier run is acknowledged, and nothing begins
-      if (said || (received !== undefined && !hasBegun)) doneAt = now;
+      if (said || (received !== undefined && !hasBegun)) doneAt = elapsed;
       if (said) result = afterTurn(result, said);
       return {
         ...(received !== undefined && { received }),

@@ -18,15 +18,15 @@ export interface ScreenWatch {
 
 /** What is seen goes into the state. */
 export function watchScreen(pane: Pane, state: InteractiveState, clock: Clock): ScreenWatch {
-  let lookedAt = 0;
+  let lookedAt = Number.NEGATIVE_INFINITY;
 
   return {
     async watch(heardAt) {
       if (state.state === 'prompt') return;
       const isOpen = state.state !== 'works' || state.mayRest;
-      const since = isOpen ? clock.now() - lookedAt : clock.now() - Math.max(lookedAt, heardAt);
+      const since = isOpen ? clock.elapsed() - lookedAt : clock.elapsed() - Math.max(lookedAt, heardAt);
       if (since < (isOpen ? LOOK_SOON_MS : LOOK_MS)) return;
-      lookedAt = clock.now();
+      lookedAt = clock.elapsed();
       const view = await pane.look();
       if (view && !view.isDead) state.saw(worksByTitle(view.title), inputBox(view.screen), lastLines(view.screen, SHOWN_LINES));
     },

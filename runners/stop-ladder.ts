@@ -45,22 +45,22 @@ export interface TakeDown {
   /** True when nothing may be waited for any more. */
   readonly isUrgent: () => boolean;
   readonly pause: (ms: number) => Promise<void>;
-  readonly now: () => number;
+  readonly elapsed: () => number;
 }
 
 /** True when no process is left; false when some could not be killed in time. */
-export async function takeDown({ tree, steps, agent, isUrgent, pause, now }: TakeDown): Promise<boolean> {
+export async function takeDown({ tree, steps, agent, isUrgent, pause, elapsed }: TakeDown): Promise<boolean> {
   for (const { signal, to, graceMs } of steps) {
     const members = await tree.members();
     if (isUrgent() || members.length === 0) break;
     const root = agent();
     const aimed = to === 'all' ? members : members.filter(({ pid }) => pid === root?.pid);
     for (const member of aimed) signalProcess(member, signal);
-    const until = now() + graceMs;
-    while (now() < until && !isUrgent() && aimed.some(isAlive)) await pause(20);
+    const until = elapsed() + graceMs;
+    while (elapsed() < until && !isUrgent() && aimed.some(isAlive)) await pause(20);
   }
-  const until = now() + KILL_LIMIT_MS;
-  for (let quiet = 0; now() < until; ) {
+  const until = elapsed() + KILL_LIMIT_MS;
+  for (let quiet = 0; elapsed() < until; ) {
     const members = await tree.members();
     quiet = members.length === 0 ? quiet + 1 : 0;
     if (quiet === 2) return true;

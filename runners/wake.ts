@@ -18,10 +18,10 @@ export function openWake(folder: string, clock: Clock): Wake {
   let changed = false;
   let resume: (() => void) | undefined;
   let credit = AT_ONCE;
-  let earnedAt = clock.now();
+  let earnedAt = clock.elapsed();
   const earn = () => {
-    const now = clock.now();
-    credit = Math.min(AT_ONCE, credit + Math.max(0, now - earnedAt) / LEAST_MS);
+    const now = clock.elapsed();
+    credit = Math.min(AT_ONCE, credit + (now - earnedAt) / LEAST_MS);
     earnedAt = now;
   };
   const nudge = () => {
@@ -36,7 +36,8 @@ export function openWake(folder: string, clock: Clock): Wake {
       const spacing = credit < 1 ? Math.min((1 - credit) * LEAST_MS, ms) : 0;
       if (spacing > 0) await pause(clock, spacing);
       earn();
-      credit = Math.max(0, credit - 1);
+      // a timer may be a little early, which the next sleep makes up for
+      credit = Math.max(-1, credit - 1);
       if (!changed && ms > spacing) {
         await new Promise<void>((resolve) => {
           const cancel = clock.after(ms - spacing, resolve);

@@ -67,7 +67,7 @@ async function runOne(
   const how = await end;
   broken.abort();
   const tree = createProcessTree(() => ({ mark, supervisor: undefined, agent: root }));
-  await takeDown({ tree, steps: LEFTOVERS, agent: () => root, isUrgent: () => false, pause, now: () => performance.now() });
+  await takeDown({ tree, steps: LEFTOVERS, agent: () => root, isUrgent: () => false, pause, elapsed: () => performance.now() });
   child?.stdout?.destroy();
   child?.stderr?.destroy();
   if (how === 'given up') givenUp();

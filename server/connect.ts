@@ -119,7 +119,7 @@ async function look(found: FoundClaim | undefined, here: Place, options: Connect
 /** Whether a hub that is no more made room for a newer one, which is on its way. */
 function afterwards(gone: FoundClaim['gone'], { version }: ConnectOptions): 'promised' | 'ended' {
   if (gone?.handoverTo === undefined || compareVersions(gone.handoverTo, version) <= 0) return 'ended';
-  return Date.now() - gone.at < HANDOVER_MS ? 'promised' : 'ended';
+  return isYoung(gone.at, HANDOVER_MS) ? 'promised' : 'ended';
 }
 
 /** True for one door of those that find the same hub dead at the same time; only spares processes, the claim decides who owns. */
@@ -131,9 +131,14 @@ function isOurTurn(stateDir: string, epoch: number): boolean {
   });
   if (isMade) return true;
   const taken = statSync(ticket, { throwIfNoEntry: false });
-  if (!taken || Date.now() - taken.mtimeMs < START_MS) return false;
+  if (!taken || isYoung(taken.mtimeMs, START_MS)) return false;
   unless('ENOENT', undefined, () => utimesSync(ticket, new Date(), new Date()));
   return true;
+}
+
+/** Of what seems to be later than now by more than that, the clock was set back: it is old. */
+function isYoung(at: number, ms: number): boolean {
+  return Math.abs(Date.now() - at) < ms;
 }
 
 /** Starts keeper and hub, detached. */

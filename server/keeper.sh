@@ -57,7 +57,9 @@ while :; do
   if [ "$code" -eq 78 ]; then give_up "The hub of this workspace cannot start."; fi
   ended=$(date +%s)
   if [ $((ended - began)) -gt 60 ]; then delay=100; fi
-  if [ $((ended - ${hour_from:=$began})) -ge 3600 ]; then hour_from=$ended deaths=0; fi
+  hour=$((ended - ${hour_from:=$began}))
+  # the clock may have been set back
+  if [ "$hour" -ge 3600 ] || [ "$hour" -lt 0 ]; then hour_from=$ended deaths=0; fi
   deaths=$((deaths + 1))
   if [ "$deaths" -ge "$most_per_hour" ]; then give_up "The hub of this workspace died $most_per_hour times within an hour." force; fi
   say "the hub ended with code $code; next start in $delay ms"

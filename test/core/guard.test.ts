@@ -133,6 +133,17 @@ describe('the reason to wait', () => {
     await guard.close();
   });
 
+  it('after a rest is that again, also where the clock was set back meanwhile', async () => {
+    const rig = open();
+    const guard = rig.make();
+    guard.holdReason();
+    await rig.settle();
+    await rig.pass(60_000);
+    rig.clock.setBack(3_600_000);
+    expect(guard.holdReason()).toBe(MEASURING);
+    await guard.close();
+  });
+
   it.each([
     ['memory', { ...ROOMY, freeMemoryBytes: 300 * MB }, '300 MB of memory are free, 512 MB must stay free', 'free_memory'],
     ['the processor', { ...ROOMY, cpuLoad: 5.25 }, 'the load is 5.3 per core, at most 4 to start', 'cpu_load'],

@@ -24,7 +24,7 @@ afterEach(() => endAllMarked(mark));
 
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 const end = (tree: ReturnType<typeof createProcessTree>) =>
-  takeDown({ tree, steps: LEFTOVERS, agent: () => undefined, isUrgent: () => false, pause, now: () => Date.now() });
+  takeDown({ tree, steps: LEFTOVERS, agent: () => undefined, isUrgent: () => false, pause, elapsed: () => performance.now() });
 
 function known(pid: number | undefined) {
   const entry = processAt(pid ?? -1);

@@ -1,8 +1,8 @@
 // A door that comes while a hub makes room for a newer version.
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { connectHub } from '../../server/connect.ts';
 import { programsIn } from '../../server/programs.ts';
 import { goneFile, placeOf } from '../../storage/embedded/claim.ts';
@@ -55,3 +55,22 @@ it.each([
     expect(existsSync(path.join(state, 'start.1'))).toBe(starts);
   },
 );
+
+describe('a door that comes when the clock was set back', () => {
+  const later = new Date(Date.now() + 3_600_000);
+
+  it('starts a hub, although another door seems to have been about to', async () => {
+    const ticket = path.join(state, 'start.1');
+    writeFileSync(ticket, '');
+    utimesSync(ticket, later, later);
+    await expect(come('1.0.0')).rejects.toMatchObject({ code: 'HUB_UNREACHABLE' });
+    expect(statSync(ticket).mtimeMs).toBeLessThan(later.getTime());
+  });
+
+  it('starts a hub, although a newer version seems to be on its way', async () => {
+    writeFileSync(goneFile(state, 1), JSON.stringify({ handoverTo: '1.1.0' }));
+    utimesSync(goneFile(state, 1), later, later);
+    await expect(come('1.0.0')).rejects.toMatchObject({ code: 'HUB_UNREACHABLE' });
+    expect(existsSync(path.join(state, 'start.1'))).toBe(true);
+  });
+});

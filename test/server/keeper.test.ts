@@ -46,6 +46,16 @@ test('it backs off from a hub that dies, and gives up after sixty deaths in an h
   });
 });
 
+test('it counts deaths anew when the clock was set back', async () => {
+  const clock = path.join(workspace, 'clock');
+  writeFileSync(clock, '9000000');
+  writeFileSync(path.join(workspace, 'bin/date'), `#!/bin/sh\nread -r now <'${clock}'; echo "$now"\n`, { mode: 0o755 });
+  const deaths = `starts=$(wc -l <'${workspace}/starts')`;
+  const script = `${deaths}; [ "$starts" -lt 50 ] || echo 5000 >'${clock}'; [ "$starts" -gt 100 ] || exit 3`;
+  expect(await keep(script)).toBe(0);
+  expect(starts()).toBe(101);
+});
+
 test('it does not restart a hub that can never work, and keeps the reason the hub gave, or gives one', async () => {
   expect(await keep(`echo '{"code":"CONFIG_INVALID","message":"mine"}' >'${state('hub.failed')}'; exit 78`)).toBe(1);
   expect(JSON.parse(readOr(state('hub.failed')))).toMatchObject({ message: 'mine' });

@@ -15,6 +15,7 @@ export function fakeClock(start = Date.parse('2026-01-02T03:04:05Z')): FakeClock
   const timers: { readonly at: number; readonly callback: () => void }[] = [];
   return {
     now: () => now - back,
+    elapsed: () => now - start,
     after(ms, callback) {
       const timer = { at: now + ms, callback };
       const place = timers.findIndex((other) => other.at > timer.at);
