@@ -17,7 +17,7 @@ export interface AutonomousRunnerOptions {
   readonly stateDir: string;
   /** Absolute path of the workspace. */
   readonly workspace: string;
-  /** File with the pid of the hub, for supervisors that find themselves without one. */
+  /** File that says who the hub is, for supervisors that find themselves without one. */
   readonly hubPidFile: string;
   /** The Node.js that runs the built-in agent, and a hub if one is missing. */
   readonly nodePath: string;

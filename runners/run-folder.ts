@@ -186,7 +186,8 @@ function parseRef(line: string): ProcessRef | undefined {
   return { pid: Number(pid), startedAt };
 }
 
-function bootId(): string {
+/** What tells this boot of the machine from others; `-` where the start time of a process does. */
+export function bootId(): string {
   return process.platform === 'linux' ? readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim() : '-';
 }
 

@@ -14,7 +14,7 @@
 # End:    the exit code (128 + signal) goes to `exit`. TERM, INT, HUP and QUIT end the agent, never us.
 # After:  when the hub of the workspace is dead, its keeper is started, with none of the run's environment.
 #
-# `claim`, `child`, `feeder` and `watch` hold one line: pid, boot id (or -), start time. They and `exit` are written in one piece and count
+# `claim`, `child`, `feeder`, `watch` and the file of the hub hold one line: pid, boot id (or -), start time. They and `exit` are written in one piece and count
 # once their line end is there: each program started here would cost milliseconds. The run folder is for its owner alone; who makes it sees to that.
 # Arguments are only ever used as words, never as script.
 set -u
@@ -33,6 +33,8 @@ identify() {
     # shellcheck disable=SC2016
     [ "$1" != self ] || set -- "$(exec sh -c 'echo "$PPID"')"
     identity="$1 - $(LC_ALL=C TZ=UTC ps -o lstart= -p "$1")"
+    # some fill up the line with blanks, which are not read back
+    identity=${identity%"${identity##*[! ]}"}
   fi
 } 2>/dev/null
 
@@ -53,19 +55,15 @@ note() {
   identify "$!" && echo "$identity" >"$run/$1" || kill "$!"
 } 2>/dev/null
 
-# ends who was written down, if it is still that process
-end() {
-  read -r noted <"$run/$1" && identify "${noted%% *}" && [ "$identity" = "$noted" ] && kill "${noted%% *}"
+# whether the process that this file names is still there: its pid alone may be somebody else's by now
+lives() {
+  read -r noted <"$1" && identify "${noted%% *}" && [ "$identity" = "$noted" ]
 } 2>/dev/null
 
-has_hub() {
-  pid=
-  read -r pid 2>/dev/null <"$hub_pid_file"
-  case $pid in
-  '' | *[!0-9]*) return 1 ;;
-  *) kill -0 "$pid" 2>/dev/null ;;
-  esac
-}
+# ends who was written down
+end() {
+  lives "$run/$1" && kill "${noted%% *}"
+} 2>/dev/null
 
 start_keeper() (
   # a hub would make anew what somebody has removed
@@ -99,9 +97,9 @@ watch() {
   trap 'over=1; [ -z "$nap" ] || kill -KILL "$nap"' TERM
   every=5
   while nap "$every"; do
-    if has_hub; then
+    if lives "$hub_pid_file"; then
       every=5
-    elif nap 1 && ! has_hub; then
+    elif nap 1 && ! lives "$hub_pid_file"; then
       start_keeper
       [ "$every" -ge 600 ] || every=$((every * 2))
     fi
@@ -147,4 +145,4 @@ until echo "$code" >"$run/exit"; do
 done 2>/dev/null
 rm -f "$run/claim.$$"
 
-[ -z "$keeper" ] || has_hub || start_keeper
+[ -z "$keeper" ] || lives "$hub_pid_file" || start_keeper

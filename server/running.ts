@@ -8,6 +8,7 @@ import { createAutonomousRunner } from '../runners/autonomous.ts';
 import { createRunnerByType } from '../runners/by-type.ts';
 import { createGit } from '../runners/git.ts';
 import { createGitChanges } from '../runners/git-changes.ts';
+import { noteHub } from '../runners/hub-note.ts';
 import { createInteractiveRunner } from '../runners/interactive.ts';
 import { createWorktrees } from '../runners/worktrees.ts';
 import { systemClock } from './clock.ts';
@@ -35,10 +36,13 @@ export interface RunningOptions {
 const LONGEST_REQUEST_MS = 7 * 86_400_000;
 const CALL_SLACK_MS = 120_000;
 
+/** For the hub that owns the workspace: it is written down as the one that runs have. */
 export function createRunning(options: RunningOptions) {
   const { workspace, stateDir, settings, environments, agentOf } = options;
   const { node: nodePath, ...scripts } = options.programs;
-  const running = { stateDir, workspace, nodePath, scripts, hubPidFile: path.join(stateDir, 'hub.pid'), clock: systemClock };
+  const hubPidFile = path.join(stateDir, 'hub.pid');
+  noteHub(hubPidFile);
+  const running = { stateDir, workspace, nodePath, scripts, hubPidFile, clock: systemClock };
   const terminals = createInteractiveRunner({ ...running, runtimeDir: options.runtimeDir });
   const byType = createRunnerByType({ autonomous: createAutonomousRunner(running), interactive: terminals }, options.typeOf);
   // longer than any answer takes, also when the call is sent again after a hub kill

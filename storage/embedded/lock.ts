@@ -173,13 +173,9 @@ async function own(options: LockOptions, claim: Claim, server: Server): Promise<
     }
   }, SELF_CHECK_MS).unref();
   const durable = sync(stateDir);
-  for (const [name, text] of [
-    ['hub.json', `${JSON.stringify(claim, null, 2)}\n`],
-    ['hub.pid', `${claim.pid}\n`],
-  ] as const) {
-    writeFileSync(path.join(stateDir, `.${name}.${claim.nonce}`), text, { mode: 0o600 });
-    renameSync(path.join(stateDir, `.${name}.${claim.nonce}`), path.join(stateDir, name));
-  }
+  const unfinished = path.join(stateDir, `.hub.json.${claim.nonce}`);
+  writeFileSync(unfinished, `${JSON.stringify(claim, null, 2)}\n`, { mode: 0o600 });
+  renameSync(unfinished, path.join(stateDir, 'hub.json'));
   await durable;
   prune(stateDir, claim.epoch);
   await pruneSockets(path.dirname(claim.socket), claim.socket);

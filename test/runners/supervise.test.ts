@@ -1,9 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { noteHub } from '../../runners/hub-note.ts';
 import { isAlive, processAt } from '../../runners/process.ts';
 import { readChild, readClaim, readExit, readFeeder } from '../../runners/run-folder.ts';
 import { endAllMarked, processesLeft } from '../support/processes.ts';
@@ -39,12 +40,13 @@ interface Keeping {
   readonly keeper: string;
   /** A folder before all others on PATH. */
   readonly programs?: string;
+  readonly script?: string;
 }
 
-/** Where the pid of a living hub stands, and a keeper that says that it was started. */
+/** Where it stands who a living hub is, and a keeper that says that it was started. */
 async function keeping(name: string, pid: number | undefined): Promise<Keeping> {
   const [hubPidFile, keeper] = [path.join(root, `${name}.pid`), path.join(root, `${name}.sh`)];
-  await writeFile(hubPidFile, `${pid}\n`);
+  if (pid !== undefined) noteHub(hubPidFile, pid);
   await writeFile(keeper, 'echo started >>"$0.out"');
   return { hubPidFile, keeper };
 }
@@ -52,9 +54,9 @@ async function keeping(name: string, pid: number | undefined): Promise<Keeping> 
 function supervise(
   folder: string,
   argv: readonly string[],
-  { hubPidFile, keeper, programs }: Keeping = { hubPidFile: '', keeper: '' },
+  { hubPidFile, keeper, programs, script = SUPERVISE }: Keeping = { hubPidFile: '', keeper: '' },
 ): ChildProcess {
-  const words = [SUPERVISE, folder, hubPidFile, keeper, 'the node', 'the $(hub)', root, '--', ...argv];
+  const words = [script, folder, hubPidFile, keeper, 'the node', 'the $(hub)', root, '--', ...argv];
   const PATH = [programs, process.env.PATH].filter(Boolean).join(path.delimiter);
   const env = { PATH, HOME: root, ROOT: root, SECRET: 'value', RUN: `${folder}/` };
   return spawn('/bin/sh', words, { env, detached: true, stdio: 'ignore' });
@@ -126,10 +128,11 @@ it('starts the keeper when the hub is dead, with base variables only and in a se
     keeper,
     '{ for word; do echo "[$word]"; done; env; read -r stat </proc/$$/stat; echo "stat $stat"; } >"$0.tmp"; mv "$0.tmp" "$0.out"',
   );
-  const dead = spawn('true');
-  await once(dead, 'exit');
+  const dead = spawn('sleep', ['600']);
   const hubPidFile = path.join(root, 'hub.pid');
-  await writeFile(hubPidFile, `${dead.pid}\n`);
+  noteHub(hubPidFile, dead.pid);
+  dead.kill('SIGKILL');
+  await once(dead, 'exit');
   await exitOf(supervise(folder, ['true'], { hubPidFile, keeper }));
   const told = await eventually(() => readFile(`${keeper}.out`, 'utf8').catch(() => undefined));
   expect(told.split('\n').slice(0, 3)).toEqual(['[the node]', '[the $(hub)]', `[${root}]`]);
@@ -140,14 +143,42 @@ it('starts the keeper when the hub is dead, with base variables only and in a se
 });
 
 it('starts no keeper while the hub lives', async () => {
-  const folder = await newFolder();
-  const keeper = path.join(root, 'unwanted.sh');
-  await writeFile(keeper, ': >"$0.out"');
-  const hubPidFile = path.join(root, 'living.pid');
-  await writeFile(hubPidFile, `${process.pid}\n`);
-  await exitOf(supervise(folder, ['true'], { hubPidFile, keeper }));
+  const kept = await keeping('living', process.pid);
+  await exitOf(supervise(await newFolder(), ['true'], kept));
   await new Promise((resolve) => setTimeout(resolve, 200));
-  await expect(readFile(`${keeper}.out`)).rejects.toMatchObject({ code: 'ENOENT' });
+  await expect(readFile(`${kept.keeper}.out`)).rejects.toMatchObject({ code: 'ENOENT' });
+});
+
+it('starts the keeper when another process has got the pid of the dead hub', async () => {
+  const kept = await keeping('given', process.pid);
+  await writeFile(kept.hubPidFile, (await readFile(kept.hubPidFile, 'utf8')).replace(/\d+\n$/, '1\n'));
+  await exitOf(supervise(await newFolder(), ['true'], kept));
+  await eventually(() => readFile(`${kept.keeper}.out`, 'utf8').catch(() => undefined));
+});
+
+it('knows the hub by what ps tells on a system without /proc', async () => {
+  const [script, programs] = [path.join(root, 'without-proc.sh'), path.join(root, 'other ps')];
+  await mkdir(programs);
+  // the one of macOS fills up the line
+  await writeFile(path.join(programs, 'ps'), '#!/bin/sh\necho "$(exec /bin/ps "$@")    "\n', { mode: 0o755 });
+  await writeFile(script, (await readFile(SUPERVISE, 'utf8')).replaceAll('/proc/', '/no/proc/'));
+  const lines = {
+    known: execFileSync('ps', ['-o', 'lstart=', '-p', String(process.pid)], {
+      encoding: 'utf8',
+      env: { LC_ALL: 'C', TZ: 'UTC' },
+    }),
+    other: 'Thu Jan  1 00:00:00 1970\n',
+  };
+  const outputs: string[] = [];
+  for (const [name, startedAt] of Object.entries(lines)) {
+    const kept = { ...(await keeping(name, undefined)), script, programs };
+    await writeFile(kept.hubPidFile, `${process.pid} - ${startedAt}`);
+    await exitOf(supervise(await newFolder(), ['true'], kept));
+    outputs.push(`${kept.keeper}.out`);
+  }
+  const [known = '', other = ''] = outputs;
+  await eventually(() => readFile(other, 'utf8').catch(() => undefined));
+  await expect(readFile(known)).rejects.toMatchObject({ code: 'ENOENT' });
 });
 
 it('starts no keeper where the run was removed meanwhile', async () => {

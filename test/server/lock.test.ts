@@ -63,7 +63,7 @@ test('a claim is a private record, and its socket lies in a private folder', asy
   expect(statSync(runtimeDir).mode & 0o777).toBe(0o700);
   expect(statSync(lock?.claim.socket ?? '').mode & 0o777).toBe(0o700);
   expect(readFileSync(path.join(stateDir, '.gitignore'), 'utf8')).toBe('*\n');
-  expect(readFileSync(path.join(stateDir, 'hub.pid'), 'utf8')).toBe(`${process.pid}\n`);
+  expect(JSON.parse(readFileSync(path.join(stateDir, 'hub.json'), 'utf8'))).toEqual(lock?.claim);
   expect(highestClaim(stateDir)).toMatchObject({
     epoch: 1,
     claim: { pid: process.pid, version: '1.0.0', nonce: lock?.claim.nonce },
@@ -191,6 +191,6 @@ test('sockets and records of dead hubs are cleared away, foreign files are not',
   for (const name of ['.claim.dead', 'start.0', 'notes.txt']) writeFileSync(path.join(stateDir, name), '');
   writeFileSync(path.join(runtimeDir, '0123456789ab.sock'), 'no socket');
   await claim('clear');
-  expect(readdirSync(stateDir).sort()).toEqual(['.gitignore', 'hub.2.json', 'hub.json', 'hub.pid', 'notes.txt']);
+  expect(readdirSync(stateDir).sort()).toEqual(['.gitignore', 'hub.2.json', 'hub.json', 'notes.txt']);
   expect(existsSync(path.join(runtimeDir, '0123456789ab.sock'))).toBe(true);
 });

@@ -58,7 +58,7 @@ export function processesOf(workspace: string): { pid: number; command: string }
 }
 
 export function hubPid(workspace: string): number {
-  return Number(readOr(path.join(workspace, '.scopecraft/state/hub.pid')));
+  return Number(JSON.parse(readOr(path.join(workspace, '.scopecraft/state/hub.json'), '{}')).pid ?? 0);
 }
 
 /** The lines `own <epoch> <pid>` and `stop <epoch> <reason>` that echo hubs wrote. */
