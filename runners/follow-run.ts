@@ -55,7 +55,7 @@ export function followRun({ folder, agent, promptIds, mark, clock, resultGraceMs
   // others are told all they are ever told before they start
   const inbox = agent.kind === 'command' ? undefined : openInbox(folder, clock);
   const received = new Set<string>();
-  /** What it asks: the inputs of tools by the id of the question. */
+  /** What it asks and was not answered: the inputs of tools, which may be long, by the id of the question. */
   const asked = new Map<string, unknown>();
   /** Calls that wait for their reply: the input is not ended before, however long after its result. */
   const owed = new Set<string>();
@@ -196,6 +196,7 @@ export function followRun({ folder, agent, promptIds, mark, clock, resultGraceMs
       // Claude Code wants the input back with which the tool is to be used
       const response = verdict.behavior === 'allow' ? { ...verdict, updatedInput: asked.get(callId) } : verdict;
       await inbox.answer(callId, response);
+      asked.delete(callId);
     },
     async reply(callId, message) {
       await (message === undefined

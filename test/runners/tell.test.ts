@@ -125,6 +125,27 @@ describe('a running agent', () => {
     expect(late.events.filter(({ kind }) => kind === 'asks')).toEqual([]);
   });
 
+  it('has nothing to withdraw once it was answered', async () => {
+    const request = { subtype: 'can_use_tool', tool_name: 'Bash', input: { command: 'ls' }, tool_use_id: 'toolu_1' };
+    const program = path.join(rig.root, 'late-agent');
+    const lines = [
+      '#!/bin/sh',
+      'read -r message',
+      `echo '${JSON.stringify({ type: 'control_request', request_id: 'x', request })}'`,
+      'read -r answer',
+      `echo '${JSON.stringify({ type: 'control_cancel_request', request_id: 'x' })}'`,
+      `echo '${JSON.stringify({ type: 'result', is_error: false, result: 'done' })}'`,
+    ];
+    await writeFile(program, `${lines.join('\n')}\n`, { mode: 0o755 });
+    const agent = { ...AgentEntry.parse({ kind: 'claude', command: program }), name: 'late' };
+    const run = await rig.runner.start(rig.spec('late', 'go', undefined, { agent }));
+    const follow = followed(run);
+    await eventually(() => follow.events.find((event) => event.kind === 'asks'));
+    await run.answer('x', { behavior: 'allow' });
+    expect(await follow.done).toMatchObject({ result: { text: 'done' } });
+    expect(follow.events.map(({ kind }) => kind)).not.toContain('withdrawn');
+  });
+
   it('can be another program that is told all at once', async () => {
     const messages = [said('one'), said('two')];
     const run = await rig.runner.start(rig.spec('command', '', ['cat'], { messages }));
