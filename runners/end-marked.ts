@@ -6,5 +6,12 @@ import { LEFTOVERS, takeDown } from './stop-ladder.ts';
 /** Gently first. Resolves when none is left, or after some seconds of killing. */
 export async function endMarked(mark: string): Promise<void> {
   const tree = createProcessTree(() => ({ mark, supervisor: undefined, agent: undefined }));
-  await takeDown({ tree, steps: LEFTOVERS, agent: () => undefined, isUrgent: () => false, pause, elapsed: () => performance.now() });
+  await takeDown({
+    tree,
+    steps: LEFTOVERS,
+    agent: () => undefined,
+    isUrgent: () => false,
+    pause,
+    elapsed: () => performance.now(),
+  });
 }
