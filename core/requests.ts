@@ -3,7 +3,8 @@
 //   asked ─► answered at once by a rule, or as it was answered before for the rest of the session
 //        └─► open: told to whoever waits; answered by a caller, or denied by the policy when its time is over
 //
-// The same call that asks, sent again (also to a later hub), is the same request. A session never answers its own.
+// The same call that asks, sent again (also to a later hub), is the same request, and no two requests have one id: who answers one must not
+// allow another. A session never answers its own.
 import { fail } from './errors.ts';
 import type { Ledger } from './ledger.ts';
 import { decisionOf, toolUseText } from './permissions.ts';
@@ -68,6 +69,13 @@ export function createRequests({ ledger, clock, settings, onError }: RequestsPar
       .toSorted((a, b) => a.askedAt - b.askedAt);
 
   const asking = new Map<string, Promise<unknown>>();
+  /** Session → the highest number that a request of it got here, whether that could be written or not. */
+  const numbers = new Map<string, number>();
+  const newId = ({ id, requests = [] }: Session): string => {
+    const number = Math.max(numbers.get(id) ?? 0, ...requests.map(({ requestId }) => Number(requestId.slice(id.length + 1)))) + 1;
+    numbers.set(id, number);
+    return `${id}.${number}`;
+  };
   let isClosed = false;
   const arm = ({ requestId, expiresAt }: SessionRequest, leastMs = 0) => {
     if (expiresAt === undefined || timers.has(requestId) || isClosed) return;
@@ -88,6 +96,7 @@ export function createRequests({ ledger, clock, settings, onError }: RequestsPar
   };
   const unsubscribe = ledger.subscribe((event) => {
     if (event.name === 'session.answered') disarm(event.data.requestId);
+    if (event.name === 'session.removed') numbers.delete(event.data.sessionId);
   });
   for (const request of open()) arm(request);
 
@@ -130,7 +139,7 @@ export function createRequests({ ledger, clock, settings, onError }: RequestsPar
       if (known) return known;
       const { timeoutMs } = settings.current().requests;
       const request = {
-        requestId: `${sessionId}.${(session.requests?.length ?? 0) + 1}`,
+        requestId: newId(session),
         ...asks,
         expiresAt: timeoutMs === 0 ? undefined : clock.now() + timeoutMs,
       };

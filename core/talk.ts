@@ -122,14 +122,13 @@ export function asked(
   return request ? [...(requests ?? []), { ...request, run, askedAt: at }] : requests;
 }
 
-/** The requests after one was answered; a second answer changes nothing. */
+/** The requests after one was answered, and never two; a second answer changes nothing. */
 export function answered(
   requests: readonly SessionRequest[] | undefined,
   { at, data: { requestId, sessionId: _sessionId, ...answer } }: EventOf<'session.answered'>,
 ): readonly SessionRequest[] | undefined {
-  return requests?.map((request) =>
-    request.requestId === requestId && !request.answer ? { ...request, answer: { ...answer, at } } : request,
-  );
+  const first = requests?.find((request) => request.requestId === requestId);
+  return requests?.map((request) => (request === first && !request.answer ? { ...request, answer: { ...answer, at } } : request));
 }
 
 /** Prompts nobody knows yet whether they arrived, in the order in which they were said. */

@@ -80,7 +80,7 @@ describe('the same call sent again', () => {
     isFull = false;
     open(engine, id, use('ls', 'c1'));
     await engine.settle();
-    expect(engine.orchestrator.openRequests()).toMatchObject([{ requestId: `${id}.1` }]);
+    expect(engine.orchestrator.openRequests()).toMatchObject([{ requestId: `${id}.2` }]);
   });
 });
 

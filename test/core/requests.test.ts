@@ -270,3 +270,72 @@ describe('the policy', () => {
     expect(answered(other)).toBe(0);
   });
 });
+
+describe('two requests', () => {
+  const gate = () => {
+    let open = () => {};
+    const opened = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    return { opened, open };
+  };
+  /** An engine whose disk takes no request while `isFull`, and whose reserve is given up when the test says so. */
+  async function onFullDisk() {
+    const disk = { isFull: true, reserve: gate() };
+    const engine = await makeEngine({
+      room: { problem: () => undefined, look: async () => undefined, giveReserve: () => disk.reserve.opened },
+      refuse: ({ name }) => (disk.isFull && name === 'session.waiting' ? fail('STORAGE_FULL', 'Full.') : undefined),
+    });
+    return { engine, disk, id: await running(engine) };
+  }
+
+  it('never get one id, also where the first is written again behind the second, and an answer is to one of them', async () => {
+    const { engine, disk, id } = await onFullDisk();
+    const first = open(engine, id, use('rm -rf build'));
+    await engine.settle();
+    expect(engine.orchestrator.openRequests()).toEqual([]);
+    disk.isFull = false;
+    const second = open(engine, id, use('ls'));
+    await engine.settle();
+    disk.reserve.open();
+    await engine.settle();
+    const [ls, rm] = engine.orchestrator.openRequests();
+    expect([ls, rm]).toMatchObject([{ text: 'Bash: ls' }, { text: 'Bash: rm -rf build' }]);
+    await engine.orchestrator.answer({ requestId: ls?.requestId ?? '', decision: 'allow' }, 'me');
+    expect(engine.orchestrator.openRequests()).toMatchObject([{ text: 'Bash: rm -rf build' }]);
+    await engine.orchestrator.answer({ requestId: rm?.requestId ?? '', decision: 'deny' }, 'me');
+    expect(await Promise.all([first, second])).toMatchObject([{ decision: 'deny' }, { decision: 'allow' }]);
+  });
+
+  it('get different ids where one before them was never written, also from the next hub', async () => {
+    const { engine, disk, id } = await onFullDisk();
+    disk.reserve.open();
+    const ids = async (of: Engine, ask: Ask) => {
+      const asked = open(of, id, ask);
+      const seen = of.orchestrator.openRequests().at(-1)?.requestId;
+      await of.settle();
+      return { seen, asked };
+    };
+    const refused = await ids(engine, use('rm -rf build'));
+    await expect(refused.asked).rejects.toMatchObject({ code: 'STORAGE_FULL' });
+    disk.isFull = false;
+    const written = await ids(engine, use('ls'));
+    const next = await reborn(engine);
+    const later = await ids(next, use('cat a'));
+    expect(new Set([refused.seen, written.seen, later.seen]).size).toBe(3);
+    expect(next.orchestrator.openRequests()).toHaveLength(2);
+  });
+});
+
+it('an answer to an id that a journal has twice is to the first of the two', async () => {
+  const old = await makeEngine();
+  const id = await running(old);
+  open(old, id, use('ls'));
+  open(old, id, use('rm -rf build'));
+  await old.settle();
+  const events = JSON.parse(JSON.stringify(old.events).replaceAll(`"${id}.2"`, `"${id}.1"`));
+  const engine = await reborn(old, { events });
+  await engine.orchestrator.answer({ requestId: `${id}.1`, decision: 'allow' }, 'me');
+  expect(engine.orchestrator.openRequests()).toMatchObject([{ text: 'Bash: rm -rf build' }]);
+  expect(get(engine, id).requests).toMatchObject([{ answer: { decision: 'allow' } }, { text: 'Bash: rm -rf build' }]);
+});
