@@ -19,7 +19,8 @@ export type EventView = z.infer<typeof EventView>;
 
 /** An event as a caller sees it; long texts are cut. */
 export function eventView(event: StoredEvent): EventView {
-  const { sessionId: _sessionId, digest: _digest, ...data }: Record<string, unknown> = event.data;
+  // the sessions of a cleared line may be thousands; what is behind it names each
+  const { sessionId: _sessionId, sessionIds: _sessionIds, digest: _digest, ...data }: Record<string, unknown> = event.data;
   const texts = Object.entries(data).map(([key, value]) => [
     key,
     LONG_TEXTS.includes(key) && typeof value === 'string' ? oneLine(value, 200) : value,

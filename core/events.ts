@@ -3,44 +3,11 @@ import { z } from 'zod';
 import { SHARE_ROLES } from './access.ts';
 import { PERMISSION_MODES } from './agent.ts';
 import { AgentResult, EndCause } from './ending.ts';
-import { RESOURCE_TYPES } from './headroom.ts';
+import { call, prompted, resource, run, sessionId, settled, worktree } from './event-fields.ts';
 import { Priority } from './priority.ts';
 import { ProcessRef, SessionType, WAITS_FOR } from './session.ts';
-import { Decision, PromptMode, RequestAsked } from './talk.ts';
+import { Decision, RequestAsked } from './talk.ts';
 import { UsedRule } from './used-rule.ts';
-
-const sessionId = z.string();
-const run = z.number().int();
-const worktree = z.object({ path: z.string(), branch: z.string(), base: z.string() });
-const changes = z.object({
-  files: z.array(z.string()).readonly(),
-  fileCount: z.number().int(),
-  insertions: z.number().int(),
-  deletions: z.number().int(),
-  commits: z.array(z.object({ id: z.string(), subject: z.string() })).readonly(),
-  commitCount: z.number().int(),
-});
-const settled = z.object({ sessionId, run, cause: EndCause, result: AgentResult.optional(), changes: changes.optional() });
-const prompted = {
-  sessionId,
-  promptId: z.string().default('').describe('By which its receipt is told; empty where there is none.'),
-  prompt: z.string(),
-  by: z.string(),
-  mode: PromptMode.default('queue'),
-  requestKey: z.string().optional(),
-  digest: z.string().optional().describe('Of the arguments that came with the request key.'),
-};
-
-const resource = z.object({
-  resourceType: z.enum(RESOURCE_TYPES),
-  currentUsage: z
-    .number()
-    .describe(
-      'With `free_memory` the bytes that are free, with `cpu_load` the load per core, with `memory_pressure` a share from 0 to 1.',
-    ),
-  limit: z.number().describe('The setting it passed, in the same unit.'),
-  affectedSessions: z.array(z.string()).describe('Sessions in the line, the first hundred.'),
-});
 
 export const EVENTS = {
   'session.queued': {
@@ -60,8 +27,7 @@ export const EVENTS = {
       priority: Priority,
       prompt: z.string(),
       by: z.string().describe('Who asked, in words.'),
-      requestKey: z.string().optional(),
-      digest: z.string().optional().describe('Of the arguments that came with the request key.'),
+      ...call,
       position: z.number().int().describe('Place in the line when it was queued, 1 is next.'),
       reason: z.string().optional().describe('What it waits for.'),
       taskType: z.string().optional().describe('As the task file says it; past durations are kept by it.'),
@@ -152,9 +118,13 @@ export const EVENTS = {
       name: z.string().describe('Whom it is for, in words.'),
       expiresAt: z.number().describe('In milliseconds since the epoch.'),
       by: z.string(),
+      ...call,
     }),
   },
-  'session.unshared': { says: 'A share of it was ended.', data: z.object({ sessionId, shareId: z.string(), by: z.string() }) },
+  'session.unshared': {
+    says: 'A share of it was ended.',
+    data: z.object({ sessionId, shareId: z.string(), by: z.string(), ...call }),
+  },
   'session.removed': {
     says: 'A settled session was cleaned up, with its logs.',
     data: z.object({ sessionId, reason: z.enum(['age', 'count']) }),
@@ -163,11 +133,17 @@ export const EVENTS = {
   'resource.recovered': { says: 'The machine has room again; the line goes on.', data: resource },
   'queue.moved': {
     says: 'A queued session got another priority or place.',
-    data: z.object({ sessionId, priority: Priority, orderKey: z.number(), orderSeq: z.number(), by: z.string() }),
+    data: z.object({ sessionId, priority: Priority, orderKey: z.number(), orderSeq: z.number(), by: z.string(), ...call }),
   },
   'queue.cleared': {
-    says: 'Queued sessions were cancelled together.',
-    data: z.object({ count: z.number().int(), by: z.string(), reason: z.string().optional() }),
+    says: 'Queued sessions are cancelled together; for each a `session.cancelled` follows.',
+    data: z.object({
+      count: z.number().int(),
+      sessionIds: z.array(z.string()).readonly().default([]).describe('Empty in events of versions that did not name them.'),
+      by: z.string(),
+      reason: z.string().optional(),
+      ...call,
+    }),
   },
   'queue.paused': {
     says: 'Nothing is started until the line goes on.',

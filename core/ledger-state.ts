@@ -8,9 +8,12 @@ import type { Overrides } from './tuning.ts';
 
 /** What `requestKey` was used for, and when. */
 export interface UsedKey {
+  /** Empty where the call was about no single session. */
   readonly sessionId: string;
   readonly digest: string;
   readonly at: number;
+  /** Number of the fact; not there where it was saved before that was kept. */
+  readonly seq?: number | undefined;
 }
 
 export interface LedgerState {
@@ -98,9 +101,9 @@ export function take(state: LedgerState, { event, sessionId, session, tally }: C
     state.sessions.set(session.id, session);
   } else if (sessionId !== undefined) remove(state, sessionId);
   if (tally) takeTally(state.tallies, tally);
-  const isAsked = event.name === 'session.queued' || event.name === 'session.prompted' || event.name === 'session.reopened';
-  if (isAsked && event.data.requestKey) {
-    state.keys.set(event.data.requestKey, { sessionId: event.data.sessionId, digest: event.data.digest ?? '', at: event.at });
+  if ('requestKey' in event.data && event.data.requestKey) {
+    const { requestKey, digest = '' } = event.data;
+    state.keys.set(requestKey, { sessionId: sessionId ?? '', digest, at: event.at, seq: event.seq });
   }
   if (event.name === 'queue.paused' || event.name === 'queue.resumed') state.isPaused = event.name === 'queue.paused';
   if (event.name === 'config.changed') state.overrides = changed(state.overrides, event.data);

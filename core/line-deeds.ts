@@ -1,6 +1,7 @@
 // What can be done to the line: another priority or place for one session, emptying it, and holding it.
 import { fail } from './errors.ts';
-import type { Ledger } from './ledger.ts';
+import type { Ledger, UsedKey } from './ledger.ts';
+import { type CallKey, createOnce, factOf, type OnceParts } from './once.ts';
 import type { JobQueue, Settings } from './ports.ts';
 import type { Priority } from './priority.ts';
 import { jobOf } from './recovery.ts';
@@ -8,7 +9,7 @@ import { type Line, orderKeyOf } from './scheduler.ts';
 import type { Session, SessionType } from './session.ts';
 import { checkPriority } from './start-checks.ts';
 
-export interface LineParts {
+export interface LineParts extends OnceParts {
   readonly ledger: Ledger;
   readonly queue: JobQueue;
   readonly settings: Settings;
@@ -20,15 +21,19 @@ export interface Why {
   readonly reason?: string | undefined;
 }
 
+/** Where a session is to go in the line: give one of the two. */
+export interface Move {
+  readonly priority?: Priority | undefined;
+  /** 1 is next. */
+  readonly place?: number | undefined;
+  readonly requestKey?: string | undefined;
+}
+
 export interface LineDeeds {
-  /** Gives a queued session another priority, or a place in the line, 1 being next. Fails with NOT_QUEUED. */
-  move(
-    sessionId: string,
-    to: { readonly priority?: Priority | undefined; readonly place?: number | undefined },
-    by: string,
-  ): Promise<Session>;
-  /** Cancels all queued sessions, or those of a type; answers their ids. */
-  clear(type: SessionType | undefined, why: Why): Promise<readonly string[]>;
+  /** Gives a queued session another priority, or a place in the line. Fails with NOT_QUEUED or REQUEST_KEY_REUSED. */
+  move(sessionId: string, to: Move, by: string): Promise<Session>;
+  /** Cancels all queued sessions, or those of a type; answers their ids. The same call, sent again, cancels nobody who came since. Fails with REQUEST_KEY_REUSED. */
+  clear(type: SessionType | undefined, why: Why & { readonly requestKey?: string | undefined }): Promise<readonly string[]>;
   /** Starts nothing more until it is told to go on. */
   pause(why: Why): Promise<void>;
   resume(by: string): Promise<void>;
@@ -36,37 +41,56 @@ export interface LineDeeds {
 
 export function createLineDeeds(parts: LineParts): LineDeeds {
   const { ledger, queue, settings } = parts;
+  const once = createOnce(parts);
   const get = (sessionId: string) =>
     ledger.session(sessionId) ?? fail('SESSION_NOT_FOUND', `There is no session "${sessionId}".`);
 
+  const moveNow = async (sessionId: string, { priority, place }: Move, by: string, call: CallKey | undefined) => {
+    const session = get(sessionId);
+    if (priority !== undefined) checkPriority(priority, settings.current());
+    if (!queue.remove(sessionId)) fail('NOT_QUEUED', `Session ${sessionId} is ${session.status} and does not wait in the line.`);
+    const wanted = priority ?? session.priority;
+    const ownOrder = { orderKey: orderKeyOf(settings.current(), wanted, session.queuedAt), orderSeq: session.queuedSeq };
+    const order = place === undefined ? ownOrder : orderAt(place, queue.line().waiting, ownOrder);
+    const recorded = ledger.record({ name: 'queue.moved', data: { sessionId, priority: wanted, ...order, by, ...call } });
+    queue.add(jobOf(ledger, get(sessionId)));
+    await recorded.catch((error: unknown) => {
+      replace(parts, sessionId);
+      throw error;
+    });
+  };
+  const cancelAll = (ids: readonly string[], why: Why) =>
+    ids.filter((id) => queue.remove(id)).map((id) => recordCancelled(parts, id, why));
+
+  /** Ends what the call began before, and answers as it would have been. */
+  const clearAgain = async (used: UsedKey, why: Why): Promise<readonly string[]> => {
+    const fact = await factOf(ledger, used);
+    if (fact?.name !== 'queue.cleared') return [];
+    // who was prompted since waits anew, and is not meant
+    const left = fact.data.sessionIds.filter((id) => (ledger.session(id)?.queuedSeq ?? fact.seq) < fact.seq);
+    await allOf(cancelAll(left, why));
+    return fact.data.sessionIds;
+  };
+
   return {
-    async move(sessionId, { priority, place }, by) {
-      const session = get(sessionId);
-      if (priority !== undefined) checkPriority(priority, settings.current());
-      if (!queue.remove(sessionId))
-        fail('NOT_QUEUED', `Session ${sessionId} is ${session.status} and does not wait in the line.`);
-      const wanted = priority ?? session.priority;
-      const ownOrder = { orderKey: orderKeyOf(settings.current(), wanted, session.queuedAt), orderSeq: session.queuedSeq };
-      const order = place === undefined ? ownOrder : orderAt(place, queue.line().waiting, ownOrder);
-      const recorded = ledger.record({ name: 'queue.moved', data: { sessionId, priority: wanted, ...order, by } });
-      queue.add(jobOf(ledger, get(sessionId)));
-      await recorded.catch((error: unknown) => {
-        replace(parts, sessionId);
-        throw error;
-      });
-      return get(sessionId);
-    },
-    async clear(type, { by, reason }) {
-      const ids = queue.line().waiting.map((job) => job.sessionId);
-      const cleared = ids.filter((id) => (type === undefined || get(id).type === type) && queue.remove(id));
-      const recorded = cleared.map((sessionId) => recordCancelled(parts, sessionId, { by, reason }));
-      const outcomes = await Promise.allSettled([
-        ...recorded,
-        ledger.record({ name: 'queue.cleared', data: { count: cleared.length, by, reason } }),
-      ]);
-      for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
-      return cleared;
-    },
+    move: (sessionId, { requestKey, ...to }, by) =>
+      once(requestKey, { deed: 'move', sessionId, ...to }, async (call, used) => {
+        if (!used) await moveNow(sessionId, to, by, call);
+        return get(sessionId);
+      }),
+    clear: (type, { by, reason, requestKey }) =>
+      once(requestKey, { deed: 'clear', type, reason }, async (call, used) => {
+        if (used) return clearAgain(used, { by, reason });
+        const waiting = queue.line().waiting.map((job) => job.sessionId);
+        const ids = waiting.filter((id) => type === undefined || get(id).type === type);
+        // it comes first: so it is known who is meant, also where the hub is killed before all of them are cancelled
+        const cleared = ledger.record({
+          name: 'queue.cleared',
+          data: { count: ids.length, sessionIds: ids, by, reason, ...call },
+        });
+        await allOf([cleared, ...cancelAll(ids, { by, reason })]);
+        return ids;
+      }),
     async pause({ by, reason }) {
       if (!ledger.isPaused) await ledger.record({ name: 'queue.paused', data: { by, reason } });
     },
@@ -75,6 +99,11 @@ export function createLineDeeds(parts: LineParts): LineDeeds {
       queue.admit();
     },
   };
+}
+
+/** Resolves when all are done; fails when each has come to its end and one of them failed. */
+async function allOf(deeds: readonly Promise<unknown>[]): Promise<void> {
+  for (const outcome of await Promise.allSettled(deeds)) if (outcome.status === 'rejected') throw outcome.reason;
 }
 
 /** Records that a session which was taken out of the line is cancelled; where that cannot be written it stands there again. */

@@ -2,6 +2,7 @@
 // a journal passes the suite in test/conformance/.
 import type { Config } from './config.ts';
 import type { StoredEvent } from './events.ts';
+import type { UsedKey } from './ledger-state.ts';
 import type { RuleTally } from './rule-tally.ts';
 import type { Line, WaitingJob } from './scheduler.ts';
 import type { Session } from './session.ts';
@@ -53,12 +54,9 @@ export interface SavedState {
   readonly overrides: Overrides;
 }
 
-/** What a request key was used for, and when. */
-export interface SavedKey {
+/** A request key, and what it was used for. */
+export interface SavedKey extends UsedKey {
   readonly key: string;
-  readonly sessionId: string;
-  readonly digest: string;
-  readonly at: number;
 }
 
 /** The state as it was at some number, so that a start need not read every event. */

@@ -4,6 +4,7 @@ import { agentNamed, canBeTold, canResume } from './agent.ts';
 import { MAX_PROMPT_BYTES } from './config.ts';
 import { fail } from './errors.ts';
 import type { Ledger } from './ledger.ts';
+import { type CallDeed, type CallKey, createOnce } from './once.ts';
 import type { Clock, Ids, JobQueue, Settings } from './ports.ts';
 import { jobOf } from './recovery.ts';
 import { orderKeyOf } from './scheduler.ts';
@@ -36,49 +37,33 @@ export interface PromptRequest {
 /** Makes the deed `prompt`: answers with the prompt as it stands when its receipt came, or when the time was over. */
 export function createPrompting(parts: PromptingParts): (request: PromptRequest, by: string) => Promise<SessionPrompt> {
   const { ledger, ids } = parts;
-  const underway = new Map<string, Promise<unknown>>();
+  const once = createOnce(parts);
   const current = (id: string) => ledger.session(id) ?? fail('SESSION_NOT_FOUND', `There is no session "${id}".`);
-  const promptOf = (id: string, promptId: string) => current(id).prompts?.find((prompt) => prompt.promptId === promptId);
-
-  /** Says it, unless its key said it before; answers the id of the prompt. */
-  const say = async ({ sessionId, prompt, mode, requestKey }: PromptRequest, by: string): Promise<string> => {
-    const session = current(sessionId);
-    const digest = requestKey === undefined ? undefined : parts.digest(JSON.stringify({ sessionId, prompt, mode }));
-    const promptId = usedFor(ledger, requestKey, digest) ?? ids.uuid();
-    if (promptOf(sessionId, promptId)) return promptId;
-    ledger.expectRoom();
-    const fact = { sessionId, promptId, prompt, by, mode, requestKey, digest };
-    await (isSettled(session) ? reopen(parts, session, fact) : add(parts, session, fact));
-    return promptId;
-  };
-  /** One after the other where they have one key: whether the first is kept is not known before it is on disk. */
-  const inTurn = (key: string, deed: () => Promise<string>): Promise<string> => {
-    const now = (underway.get(key) ?? Promise.resolve()).then(deed);
-    const done = now
-      .catch(() => undefined)
-      .then(() => {
-        if (underway.get(key) === done) underway.delete(key);
-      });
-    underway.set(key, done);
-    return now;
-  };
 
   return async (request, by) => {
-    const { requestKey } = request;
-    checkText(request.prompt);
-    const promptId = await (requestKey === undefined ? say(request, by) : inTurn(requestKey, () => say(request, by)));
+    const { sessionId, prompt, mode } = request;
+    checkText(prompt);
+    /** Says it, unless its key said it before; answers the id of the prompt. */
+    const say: CallDeed<string> = async (call, used) => {
+      const session = current(sessionId);
+      const before = used && session.prompts?.find(({ requestKey }) => requestKey === call?.requestKey);
+      if (before) return before.promptId;
+      ledger.expectRoom();
+      const fact = { sessionId, promptId: ids.uuid(), prompt, by, mode, ...call };
+      await (isSettled(session) ? reopen(parts, session, fact) : add(parts, session, fact));
+      return fact.promptId;
+    };
+    const promptId = await once(request.requestKey, { sessionId, prompt, mode }, say);
     return receipt(parts, request, promptId);
   };
 }
 
-interface Fact {
+interface Fact extends Partial<CallKey> {
   readonly sessionId: string;
   readonly promptId: string;
   readonly prompt: string;
   readonly by: string;
   readonly mode: PromptMode;
-  readonly requestKey: string | undefined;
-  readonly digest: string | undefined;
 }
 
 async function add({ ledger, supervisor, settings }: PromptingParts, session: Session, data: Fact): Promise<void> {
@@ -120,15 +105,6 @@ async function reopen({ ledger, queue, settings, clock }: PromptingParts, sessio
 /** False where no process of its newest conversation ever ran: then there is nothing to go on with. */
 function hasConversation({ runStartedAt, startedAt, resumes }: Session): boolean {
   return runStartedAt !== undefined || (resumes === true && startedAt !== undefined);
-}
-
-/** The prompt that this key said before. Fails with REQUEST_KEY_REUSED when it said, or started, something else. */
-function usedFor(ledger: Ledger, requestKey: string | undefined, digest: string | undefined): string | undefined {
-  const used = requestKey === undefined ? undefined : ledger.requestKey(requestKey);
-  if (!used) return undefined;
-  if (used.digest !== digest)
-    fail('REQUEST_KEY_REUSED', `Request key "${requestKey}" was used for session ${used.sessionId} with other arguments.`);
-  return ledger.session(used.sessionId)?.prompts?.find((prompt) => prompt.requestKey === requestKey)?.promptId;
 }
 
 function checkText(prompt: string): void {

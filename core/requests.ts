@@ -44,7 +44,7 @@ export type OpenRequest = SessionRequest & { readonly sessionId: string };
 export interface Requests {
   /** Asks in the name of an active session; resolves with the answer. Given up, it stays open for the same call sent again. */
   ask(sessionId: string, ask: Ask, signal?: AbortSignal | undefined): Promise<RequestAnswer>;
-  /** Answers. Fails with REQUEST_NOT_FOUND, REQUEST_ANSWERED or INVALID_INPUT. */
+  /** Answers; the same answer of the same caller, given again, is the one that was given. Fails with REQUEST_NOT_FOUND, REQUEST_ANSWERED or INVALID_INPUT. */
   answer(request: AnswerRequest, by: string): Promise<OpenRequest>;
   /** The session does not ask that any more: where it is open, it is denied in the name of the session itself, or answered as it was in its terminal. */
   withdraw(sessionId: string, callId: string, decision?: Verdict['behavior'] | undefined): Promise<void>;
@@ -108,6 +108,8 @@ export function createRequests({ ledger, clock, settings, onError }: RequestsPar
 
   async function answer({ requestId, decision, text, remember }: AnswerRequest, by: string): Promise<OpenRequest> {
     const request = find(requestId);
+    const given = { decision, text, remember: remember || undefined, by };
+    if (request.answer && isSameAnswer(request.answer, given)) return request;
     if (request.answer)
       fail(
         'REQUEST_ANSWERED',
@@ -116,7 +118,7 @@ export function createRequests({ ledger, clock, settings, onError }: RequestsPar
     if (!open().some((one) => one.requestId === requestId))
       fail('REQUEST_ANSWERED', `The run that asked "${requestId}" is over or being stopped.`);
     checkFits(request, { requestId, decision, text });
-    const data = { sessionId: request.sessionId, requestId, decision, text, remember: remember || undefined, by };
+    const data = { sessionId: request.sessionId, requestId, ...given };
     await ledger.record({ name: 'session.answered', data }).catch((error: unknown) => {
       arm(request, AGAIN_MS);
       throw error;
@@ -188,6 +190,10 @@ function isSame(before: SessionRequest, asks: Omit<RequestAsked, 'requestId' | '
   return (
     isCall && before.kind === asks.kind && before.text === asks.text && before.tool === asks.tool && before.input === asks.input
   );
+}
+
+function isSameAnswer(before: RequestAnswer, { decision, text, remember, by }: RequestAnswer): boolean {
+  return before.decision === decision && before.text === text && before.remember === remember && before.by === by;
 }
 
 /** Fails with INVALID_INPUT when the answer is of another kind than the request. */

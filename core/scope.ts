@@ -49,11 +49,11 @@ export function scopedTo(whole: Orchestrator, root: string): Orchestrator {
     },
     async share(request, by) {
       owns(request.sessionId);
-      return whole.share(request, by);
+      return whole.share({ ...request, requestKey: keyOf(root, request.requestKey) }, by);
     },
-    async unshare(sessionId, shareId, by) {
-      owns(sessionId);
-      return whole.unshare(sessionId, shareId, by);
+    async unshare(request, by) {
+      owns(request.sessionId);
+      return whole.unshare({ ...request, requestKey: keyOf(root, request.requestKey) }, by);
     },
     async terminal(sessionId) {
       owns(sessionId);

@@ -50,6 +50,7 @@ const SECRET_NAME =
 /** Fields that hold an id, a name or a place, and must stay what they are. */
 const FOUND_BY = [
   'sessionId',
+  'sessionIds',
   'taskId',
   'agent',
   'parentId',

@@ -1,11 +1,11 @@
 // Sharing a session: a guest gets a token for it alone, with a role and an end; who may come is a fact of the session, the token is not.
 import { isOpenShare, type Share, type ShareRole } from './access.ts';
 import { fail } from './errors.ts';
-import type { Ledger } from './ledger.ts';
+import type { UsedKey } from './ledger.ts';
+import { type CallKey, createOnce, factOf, type OnceParts } from './once.ts';
 import type { Clock, Ids, Passes } from './ports.ts';
 
-export interface SharingParts {
-  readonly ledger: Ledger;
+export interface SharingParts extends OnceParts {
   readonly clock: Clock;
   readonly ids: Ids;
   /** Not there where nobody can come from outside. */
@@ -18,6 +18,13 @@ export interface ShareRequest {
   /** Whom it is for, in words. */
   readonly name: string;
   readonly lifeMs: number;
+  readonly requestKey?: string | undefined;
+}
+
+export interface UnshareRequest {
+  readonly sessionId: string;
+  readonly shareId: string;
+  readonly requestKey?: string | undefined;
 }
 
 /** What the guest needs. */
@@ -27,10 +34,10 @@ export interface Shared extends Share {
 }
 
 export interface SharingDeeds {
-  /** Shares a session. Fails with SESSION_NOT_FOUND or SHARE_REFUSED. */
+  /** Shares a session; the same call, sent again, answers with the share it made. Fails with SESSION_NOT_FOUND, SHARE_REFUSED or REQUEST_KEY_REUSED. */
   share(request: ShareRequest, by: string): Promise<Shared>;
-  /** Ends a share at once. Fails with SESSION_NOT_FOUND or SHARE_REFUSED. */
-  unshare(sessionId: string, shareId: string, by: string): Promise<void>;
+  /** Ends a share at once. Fails with SESSION_NOT_FOUND, SHARE_REFUSED or REQUEST_KEY_REUSED. */
+  unshare(request: UnshareRequest, by: string): Promise<void>;
   /** Shares of a session that are open now, oldest first. */
   shares(sessionId: string): readonly Share[];
 }
@@ -39,24 +46,45 @@ export interface SharingDeeds {
 const MAX_SHARES = 50;
 const ID_LENGTH = 8;
 
-export function createSharing({ ledger, clock, ids, passes }: SharingParts): SharingDeeds {
+export function createSharing(parts: SharingParts): SharingDeeds {
+  const { ledger, clock, ids, passes } = parts;
+  const once = createOnce(parts);
   const get = (sessionId: string) =>
     ledger.session(sessionId) ?? fail('SESSION_NOT_FOUND', `There is no session "${sessionId}".`);
   const open = (sessionId: string) => (get(sessionId).shares ?? []).filter((share) => isOpenShare(share, clock.now()));
+  const make = async ({ sessionId, role, name, lifeMs }: ShareRequest, by: string, call: CallKey | undefined): Promise<Share> => {
+    if (open(sessionId).length >= MAX_SHARES)
+      fail('SHARE_REFUSED', `Session ${sessionId} is shared ${MAX_SHARES} times already; end one of them with \`revoke\`.`);
+    const share = { shareId: ids.base32(ID_LENGTH), role, name, expiresAt: clock.now() + lifeMs };
+    await ledger.record({ name: 'session.shared', data: { sessionId, ...share, by, ...call } });
+    return share;
+  };
+  /** The share that the call made when it came before. */
+  const made = async (used: UsedKey): Promise<Share> => {
+    const fact = await factOf(ledger, used);
+    const shareId = fact?.name === 'session.shared' ? fact.data.shareId : undefined;
+    return (
+      open(used.sessionId).find((share) => share.shareId === shareId) ??
+      fail('SHARE_REFUSED', `The share that this call made of session ${used.sessionId} is over.`)
+    );
+  };
+
   return {
-    async share({ sessionId, role, name, lifeMs }, by) {
+    async share(request, by) {
+      const { requestKey, ...asked } = request;
       if (!passes) return fail('SHARE_REFUSED', 'This hub has no HTTP door through which a guest could come.');
-      if (open(sessionId).length >= MAX_SHARES)
-        fail('SHARE_REFUSED', `Session ${sessionId} is shared ${MAX_SHARES} times already; end one of them with \`revoke\`.`);
-      const share = { shareId: ids.base32(ID_LENGTH), role, name, expiresAt: clock.now() + lifeMs };
-      await ledger.record({ name: 'session.shared', data: { sessionId, ...share, by } });
-      return { ...share, ...passes.grantShare({ sessionId, shareId: share.shareId }) };
+      const share = await once(requestKey, { deed: 'share', ...asked }, (call, used) =>
+        used ? made(used) : make(request, by, call),
+      );
+      return { ...share, ...passes.grantShare({ sessionId: request.sessionId, shareId: share.shareId }) };
     },
-    async unshare(sessionId, shareId, by) {
-      if (!open(sessionId).some((share) => share.shareId === shareId))
-        fail('SHARE_REFUSED', `Session ${sessionId} has no open share "${shareId}".`);
-      await ledger.record({ name: 'session.unshared', data: { sessionId, shareId, by } });
-    },
+    unshare: ({ sessionId, shareId, requestKey }, by) =>
+      once(requestKey, { deed: 'unshare', sessionId, shareId }, async (call, used) => {
+        if (used) return;
+        if (!open(sessionId).some((share) => share.shareId === shareId))
+          fail('SHARE_REFUSED', `Session ${sessionId} has no open share "${shareId}".`);
+        await ledger.record({ name: 'session.unshared', data: { sessionId, shareId, by, ...call } });
+      }),
     shares: open,
   };
 }

@@ -39,6 +39,8 @@ export function worktreeDeeds(ledger: Ledger, worktrees: Worktrees | undefined):
       const session = ledger.session(sessionId);
       if (!found || !worktrees) {
         if (!session) fail('SESSION_NOT_FOUND', `There is no session "${sessionId}", and no worktree of that name.`);
+        // it may have been this very call that removed it, and a hub that was killed under it
+        if (worktrees && session.worktree) return { isRemoved: true, path: session.worktree.path };
         return { isRemoved: false, reason: `session ${sessionId} has no worktree.` };
       }
       const { path, branch } = found;

@@ -14,10 +14,10 @@ export const queueClear = defineTool({
   toolset: 'queue',
   input: z.strictObject({ type, reason }),
   output: z.looseObject({ summary, cancelled: z.number().int(), ids: z.array(z.string()).describe(`The first ${MOST_IDS}.`) }),
-  fails: ['WORKSPACE_MISSING', 'STORAGE_FAILED', 'STORAGE_FULL'],
+  fails: ['REQUEST_KEY_REUSED', 'WORKSPACE_MISSING', 'STORAGE_FAILED', 'STORAGE_FULL'],
   examples: [{ reason: 'start over' }],
-  async handle({ type, reason }, { orchestrator, caller }) {
-    const ids = await orchestrator.clear(type, { by: caller.by, reason });
+  async handle({ type, reason }, { orchestrator, caller, callKey }) {
+    const ids = await orchestrator.clear(type, { by: caller.by, reason, requestKey: callKey });
     return { cancelled: ids.length, ids: ids.slice(0, MOST_IDS) };
   },
   say: ({ cancelled }) => `${cancelled} waiting session${cancelled === 1 ? '' : 's'} cancelled.`,

@@ -19,14 +19,14 @@ export const queueMove = defineTool({
   }),
   output: SessionView,
   positional: ['sessionId'],
-  fails: ['SESSION_NOT_FOUND', 'NOT_QUEUED', 'WORKSPACE_MISSING', 'STORAGE_FAILED', 'STORAGE_FULL'],
+  fails: ['SESSION_NOT_FOUND', 'NOT_QUEUED', 'REQUEST_KEY_REUSED', 'WORKSPACE_MISSING', 'STORAGE_FAILED', 'STORAGE_FULL'],
   examples: [
     { sessionId: '{{queued}}', priority: 'high' },
     { sessionId: '{{queued}}', place: 1 },
   ],
-  async handle({ sessionId, priority, place }, { orchestrator, caller }) {
+  async handle({ sessionId, priority, place }, { orchestrator, caller, callKey }) {
     if ((priority === undefined) === (place === undefined)) fail('INVALID_INPUT', 'Give either "priority" or "place".');
-    return orchestrator.detailed(await orchestrator.move(sessionId, { priority, place }, caller.by));
+    return orchestrator.detailed(await orchestrator.move(sessionId, { priority, place, requestKey: callKey }, caller.by));
   },
   say: (session) => session.summary,
 });

@@ -42,14 +42,17 @@ export const sessionShare = defineTool({
     shares: z.array(z.looseObject({ shareId: z.string(), role: z.enum(SHARE_ROLES), name: z.string(), expiresAt: z.string() })),
   }),
   positional: ['sessionId', 'role'],
-  fails: ['SESSION_NOT_FOUND', 'SHARE_REFUSED', 'WORKSPACE_MISSING', 'STORAGE_FAILED', 'STORAGE_FULL'],
+  fails: ['SESSION_NOT_FOUND', 'SHARE_REFUSED', 'REQUEST_KEY_REUSED', 'WORKSPACE_MISSING', 'STORAGE_FAILED', 'STORAGE_FULL'],
   examples: [{ sessionId: '{{session}}', role: 'watch', name: 'Anna', expiresInSeconds: 3600 }, { sessionId: '{{session}}' }],
-  async handle({ sessionId, role, name, expiresInSeconds, revoke }, { orchestrator, caller }) {
+  async handle({ sessionId, role, name, expiresInSeconds, revoke }, { orchestrator, caller, callKey: requestKey }) {
     orchestrator.get(sessionId);
-    if (revoke !== undefined) await orchestrator.unshare(sessionId, revoke, caller.by);
+    if (revoke !== undefined) await orchestrator.unshare({ sessionId, shareId: revoke, requestKey }, caller.by);
     const shared =
       revoke === undefined && role !== undefined
-        ? await orchestrator.share({ sessionId, role, name: name ?? 'somebody', lifeMs: expiresInSeconds * 1000 }, caller.by)
+        ? await orchestrator.share(
+            { sessionId, role, name: name ?? 'somebody', lifeMs: expiresInSeconds * 1000, requestKey },
+            caller.by,
+          )
         : undefined;
     return {
       sessionId,

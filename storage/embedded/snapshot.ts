@@ -31,7 +31,9 @@ const Document = z.object({
   at: z.number(),
   isPaused: z.boolean(),
   overrides: z.record(z.string(), z.unknown()).default({}),
-  keys: z.array(z.object({ key: z.string(), sessionId: z.string(), digest: z.string(), at: z.number() })),
+  keys: z.array(
+    z.object({ key: z.string(), sessionId: z.string(), digest: z.string(), at: z.number(), seq: z.number().optional() }),
+  ),
   rules: z.array(RuleTally).default([]),
   // whole as they were written: the checksum vouches for the rest
   sessions: z.array(z.custom<Session>(isSession)),

@@ -109,7 +109,12 @@ describe('a session in the line', () => {
     for (const id of ids)
       expect(engine.orchestrator.get(id)).toMatchObject({ status: 'cancelled', cause: { by: 'me', reason: 'over' } });
     expect(status(engine, first)).toBe('running');
-    expect(engine.events.at(-1)).toMatchObject({ name: 'queue.cleared', data: { count: 2 } });
+    const told = engine.events.slice(-3).map(({ name, data }) => ({ name, data }));
+    expect(told).toMatchObject([
+      { name: 'queue.cleared', data: { count: 2, sessionIds: ids } },
+      { name: 'session.cancelled' },
+      { name: 'session.cancelled' },
+    ]);
   });
 
   it('waits while the line is paused, also over a restart', async () => {

@@ -46,10 +46,13 @@ describe('the value of a variable', () => {
     ));
 
   it('is masked in every text of a value, but ids stay what they are', () => {
-    const value = { name: VALUE, data: { sessionId: VALUE, text: `say ${VALUE}`, list: [VALUE, 1, null, undefined, true] } };
+    const value = {
+      name: VALUE,
+      data: { sessionId: VALUE, sessionIds: [VALUE], text: `say ${VALUE}`, list: [VALUE, 1, null, undefined, true] },
+    };
     expect(secrets.maskAll(value)).toEqual({
       name: VALUE,
-      data: { sessionId: VALUE, text: `say ${MASK}`, list: [MASK, 1, null, undefined, true] },
+      data: { sessionId: VALUE, sessionIds: [VALUE], text: `say ${MASK}`, list: [MASK, 1, null, undefined, true] },
     });
   });
 

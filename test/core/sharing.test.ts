@@ -41,10 +41,10 @@ describe('a share', () => {
     const { engine, own, other } = await begun();
     const { orchestrator } = engine;
     const { shareId } = await orchestrator.share({ sessionId: own, ...share }, 'a test');
-    await expect(orchestrator.unshare(other, shareId, 'a test')).rejects.toMatchObject({ code: 'SHARE_REFUSED' });
-    await orchestrator.unshare(own, shareId, 'a test');
+    await expect(orchestrator.unshare({ sessionId: other, shareId }, 'a test')).rejects.toMatchObject({ code: 'SHARE_REFUSED' });
+    await orchestrator.unshare({ sessionId: own, shareId }, 'a test');
     expect(orchestrator.shares(own)).toEqual([]);
-    await expect(orchestrator.unshare(own, shareId, 'a test')).rejects.toMatchObject({ code: 'SHARE_REFUSED' });
+    await expect(orchestrator.unshare({ sessionId: own, shareId }, 'a test')).rejects.toMatchObject({ code: 'SHARE_REFUSED' });
     await expect(orchestrator.share({ sessionId: 'nobody', ...share }, 'a test')).rejects.toMatchObject({
       code: 'SESSION_NOT_FOUND',
     });
@@ -109,7 +109,7 @@ describe('a guest', () => {
       () => seen.pause(why),
       () => seen.resume('guest'),
       () => seen.share({ sessionId: own, ...share }, 'guest'),
-      () => seen.unshare(own, 'aaaa', 'guest'),
+      () => seen.unshare({ sessionId: own, shareId: 'aaaa' }, 'guest'),
       () => seen.tasks({}),
       () => seen.task('other'),
     ];

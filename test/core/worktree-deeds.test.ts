@@ -16,22 +16,22 @@ vi.setConfig({ testTimeout: 120_000 });
 
 beforeEach(async () => {
   rig = await openWorktreeRig();
-  engine = await makeEngine({ config: { cleanup: { keepSessions: 0 } } });
+  engine = await makeEngine({ config: { cleanup: { keepSessions: 0 } }, openWorktree: (want) => rig.worktrees.open(want) });
   deeds = worktreeDeeds(engine.ledger, rig.worktrees);
 });
 afterEach(() => rig.close());
 
 /** A session with a worktree, running or settled. */
-async function sessionWith({ isSettled = true } = {}): Promise<string> {
+async function sessionWith({ isSettled = true, branch }: { isSettled?: boolean; branch?: string } = {}): Promise<string> {
   const { session } = await engine.orchestrator.start(
-    { taskId: 'fix-login', type: 'autonomous', queue: true, concurrent: true },
+    { taskId: 'fix-login', type: 'autonomous', queue: true, concurrent: true, worktree: branch },
     caller,
   );
-  await engine.settle();
+  await expect.poll(() => engine.runs.has(session.id), { timeout: 60_000 }).toBe(true);
   engine.run(session.id).say({ kind: 'started', process: { pid: 1, startedAt: 'x' } });
   if (isSettled) engine.run(session.id).end(0);
   await engine.settle();
-  await rig.worktrees.open({ sessionId: session.id });
+  if (branch === undefined) await rig.worktrees.open({ sessionId: session.id });
   return session.id;
 }
 const work = (sessionId: string) => rig.repository.write(path.join(rig.folderOf(sessionId), 'work.txt'), 'x\n');
@@ -73,6 +73,15 @@ describe('a call', () => {
     expect(await deeds.remove('gone-1', { force: false })).toEqual({ isRemoved: true, path: rig.folderOf('gone-1') });
     expect(await rig.branches()).toEqual(['main']);
     await expect(deeds.remove('gone-1', { force: false })).rejects.toMatchObject({ code: 'SESSION_NOT_FOUND' });
+  });
+
+  it('that is made again is answered as before, also where nothing of the worktree is left', async () => {
+    const ids = [await sessionWith(), await sessionWith({ branch: 'feature/login' })];
+    for (const id of ids) {
+      const removed = await deeds.remove(id, { force: false });
+      expect(removed).toMatchObject({ isRemoved: true, path: rig.folderOf(id) });
+      expect(await deeds.remove(id, { force: false })).toEqual(removed);
+    }
   });
 
   it('says so where a session has none, or where there are none at all', async () => {
