@@ -3,8 +3,7 @@
 import { agentNamed, canBeTold, canResume } from './agent.ts';
 import { MAX_PROMPT_BYTES } from './config.ts';
 import { fail } from './errors.ts';
-import type { Ledger } from './ledger.ts';
-import { type CallDeed, type CallKey, createOnce } from './once.ts';
+import { type CallDeed, type CallKey, createOnce, type OnceParts } from './once.ts';
 import type { Clock, Ids, JobQueue, Settings } from './ports.ts';
 import { jobOf } from './recovery.ts';
 import { orderKeyOf } from './scheduler.ts';
@@ -13,15 +12,12 @@ import type { Supervisor } from './supervisor.ts';
 import { openRequests, type PromptMode, type SessionPrompt } from './talk.ts';
 import { until } from './until.ts';
 
-export interface PromptingParts {
-  readonly ledger: Ledger;
+export interface PromptingParts extends OnceParts {
   readonly queue: JobQueue;
   readonly supervisor: Supervisor;
   readonly settings: Settings;
   readonly ids: Ids;
   readonly clock: Clock;
-  /** Hash of a text, for telling two requests apart. */
-  readonly digest: (text: string) => string;
 }
 
 export interface PromptRequest {

@@ -2,6 +2,7 @@
 import { agentNamed, environmentOf, type PermissionMode } from './agent.ts';
 import { fail } from './errors.ts';
 import type { Ledger } from './ledger.ts';
+import { type CallKey, createOnce, type OnceParts } from './once.ts';
 import type { Clock, Environments, Ids, JobQueue, Prompts, Settings, TaskStore } from './ports.ts';
 import type { Priority } from './priority.ts';
 import { jobOf } from './recovery.ts';
@@ -15,8 +16,7 @@ import { namedTask, newTask } from './start-task.ts';
 import { slugOf } from './task.ts';
 import { timeOf } from './time.ts';
 
-export interface StartParts extends RuleStartParts {
-  readonly ledger: Ledger;
+export interface StartParts extends RuleStartParts, OnceParts {
   readonly queue: JobQueue;
   readonly tasks: TaskStore;
   readonly prompts: Prompts;
@@ -29,8 +29,6 @@ export interface StartParts extends RuleStartParts {
   readonly workspace: string;
   /** A folder given by a caller as an absolute path inside the workspace. Fails with PATH_OUTSIDE. */
   readonly folder: (path: string) => Promise<string>;
-  /** Hash of a text, for telling two requests apart. */
-  readonly digest: (text: string) => string;
   /** The text with secrets masked; not there where nothing is masked. */
   readonly mask?: ((text: string) => string) | undefined;
 }
@@ -85,32 +83,19 @@ export interface Started {
 
 /** Makes the deed `start`. Calls with the same request key share one session, also while the first is under way. */
 export function createStart(parts: StartParts): (request: StartRequest, caller: Caller) => Promise<Started> {
-  const underway = new Map<string, Promise<Started>>();
+  const once = createOnce(parts);
 
-  return async (request, caller) => {
-    const { requestKey, ...rest } = request;
-    if (requestKey === undefined) return startOrForget(parts, request, caller, undefined);
-    const digest = parts.digest(JSON.stringify(rest));
-    const before = underway.get(requestKey);
-    if (before) await before.catch(() => undefined);
-    const used = parts.ledger.requestKey(requestKey);
-    if (used) {
-      if (used.digest !== digest)
-        fail('REQUEST_KEY_REUSED', `Request key "${requestKey}" already started session ${used.sessionId} with other arguments.`);
+  return ({ requestKey, ...asked }, caller) =>
+    once(requestKey, asked, async (call, used) => {
+      if (!used) return startOrForget(parts, asked, caller, call);
       const session =
         parts.ledger.session(used.sessionId) ??
         fail('SESSION_NOT_FOUND', `Session ${used.sessionId} of this request key is gone.`);
       return { session, notes: [] };
-    }
-    const again = underway.get(requestKey);
-    if (again) return again;
-    const started = startOrForget(parts, request, caller, digest).finally(() => underway.delete(requestKey));
-    underway.set(requestKey, started);
-    return started;
-  };
+    });
 }
 
-type StartArguments = [parts: StartParts, asked: StartRequest, caller: Caller, digest: string | undefined];
+type StartArguments = [parts: StartParts, asked: StartRequest, caller: Caller, call: CallKey | undefined];
 
 /** Of what is refused after all, no environment stays. */
 async function startOrForget(...[parts, ...more]: StartArguments): Promise<Started> {
@@ -131,7 +116,7 @@ async function startOrForget(...[parts, ...more]: StartArguments): Promise<Start
   }
 }
 
-async function startNew(...[parts, asked, caller, digest]: StartArguments): Promise<Started> {
+async function startNew(...[parts, asked, caller, call]: StartArguments): Promise<Started> {
   const { ledger, queue, settings, ids, environments } = parts;
   checkPrompt(asked);
   await settings.refresh();
@@ -218,8 +203,7 @@ async function startNew(...[parts, asked, caller, digest]: StartArguments): Prom
       permissionMode: request.permissionMode,
       tools: request.tools,
       by,
-      requestKey: request.requestKey,
-      digest,
+      ...call,
       position: ahead + 1,
       reason: holdText(hold, ahead),
     },

@@ -142,6 +142,22 @@ describe('starting a session', () => {
     expect([...later.ledger.sessions()]).toHaveLength(1);
   });
 
+  it('refuses a key with other arguments, also where it came while the first call with it was under way and then failed', async () => {
+    const engine = await makeEngine();
+    const start = (more: object) => engine.orchestrator.start({ ...request, requestKey: 'k', ...more }, caller);
+    const outcomes = await Promise.allSettled([
+      start({ agent: 'nobody' }),
+      start({ label: 'second' }),
+      start({ label: 'third' }),
+    ]);
+    expect(outcomes).toMatchObject([
+      { reason: { code: 'AGENT_UNKNOWN' } },
+      { value: { session: { label: 'second' } } },
+      { reason: { code: 'REQUEST_KEY_REUSED' } },
+    ]);
+    expect([...engine.ledger.sessions()]).toHaveLength(1);
+  });
+
   it('lets a key be used again when its first call was refused', async () => {
     const engine = await makeEngine();
     const refused = engine.orchestrator.start({ ...request, agent: 'nobody', requestKey: 'k' }, caller);
