@@ -32,7 +32,9 @@ export const Config = z.strictObject({
         .describe('Milliseconds between two cleanups.'),
       retainSessionLogsForMs: count(0, 3650 * 86_400_000)
         .default(30 * 86_400_000)
-        .describe('A settled session and its logs are kept for so many milliseconds.'),
+        .describe(
+          'A settled session and its logs are kept for so many milliseconds; the newest one on a task longer, unless the task was made for its prompt.',
+        ),
       keepSessions: count(0, 1_000_000)
         .default(10_000)
         .describe('Of the settled sessions so many of the newest are kept at most.'),

@@ -31,6 +31,7 @@ export const EVENTS = {
       position: z.number().int().describe('Place in the line when it was queued, 1 is next.'),
       reason: z.string().optional().describe('What it waits for.'),
       taskType: z.string().optional().describe('As the task file says it; past durations are kept by it.'),
+      madeTask: z.boolean().optional().describe('The task was made for the prompt, which came alone.'),
       concurrent: z.boolean().optional().describe('May run beside another session on its task.'),
       notBefore: z.number().optional().describe('Not to be started before this time, in milliseconds since the epoch.'),
       orderKey: z.number().optional().describe('Place in the order, lower goes first; made from time and priority.'),

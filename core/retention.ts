@@ -1,6 +1,7 @@
 // Cleaning up: which settled sessions are old enough or too many to be kept, and their removal with all that belongs to them.
 //
-// Never removed: what has not settled, what is pinned, the newest session of a task, and whoever is above something that has not settled. A removal
+// Never removed: what has not settled, what is pinned, and whoever is above something that has not settled. The newest session of a task stays however
+// old it gets, as long as there are not too many; not so where the task was made for its prompt, for then each session would be the newest. A removal
 // is the fact `session.removed`; folder and environment go after it, and what a crash left behind goes with the first sweep of the next hub. The request key of a
 // removed session still answers until it was used as long ago as sessions are kept, so that a late retry does not start it again.
 import type { Config } from './config.ts';
@@ -93,32 +94,39 @@ export function startRetention(parts: RetentionParts): Retention {
 
 /** What is to be removed, oldest first. */
 export function overdue(sessions: readonly Session[], policy: Config['cleanup'], now: number): readonly Removal[] {
-  const kept = keptFor(sessions);
+  const needed = neededIds(sessions);
+  const newest = newestIds(sessions);
   const settled = sessions
     .filter(isSettled)
     .toSorted((a, b) => (a.settledAt ?? 0) - (b.settledAt ?? 0) || a.createdSeq - b.createdSeq);
   const tooMany = settled.length - policy.keepSessions;
   return settled.flatMap((session, at) => {
-    const isOld = now - (session.settledAt ?? now) > policy.retainSessionLogsForMs;
-    if (!(isOld || at < tooMany) || kept.has(session.id) || session.pinned) return [];
+    const isLast = newest.has(session.id) && !session.madeTask;
+    const isOld = now - (session.settledAt ?? now) > policy.retainSessionLogsForMs && !isLast;
+    if (!(isOld || at < tooMany) || needed.has(session.id) || session.pinned) return [];
     return [{ sessionId: session.id, reason: isOld ? 'age' : 'count' }];
   });
 }
 
-/** Ids of the newest session of each task, and of all above a session that has not settled. */
-function keptFor(sessions: readonly Session[]): ReadonlySet<string> {
-  const byId = new Map(sessions.map((session) => [session.id, session]));
+/** Ids of the newest session of each task. */
+function newestIds(sessions: readonly Session[]): ReadonlySet<string> {
   const newest = new Map<string, Session>();
   for (const session of sessions)
     if ((newest.get(session.taskId)?.createdSeq ?? 0) < session.createdSeq) newest.set(session.taskId, session);
-  const kept = new Set([...newest.values()].map(({ id }) => id));
+  return new Set([...newest.values()].map(({ id }) => id));
+}
+
+/** Ids of all sessions above one that has not settled. */
+function neededIds(sessions: readonly Session[]): ReadonlySet<string> {
+  const byId = new Map(sessions.map((session) => [session.id, session]));
+  const needed = new Set<string>();
   for (const session of sessions) {
     if (isSettled(session)) continue;
     const above = new Set<string>();
     for (let id = session.parentId; id !== undefined && !above.has(id); id = byId.get(id)?.parentId) above.add(id);
-    for (const id of above) kept.add(id);
+    for (const id of above) needed.add(id);
   }
-  return kept;
+  return needed;
 }
 
 /** Sessions whose removal is in the history. */

@@ -187,6 +187,7 @@ function opened({ seq, at, data }: EventOf<'session.queued'>): Session & Record<
     prompt: data.prompt,
     by: data.by,
     taskType: data.taskType,
+    madeTask: data.madeTask,
     concurrent: data.concurrent,
     notBefore: data.notBefore,
     orderKey: data.orderKey ?? at,

@@ -60,6 +60,8 @@ export interface Session {
   /** What decides between equal keys. */
   readonly orderSeq: number;
   readonly taskType?: string | undefined;
+  /** Its task was made for its prompt. */
+  readonly madeTask?: boolean | undefined;
   readonly concurrent?: boolean | undefined;
   /** Not to be started before this time. */
   readonly notBefore?: number | undefined;

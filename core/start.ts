@@ -194,6 +194,7 @@ async function startNew(...[parts, asked, caller, call]: StartArguments): Promis
       priority,
       orderKey,
       taskType: typeof task.fields.type === 'string' ? task.fields.type : undefined,
+      madeTask: named ? undefined : true,
       concurrent: request.concurrent,
       notBefore,
       resultSchema: request.resultSchema,

@@ -50,18 +50,32 @@ describe('what is to be removed', () => {
   it('is what is more than are kept, the oldest first', () => {
     const sessions = [3, 1, 2, 0].map((age) => session({ settledAt: now - age * DAY }));
     expect(removed(sessions, { keepSessions: 2 })).toEqual([`${sessions[0]?.id} count`, `${sessions[2]?.id} count`]);
-    expect(removed(sessions, { keepSessions: 0 })).toHaveLength(3);
+    expect(removed(sessions, { keepSessions: 0 })).toHaveLength(4);
   });
 
-  it('is never what has not settled, what is pinned, or the newest of its task', () => {
+  it('is never what has not settled or what is pinned', () => {
     const settledAt = now - 50 * DAY;
     const runs = session({ status: 'running', settledAt: undefined });
     const waits = session({ status: 'queued', settledAt: undefined });
     const pinned = session({ settledAt, pinned: true });
     const gone = session({ settledAt });
-    const newest = session({ settledAt });
-    const other = session({ settledAt, taskId: 'other' });
-    expect(removed([runs, waits, pinned, gone, newest, other], { keepSessions: 0 })).toEqual([`${gone.id} age`]);
+    const sessions = [runs, waits, pinned, gone, session({})];
+    expect(removed(sessions)).toEqual([`${gone.id} age`]);
+    expect(removed(sessions, { keepSessions: 0 })).toHaveLength(2);
+  });
+
+  it('is not the newest of its task for its age, and is that too where there are more than are kept', () => {
+    const settledAt = now - 50 * DAY;
+    const sessions = ['one', 'two', 'three'].map((taskId) => session({ settledAt, taskId }));
+    expect(removed(sessions)).toEqual([]);
+    expect(removed(sessions, { keepSessions: 2 })).toEqual([`${sessions[0]?.id} count`]);
+  });
+
+  it('is what is old though it is the newest of its task, where that was made for its prompt', () => {
+    const settledAt = now - 50 * DAY;
+    const [alone, gone] = ['alone', 'gone on with'].map((taskId) => session({ settledAt, taskId, madeTask: true }));
+    const later = session({ settledAt, taskId: 'gone on with' });
+    expect(removed([alone, gone, later].filter((one) => one !== undefined))).toEqual([`${alone?.id} age`, `${gone?.id} age`]);
   });
 
   it('is never a session above one that has not settled, however far, and is it when that has', () => {
@@ -133,6 +147,23 @@ describe('cleaning up', () => {
     expect(engine.errors).toEqual([]);
     const again = await makeEngine({ events: engine.events });
     expect([...again.ledger.sessions()].map(({ id }) => id)).toEqual(ids.slice(3));
+  });
+
+  it('removes what was started by a prompt alone when it is old enough, and not what was started on a task', async () => {
+    const engine = await makeEngine({ config: { cleanup: { cleanupIntervalMs: 60_000, retainSessionLogsForMs: 10 * DAY } } });
+    const ids: string[] = [];
+    for (const what of [{ prompt: 'Look around.' }, { taskId: 'fix-login' }, { taskId: 'other', prompt: 'Look here.' }]) {
+      const { session } = await engine.orchestrator.start({ ...what, type: 'autonomous', queue: true }, caller);
+      ids.push(session.id);
+      await engine.settle();
+      engine.run(session.id).end(0);
+      await engine.settle();
+    }
+    const next = await makeEngine({ events: engine.events });
+    const sessions = [...next.ledger.sessions()];
+    expect(overdue(sessions, next.settings.config.cleanup, engine.clock.now() + 400 * DAY)).toEqual([
+      { sessionId: ids[0], reason: 'age' },
+    ]);
   });
 
   it('leaves what was pinned, over a restart too, until it is let go', async () => {

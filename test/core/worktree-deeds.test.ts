@@ -16,7 +16,7 @@ vi.setConfig({ testTimeout: 120_000 });
 
 beforeEach(async () => {
   rig = await openWorktreeRig();
-  engine = await makeEngine({ config: { cleanup: { keepSessions: 0 } }, openWorktree: (want) => rig.worktrees.open(want) });
+  engine = await makeEngine({ config: { cleanup: { keepSessions: 1 } }, openWorktree: (want) => rig.worktrees.open(want) });
   deeds = worktreeDeeds(engine.ledger, rig.worktrees);
 });
 afterEach(() => rig.close());

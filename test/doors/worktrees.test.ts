@@ -121,7 +121,6 @@ describe('a worktree', { timeout: 120_000 }, () => {
     const { client, workspace } = await begin({ cleanup: { keepSessions: 2, cleanupIntervalMs: 1000 } });
     const kept = (id: string) =>
       [`environments/${id}.json`, `sessions/${id}`].map((name) => path.join(workspace.path, '.scopecraft', 'state', name));
-    // the newest session of a task is never cleaned up
     const working = await ran(
       client,
       `${bash(`echo kept > kept.txt && ${GIT} add . && ${GIT} commit -qm Kept`)}\n@@say done`,
