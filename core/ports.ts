@@ -113,6 +113,8 @@ export interface TaskStore {
   sessionsIn(task: Task): Promise<readonly ToldSession[]>;
   /** Makes a task file. Fails with TASK_EXISTS. */
   create(draft: TaskDraft): Promise<Task>;
+  /** Removes the file that was made of it, unless it was moved or somebody has written into it. */
+  discard(draft: TaskDraft): Promise<void>;
 }
 
 export interface LogEntry {

@@ -1,6 +1,7 @@
 // The task that a session is started on: one that is there, or one made for a prompt that came alone.
-import { fail, nearest } from './errors.ts';
-import type { Ids, TaskStore } from './ports.ts';
+import { fail, nearest, ScopecraftError } from './errors.ts';
+import type { CallKey } from './once.ts';
+import type { Ids, TaskDraft, TaskStore } from './ports.ts';
 import { slugOf, type Task } from './task.ts';
 
 /** The task that the caller named. Fails with TASK_NOT_FOUND. */
@@ -8,10 +9,32 @@ export async function namedTask(tasks: TaskStore, taskId: string): Promise<Task>
   return (await tasks.get(taskId)) ?? unknownTask(tasks, taskId);
 }
 
-/** A task for a prompt that came alone. */
-export function newTask(tasks: TaskStore, ids: Ids, prompt: string): Promise<Task> {
+export interface NewTaskParts {
+  readonly tasks: TaskStore;
+  readonly ids: Ids;
+  readonly digest: (text: string) => string;
+}
+
+export interface NewTask {
+  readonly draft: TaskDraft;
+  readonly task: Task;
+}
+
+const MARK_LENGTH = 8;
+
+/** A task for a prompt that came alone. The same call, sent again, has the same one: a hub may have been killed when it had made the file. */
+export async function newTask({ tasks, ids, digest }: NewTaskParts, prompt: string, call: CallKey | undefined): Promise<NewTask> {
   const title = (prompt.trim().split('\n')[0] ?? '').slice(0, 80);
-  return tasks.create({ id: `${slugOf(title, 40)}-${ids.base32(4)}`, title, instruction: prompt });
+  const mark = call ? digest(`${call.requestKey} ${call.digest}`).slice(0, MARK_LENGTH) : ids.base32(4);
+  const draft = { id: `${slugOf(title, 40)}-${mark}`, title, instruction: prompt };
+  try {
+    return { draft, task: await tasks.create(draft) };
+  } catch (error) {
+    const isThere = call && error instanceof ScopecraftError && error.code === 'TASK_EXISTS';
+    const made = isThere ? await tasks.get(draft.id) : undefined;
+    if (!made) throw error;
+    return { draft, task: made };
+  }
 }
 
 async function unknownTask(tasks: TaskStore, taskId: string): Promise<never> {

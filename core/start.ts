@@ -3,7 +3,7 @@ import { agentNamed, environmentOf, type PermissionMode } from './agent.ts';
 import { fail } from './errors.ts';
 import type { Ledger } from './ledger.ts';
 import { type CallKey, createOnce, type OnceParts } from './once.ts';
-import type { Clock, Environments, Ids, JobQueue, Prompts, Settings, TaskStore } from './ports.ts';
+import type { Clock, Environments, Ids, JobQueue, Prompts, Settings, TaskDraft, TaskStore } from './ports.ts';
 import type { Priority } from './priority.ts';
 import { jobOf } from './recovery.ts';
 import { planStart, type RuleStartParts } from './rule-start.ts';
@@ -87,7 +87,7 @@ export function createStart(parts: StartParts): (request: StartRequest, caller: 
 
   return ({ requestKey, ...asked }, caller) =>
     once(requestKey, asked, async (call, used) => {
-      if (!used) return startOrForget(parts, asked, caller, call);
+      if (!used) return startOrTakeBack(parts, asked, caller, call);
       const session =
         parts.ledger.session(used.sessionId) ??
         fail('SESSION_NOT_FOUND', `Session ${used.sessionId} of this request key is gone.`);
@@ -97,26 +97,27 @@ export function createStart(parts: StartParts): (request: StartRequest, caller: 
 
 type StartArguments = [parts: StartParts, asked: StartRequest, caller: Caller, call: CallKey | undefined];
 
-/** Of what is refused after all, no environment stays. */
-async function startOrForget(...[parts, ...more]: StartArguments): Promise<Started> {
-  const { environments } = parts;
-  const kept: string[] = [];
-  const noted: Environments = {
-    ...environments,
-    async keep(sessionId, env) {
-      await environments.keep(sessionId, env);
-      kept.push(sessionId);
-    },
-  };
+/** What a start makes before the first fact. */
+interface Made {
+  /** Of its task file. */
+  draft?: TaskDraft | undefined;
+  /** Session whose environment is kept. */
+  environmentOf?: string | undefined;
+}
+
+/** Of what is refused after all, neither a task file nor an environment stays. */
+async function startOrTakeBack(...[parts, ...more]: StartArguments): Promise<Started> {
+  const made: Made = {};
   try {
-    return await startNew({ ...parts, environments: noted }, ...more);
+    return await startNew(made, parts, ...more);
   } catch (error) {
-    await environments.forget(kept).catch(() => undefined);
+    if (made.environmentOf !== undefined) await parts.environments.forget([made.environmentOf]).catch(() => undefined);
+    if (made.draft) await parts.tasks.discard(made.draft).catch(() => undefined);
     throw error;
   }
 }
 
-async function startNew(...[parts, asked, caller, call]: StartArguments): Promise<Started> {
+async function startNew(...[made, parts, asked, caller, call]: [made: Made, ...StartArguments]): Promise<Started> {
   const { ledger, queue, settings, ids, environments } = parts;
   checkPrompt(asked);
   await settings.refresh();
@@ -149,11 +150,13 @@ async function startNew(...[parts, asked, caller, call]: StartArguments): Promis
   const env = Object.fromEntries(Object.entries(caller.environment).filter(([name]) => names.has(name)));
   const program = await parts.runner.locate(agent, env, type);
   if (program === undefined) missingProgram(agent, agentName, type);
-  const task = named ?? (await newTask(parts.tasks, ids, prompt ?? saysNothing(asked)));
+  const { task, draft } = named ? { task: named } : await newTask(parts, prompt ?? saysNothing(asked), call);
+  made.draft = draft;
 
   const sessionId = named && !ledger.session(wantedId) ? wantedId : freeId(ledger, ids, task.id);
   // all that came with the call: its own sessions may be of other agents and need other values
   await environments.keep(sessionId, caller.environment);
+  made.environmentOf = sessionId;
   // from here to the record nothing is waited for: what is checked now still holds then
   checkRoom(parts, request, by);
   if (parent) checkParent(parts, parent.id, caller, task.id);

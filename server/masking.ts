@@ -1,6 +1,6 @@
 // Where secrets are learned, and taken out of what is written and read: the environments of sessions, task files, and logs.
 import { mapped, seenText } from '../core/hidden-text.ts';
-import type { Environments, Logs, TaskStore } from '../core/ports.ts';
+import type { Environments, Logs, TaskDraft, TaskStore } from '../core/ports.ts';
 import type { Secrets } from '../core/secrets.ts';
 import { createSessionLogs, type SessionLogsOptions } from '../storage/session-logs.ts';
 
@@ -22,10 +22,11 @@ export function learningSecrets({ keep, find, ...others }: Environments, secrets
 
 /** The task files, of which none is made with a secret in it. */
 export function withoutSecrets<Tasks extends TaskStore>(tasks: Tasks, secrets: Secrets): Tasks {
-  return {
-    ...tasks,
-    create: (draft) => tasks.create({ ...draft, ...secrets.maskAll({ title: draft.title, instruction: draft.instruction }) }),
-  };
+  const masked = (draft: TaskDraft) => ({
+    ...draft,
+    ...secrets.maskAll({ title: draft.title, instruction: draft.instruction }),
+  });
+  return { ...tasks, create: (draft) => tasks.create(masked(draft)), discard: (draft) => tasks.discard(masked(draft)) };
 }
 
 export interface MaskedLogsOptions extends SessionLogsOptions {

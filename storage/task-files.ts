@@ -8,7 +8,7 @@ import { TASK_ID, type Task } from '../core/task.ts';
 import { errnoOf } from './errno.ts';
 import { openInside, statsAt, targetStats } from './inside.ts';
 import { sharedDeed } from './shared-deed.ts';
-import { createTaskFile } from './task-create.ts';
+import { createTaskFile, removeTaskFile } from './task-create.ts';
 import { indexTasks, type TaskIndex, type TaskProblem } from './task-index.ts';
 import { readBack } from './task-splice.ts';
 import { readTask } from './task-text.ts';
@@ -164,6 +164,10 @@ export async function createTaskFiles({ workspace, folders = ['.tasks'] }: TaskF
       const file = await createTaskFile(root, folders[0] ?? '.tasks', { ...draft, id });
       walked.files.set(id, file);
       return taskOf(readPlace(root, { id, file }));
+    },
+    async discard(draft) {
+      const isRemoved = await removeTaskFile(root, folders[0] ?? '.tasks', { ...draft, id: checkedId(draft.id) });
+      if (isRemoved) walked.files.delete(draft.id);
     },
   };
 }

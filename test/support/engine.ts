@@ -347,5 +347,6 @@ function memoryTasks(): TaskStore {
       tasks.set(id, task);
       return task;
     },
+    discard: async ({ id }) => void tasks.delete(id),
   };
 }
