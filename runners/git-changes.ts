@@ -24,12 +24,12 @@ interface Line {
 }
 
 /** What git says about folders, by this git. */
-export function createGitChanges(git: RunGit, limitMs = LIMIT_MS): Git {
+export function createGitChanges(git: RunGit, stateDir: string, limitMs = LIMIT_MS): Git {
   return {
     async mark(folder) {
       const found = await quietly(async () => {
         const checkout = await checkoutOf(folder);
-        return checkout && (await standingOf(git, checkout, AbortSignal.timeout(limitMs)));
+        return checkout && (await standingOf({ git, stateDir, signal: AbortSignal.timeout(limitMs) }, checkout));
       });
       return found && markOf(found);
     },
@@ -40,7 +40,7 @@ export function createGitChanges(git: RunGit, limitMs = LIMIT_MS): Git {
         const checkout = await checkoutOf(folder);
         if (!before || !checkout) return undefined;
         const signal = AbortSignal.timeout(limitMs);
-        const now = await standingOf(git, checkout, signal);
+        const now = await standingOf({ git, stateDir, signal }, checkout);
         const lines = now && (await changedFiles(git, checkout, { before, now }, signal));
         const commits = now && (await commitsBetween(git, checkout, before.head, now.head, signal));
         if (!lines || !commits) return undefined;

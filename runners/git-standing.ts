@@ -1,10 +1,10 @@
 // How a checkout stands: the commit it is on, and a tree of all that lies in it, committed or not.
 //
-// The tree is made with an index of our own, a copy, so that neither the user's index nor its lock is touched; what is not committed is written into
-// the object store as `git stash` would, and git's own garbage collection takes it away again. A clean checkout costs one call and writes nothing.
+// The tree is made with an index of our own, a copy, so that neither the user's index nor its lock is touched. It lies in the state folder, where a hub
+// that starts removes what a killed one left. What is not committed is written into the object store as `git stash` would, and git's own garbage
+// collection takes it away again. A clean checkout costs one call and writes nothing.
 import { createHash } from 'node:crypto';
 import { copyFile, lstat, mkdtemp, readFile, realpath, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { RunGit } from './git.ts';
 import { errnoOf } from './process.ts';
@@ -44,8 +44,16 @@ export async function checkoutOf(folder: string): Promise<Checkout | undefined> 
   }
 }
 
+/** With what git is asked, and where an index of our own may lie. */
+export interface Look {
+  readonly git: RunGit;
+  readonly stateDir: string;
+  readonly signal: AbortSignal;
+}
+
 /** How the checkout stands now; undefined when git does not tell. */
-export async function standingOf(git: RunGit, { root, gitDir }: Checkout, signal: AbortSignal): Promise<Standing | undefined> {
+export async function standingOf(look: Look, { root, gitDir }: Checkout): Promise<Standing | undefined> {
+  const { git, signal } = look;
   const status = await git(
     root,
     ['status', '--porcelain=v2', '--branch', '-z', '--untracked-files=all', '--no-renames', '--ignore-submodules=dirty'],
@@ -56,7 +64,7 @@ export async function standingOf(git: RunGit, { root, gitDir }: Checkout, signal
   if (paths.length > MOST_PATHS) return undefined;
   const { small, bulky } = await bySize(root, paths);
   if (small.length === 0) return { head, tree: head === undefined ? EMPTY_TREE : `${head}^{tree}`, bulky };
-  const tree = await treeWith(git, { root, gitDir }, small, signal);
+  const tree = await treeWith(look, { root, gitDir }, small);
   return tree === undefined ? undefined : { head, tree, bulky };
 }
 
@@ -89,12 +97,11 @@ async function bySize(
 }
 
 async function treeWith(
-  git: RunGit,
+  { git, stateDir, signal }: Look,
   { root, gitDir }: Checkout,
   paths: readonly string[],
-  signal: AbortSignal,
 ): Promise<string | undefined> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'scopecraft-index-'));
+  const folder = await mkdtemp(path.join(stateDir, '.index.'));
   try {
     const index = path.join(folder, 'index');
     await copyFile(path.join(gitDir, 'index'), index).catch((error: unknown) => {

@@ -63,5 +63,5 @@ export function createRunning(options: RunningOptions) {
       return Object.fromEntries(Object.entries((await environments.find(sessionId)) ?? {}).filter(([name]) => names.has(name)));
     },
   });
-  return { runner, terminals, git: createGitChanges(git), worktrees };
+  return { runner, terminals, git: createGitChanges(git, stateDir), worktrees };
 }

@@ -4,12 +4,13 @@ import { lstat, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { reach } from './claim.ts';
 
-/** Clears away what older hubs left: their claims, unfinished records. */
+/** Clears away what older hubs left: their claims, unfinished records, and what they were making when they were killed. */
 export function prune(stateDir: string, epoch: number): void {
   for (const name of readdirSync(stateDir)) {
     const file = path.join(stateDir, name);
     const number = Number(/^(?:hub|start)\.(\d{1,15})(?:\.json|\.gone)?$/.exec(name)?.[1] ?? Number.NaN);
-    if (/^\.(?:claim|gone|hub)\.|^hub\.failed$/.test(name) || number < epoch) rmSync(file, { force: true });
+    const isLeft = /^\.(?:claim|gone|hub|index)\.|^\.ballast\..+\.tmp$|^hub\.failed$/.test(name);
+    if (isLeft || number < epoch) rmSync(file, { recursive: true, force: true });
   }
 }
 

@@ -1,9 +1,9 @@
 // What a session changed in its folder, told from how the folder stood before.
-import { chmod, mkdir, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Changes, Git } from '../../core/git-ports.ts';
-import { createGit } from '../../runners/git.ts';
+import { createGit, type RunGit } from '../../runners/git.ts';
 import { createGitChanges } from '../../runners/git-changes.ts';
 import { makeRepository, type TestRepository } from '../support/repository.ts';
 
@@ -15,9 +15,12 @@ vi.setConfig({ testTimeout: 120_000 });
 
 beforeEach(async () => {
   repository = await makeRepository();
-  changes = createGitChanges(repository.run, 20_000);
+  changes = changesBy(repository.run, 20_000);
 });
 afterEach(() => repository.close());
+
+/** What this git says, with the folder of the repository for the state. */
+const changesBy = (run: RunGit, limitMs?: number) => createGitChanges(run, repository.root, limitMs);
 
 /** What is told of a deed that is done after the mark. */
 async function changedBy(deed: () => Promise<unknown>, folder = repository.path, leaveOut?: readonly string[]): Promise<Changes> {
@@ -207,26 +210,39 @@ describe('a look at a folder', () => {
     await expect(rm(`${trap}.sprung`)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
+  it('makes its own index in the state folder, where the next hub clears away what a killed one left, and leaves nothing', async () => {
+    const indexes = new Set<string | undefined>();
+    const watched = changesBy((folder, words, options) => {
+      indexes.add(options?.env?.GIT_INDEX_FILE);
+      return repository.run(folder, words, options);
+    });
+    await repository.write('new.txt', 'x\n');
+    expect(await watched.mark(repository.path)).toBeDefined();
+    const [index = ''] = [...indexes].filter((one) => one !== undefined);
+    expect(path.relative(repository.root, index)).toMatch(/^\.index\.[^/]+\/index$/);
+    expect((await readdir(repository.root)).filter((name) => name.startsWith('.index'))).toEqual([]);
+  });
+
   it('is not heeded to another repository by GIT_DIR', async () => {
-    const other = createGitChanges(createGit({ ...repository.env, GIT_DIR: path.join(repository.root, 'nowhere') }));
+    const other = changesBy(createGit({ ...repository.env, GIT_DIR: path.join(repository.root, 'nowhere') }));
     expect(await other.mark(repository.path)).toMatch(/^[0-9a-f]{40}::$/);
   });
 
   it('answers nothing, and starts no git, where there is no checkout', async () => {
-    const changesWithoutGit = createGitChanges(() => Promise.reject(new Error('git was started')));
+    const changesWithoutGit = changesBy(() => Promise.reject(new Error('git was started')));
     expect(await changesWithoutGit.mark(repository.root)).toBeUndefined();
     expect(await changesWithoutGit.mark(path.join(repository.root, 'nowhere'))).toBeUndefined();
   });
 
   it('answers nothing without git, with a git that hangs, with a mark of something else, and where the commit is gone', async () => {
     const mark = (await changes.mark(repository.path)) ?? '';
-    const without = createGitChanges(createGit({ PATH: '/nowhere' }));
+    const without = changesBy(createGit({ PATH: '/nowhere' }));
     expect([await without.mark(repository.path), await without.since(repository.path, mark)]).toEqual([undefined, undefined]);
 
     const bin = path.join(repository.root, 'bin');
     await repository.write(path.join(bin, 'git'), '#!/bin/sh\nsleep 60 & wait\n');
     await chmod(path.join(bin, 'git'), 0o755);
-    const hanging = createGitChanges(createGit({ PATH: `${bin}:${repository.env.PATH}` }), 300);
+    const hanging = changesBy(createGit({ PATH: `${bin}:${repository.env.PATH}` }), 300);
     const began = performance.now();
     expect(await hanging.mark(repository.path)).toBeUndefined();
     expect(performance.now() - began).toBeLessThan(5000);

@@ -188,9 +188,12 @@ test('sockets and records of dead hubs are cleared away, foreign files are not',
   const { stateDir, runtimeDir } = folders('clear');
   (await claim('clear'))?.stopListening();
   changeClaim('clear', 1, { startedAt: '1' });
-  for (const name of ['.claim.dead', 'start.0', 'notes.txt']) writeFileSync(path.join(stateDir, name), '');
+  mkdirSync(path.join(stateDir, '.index.a1B2c3'));
+  for (const name of ['.claim.dead', 'start.0', '.ballast.1-2-3.tmp', '.index.a1B2c3/index', 'ballast', '.ballast', 'notes.txt'])
+    writeFileSync(path.join(stateDir, name), '');
   writeFileSync(path.join(runtimeDir, '0123456789ab.sock'), 'no socket');
   await claim('clear');
-  expect(readdirSync(stateDir).sort()).toEqual(['.gitignore', 'hub.2.json', 'hub.json', 'notes.txt']);
+  const ours = ['.gitignore', 'ballast', 'hub.2.json', 'hub.json'];
+  expect(readdirSync(stateDir).sort()).toEqual(['.ballast', ...ours, 'notes.txt']);
   expect(existsSync(path.join(runtimeDir, '0123456789ab.sock'))).toBe(true);
 });
