@@ -100,15 +100,15 @@ export const EVENTS = {
   },
   'session.stopping': {
     says: 'It was asked to stop; the stop ladder is under way.',
-    data: z.object({ sessionId, cause: EndCause }),
+    data: z.object({ sessionId, cause: EndCause, ...call }),
   },
   'session.completed': { says: 'The agent finished its work.', data: settled },
   'session.failed': { says: 'It ended without having done its work; the cause says why.', data: settled },
-  'session.cancelled': { says: 'It was cancelled, and no process of it is left.', data: settled },
+  'session.cancelled': { says: 'It was cancelled, and no process of it is left.', data: settled.extend(call) },
   'session.lost': { says: 'Its process is gone and nobody saw it end.', data: settled },
   'session.pinned': {
     says: 'It is kept from being cleaned up, or no longer.',
-    data: z.object({ sessionId, pinned: z.boolean(), by: z.string() }),
+    data: z.object({ sessionId, pinned: z.boolean(), by: z.string(), ...call }),
   },
   'session.shared': {
     says: 'Somebody else may watch it, or speak to it, until the share expires.',
@@ -148,12 +148,12 @@ export const EVENTS = {
   },
   'queue.paused': {
     says: 'Nothing is started until the line goes on.',
-    data: z.object({ by: z.string(), reason: z.string().optional() }),
+    data: z.object({ by: z.string(), reason: z.string().optional(), ...call }),
   },
-  'queue.resumed': { says: 'The line goes on.', data: z.object({ by: z.string() }) },
+  'queue.resumed': { says: 'The line goes on.', data: z.object({ by: z.string(), ...call }) },
   'config.changed': {
     says: 'Limits or policies were changed by a call; they stay so over restarts.',
-    data: z.object({ set: z.record(z.string(), z.json()), reset: z.array(z.string()), by: z.string() }),
+    data: z.object({ set: z.record(z.string(), z.json()), reset: z.array(z.string()), by: z.string(), ...call }),
   },
   'hub.started': {
     says: 'A hub owns the workspace from here on.',

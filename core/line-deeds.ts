@@ -1,7 +1,7 @@
 // What can be done to the line: another priority or place for one session, emptying it, and holding it.
 import { fail } from './errors.ts';
 import type { Ledger, UsedKey } from './ledger.ts';
-import { type CallKey, createOnce, factOf, type OnceParts } from './once.ts';
+import { type CallKey, createOnce, factOf, type Keyed, type OnceParts } from './once.ts';
 import type { JobQueue, Settings } from './ports.ts';
 import type { Priority } from './priority.ts';
 import { jobOf } from './recovery.ts';
@@ -22,21 +22,20 @@ export interface Why {
 }
 
 /** Where a session is to go in the line: give one of the two. */
-export interface Move {
+export interface Move extends Keyed {
   readonly priority?: Priority | undefined;
   /** 1 is next. */
   readonly place?: number | undefined;
-  readonly requestKey?: string | undefined;
 }
 
 export interface LineDeeds {
   /** Gives a queued session another priority, or a place in the line. Fails with NOT_QUEUED or REQUEST_KEY_REUSED. */
   move(sessionId: string, to: Move, by: string): Promise<Session>;
   /** Cancels all queued sessions, or those of a type; answers their ids. The same call, sent again, cancels nobody who came since. Fails with REQUEST_KEY_REUSED. */
-  clear(type: SessionType | undefined, why: Why & { readonly requestKey?: string | undefined }): Promise<readonly string[]>;
-  /** Starts nothing more until it is told to go on. */
-  pause(why: Why): Promise<void>;
-  resume(by: string): Promise<void>;
+  clear(type: SessionType | undefined, why: Why & Keyed): Promise<readonly string[]>;
+  /** Starts nothing more until it is told to go on. Fails with REQUEST_KEY_REUSED, as `resume` does. */
+  pause(why: Why & Keyed): Promise<void>;
+  resume(by: string, keyed?: Keyed): Promise<void>;
 }
 
 export function createLineDeeds(parts: LineParts): LineDeeds {
@@ -91,13 +90,15 @@ export function createLineDeeds(parts: LineParts): LineDeeds {
         await allOf([cleared, ...cancelAll(ids, { by, reason })]);
         return ids;
       }),
-    async pause({ by, reason }) {
-      if (!ledger.isPaused) await ledger.record({ name: 'queue.paused', data: { by, reason } });
-    },
-    async resume(by) {
-      if (ledger.isPaused) await ledger.record({ name: 'queue.resumed', data: { by } });
-      queue.admit();
-    },
+    pause: ({ by, reason, requestKey }) =>
+      once(requestKey, { deed: 'pause', reason }, async (call, used) => {
+        if (!used && !ledger.isPaused) await ledger.record({ name: 'queue.paused', data: { by, reason, ...call } });
+      }),
+    resume: (by, { requestKey } = {}) =>
+      once(requestKey, { deed: 'resume' }, async (call, used) => {
+        if (!used && ledger.isPaused) await ledger.record({ name: 'queue.resumed', data: { by, ...call } });
+        queue.admit();
+      }),
   };
 }
 
@@ -107,10 +108,10 @@ async function allOf(deeds: readonly Promise<unknown>[]): Promise<void> {
 }
 
 /** Records that a session which was taken out of the line is cancelled; where that cannot be written it stands there again. */
-export function recordCancelled(parts: LineParts, sessionId: string, { by, reason }: Why): Promise<number> {
+export function recordCancelled(parts: LineParts, sessionId: string, { by, reason }: Why, call?: CallKey): Promise<number> {
   const run = parts.ledger.session(sessionId)?.run ?? 0;
   return parts.ledger
-    .record({ name: 'session.cancelled', data: { sessionId, run, cause: cancelledBy(by, reason) } })
+    .record({ name: 'session.cancelled', data: { sessionId, run, cause: cancelledBy(by, reason), ...call } })
     .catch((error: unknown) => {
       replace(parts, sessionId);
       throw error;

@@ -10,6 +10,11 @@ export interface OnceParts {
   readonly digest: (text: string) => string;
 }
 
+/** A call that may come again. */
+export interface Keyed {
+  readonly requestKey?: string | undefined;
+}
+
 /** What a fact keeps of the call that recorded it. */
 export interface CallKey {
   readonly requestKey: string;

@@ -1,6 +1,7 @@
 // All that can be done, as plain calls: the one thing that tools, resources and doors talk to.
 import { z } from 'zod';
-import { ancestorsOf, descendantsOf } from './delegation.ts';
+import { type CancelRequest, createCancel } from './cancelling.ts';
+import { ancestorsOf } from './delegation.ts';
 import { fail } from './errors.ts';
 import { estimatedStart, estimatedStarts } from './estimate.ts';
 import { type EventPage, type EventQuery, eventPage } from './event-page.ts';
@@ -8,7 +9,8 @@ import type { Worktrees } from './git-ports.ts';
 import type { Guard } from './guard.ts';
 import type { Reading } from './headroom.ts';
 import type { Ledger } from './ledger.ts';
-import { cancelledBy, createLineDeeds, type LineDeeds, recordCancelled, type Why } from './line-deeds.ts';
+import { createLineDeeds, type LineDeeds } from './line-deeds.ts';
+import { createOnce, type Keyed } from './once.ts';
 import type { Clock, JobQueue, LogPage, LogQuery, Logs, RunUsage, Settings, TaskStore } from './ports.ts';
 import { createRuleDeeds, type RuleDeeds } from './rule-deeds.ts';
 import type { Line } from './scheduler.ts';
@@ -69,10 +71,13 @@ export interface Orchestrator extends LineDeeds, TalkDeeds, SharingDeeds {
   log(sessionId: string, query: LogQuery): Promise<LogPage>;
   /** Facts that match. Fails with STORAGE_CORRUPT when the journal is damaged there. */
   events(query: EventQuery): Promise<EventPage>;
-  /** Takes a queued session out of the line, or stops an active one. Resolves when the stop is recorded, not when it is done. A settled one stays as it is. Descendants first, unless `children` is false. */
-  cancel(sessionId: string, why: Why & { readonly children?: boolean | undefined }): Promise<Session>;
+  /**
+   * Takes a queued session out of the line, or stops an active one. Resolves when the stop is recorded, not when it is done. A settled one stays as
+   * it is. Descendants first, unless `children` is false. The same call, sent again, leaves alone what was gone on with since.
+   */
+  cancel(sessionId: string, request: CancelRequest): Promise<Session>;
   /** Keeps a session from being cleaned up, or no longer. Fails with SESSION_NOT_FOUND. */
-  pin(sessionId: string, pinned: boolean, by: string): Promise<Session>;
+  pin(sessionId: string, how: Keyed & { readonly pinned: boolean }, by: string): Promise<Session>;
   /** How the line stands, waiting jobs best first. */
   line(): Line;
   /** What the session's processes use, as last measured. */
@@ -92,7 +97,7 @@ export interface Orchestrator extends LineDeeds, TalkDeeds, SharingDeeds {
   /** The same with the estimated start of a session that waits. */
   detailed(session: Session): SessionView;
   /** Changes settings while the hub runs. Fails with INVALID_INPUT and changes nothing where one does not fit. */
-  tune(change: { readonly set: Overrides; readonly reset: readonly string[] }, by: string): Promise<void>;
+  tune(change: Keyed & { readonly set: Overrides; readonly reset: readonly string[] }, by: string): Promise<void>;
   readonly workspace: string;
   readonly ledger: Ledger;
   readonly settings: Settings;
@@ -104,17 +109,13 @@ const CUT_OFF =
   'delegation: unreachable. Another program has the port at which this run was told to call its hub, so it cannot start or ask anything; it goes on otherwise.';
 
 export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
-  const { ledger, queue, tasks, logs, supervisor, clock, settings, workspace } = parts;
+  const { ledger, queue, tasks, logs, clock, settings, workspace } = parts;
   const get = (sessionId: string) =>
     ledger.session(sessionId) ?? fail('SESSION_NOT_FOUND', `There is no session "${sessionId}".`);
+  const once = createOnce(parts);
   const all = () => [...ledger.sessions()];
   const noted = (session: Session, view: SessionView): SessionView =>
     isActive(session) && parts.isCutOff?.(session) ? { ...view, notes: [...(view.notes ?? []), CUT_OFF] } : view;
-
-  const cancelOne = async (sessionId: string, why: Why) => {
-    if (get(sessionId).status === 'queued' && queue.remove(sessionId)) await recordCancelled(parts, sessionId, why);
-    else await supervisor.stop(sessionId, cancelledBy(why.by, why.reason));
-  };
 
   return {
     start: createStart(parts),
@@ -134,22 +135,16 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
     },
     log: (sessionId, query) => logs.page(sessionId, get(sessionId).run, query),
     events: (query) => eventPage(ledger, query),
-    async cancel(sessionId, { by, reason, children = true }) {
-      const session = get(sessionId);
-      if (children) for (const { id } of descendantsOf(ledger, sessionId).toReversed()) await cancelOne(id, { by, reason });
-      await cancelOne(session.id, { by, reason });
-      // what it started in the moment before
-      if (children) for (const { id } of descendantsOf(ledger, sessionId)) await cancelOne(id, { by, reason });
-      return get(sessionId);
-    },
+    cancel: createCancel(parts),
     ...createLineDeeds(parts),
     ...createTalkDeeds(parts),
     ...createSharing(parts),
-    async pin(sessionId, pinned, by) {
-      if ((get(sessionId).pinned ?? false) !== pinned)
-        await ledger.record({ name: 'session.pinned', data: { sessionId, pinned, by } });
-      return get(sessionId);
-    },
+    pin: (sessionId, { pinned, requestKey }, by) =>
+      once(requestKey, { deed: 'pin', sessionId, pinned }, async (call, used) => {
+        if (!used && (get(sessionId).pinned ?? false) !== pinned)
+          await ledger.record({ name: 'session.pinned', data: { sessionId, pinned, by, ...call } });
+        return get(sessionId);
+      }),
     line: () => queue.line(),
     usage: (sessionId) => parts.guard?.usage(sessionId),
     machine: () => parts.guard?.machine() ?? [],
@@ -169,19 +164,18 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
       const at = session.status === 'queued' ? line.waiting.findLastIndex((job) => job.sessionId === session.id) : -1;
       return noted(session, sessionView(session, line, estimatedStart(ledger, line, at)));
     },
-    async tune({ set, reset }, by) {
-      const overrides = {
-        ...Object.fromEntries(Object.entries(ledger.overrides).filter(([path]) => !reset.includes(path))),
-        ...set,
-      };
-      settings.override(overrides);
-      const data = { set: z.record(z.string(), z.json()).parse(set), reset: [...reset], by };
-      await ledger.record({ name: 'config.changed', data }).catch((error: unknown) => {
-        settings.override(ledger.overrides);
-        throw error;
-      });
-      queue.admit();
-    },
+    tune: ({ set, reset, requestKey }, by) =>
+      once(requestKey, { deed: 'tune', set, reset }, async (call, used) => {
+        if (used) return;
+        const kept = Object.entries(ledger.overrides).filter(([path]) => !reset.includes(path));
+        settings.override({ ...Object.fromEntries(kept), ...set });
+        const data = { set: z.record(z.string(), z.json()).parse(set), reset: [...reset], by, ...call };
+        await ledger.record({ name: 'config.changed', data }).catch((error: unknown) => {
+          settings.override(ledger.overrides);
+          throw error;
+        });
+        queue.admit();
+      }),
     workspace,
     ledger,
     settings,

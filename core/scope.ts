@@ -31,9 +31,9 @@ export function scopedTo(whole: Orchestrator, root: string): Orchestrator {
       for (const session of sight.list({}).toReversed()) last.set(session.taskId, session);
       return (await whole.tasks(filter)).map(({ task }) => ({ task, last: last.get(task.id) }));
     },
-    async cancel(sessionId, why) {
+    async cancel(sessionId, request) {
       owns(sessionId);
-      return whole.cancel(sessionId, why);
+      return whole.cancel(sessionId, { ...request, requestKey: keyOf(root, request.requestKey) });
     },
     async prompt(request, by) {
       owns(request.sessionId);

@@ -2,7 +2,7 @@
 import { isOpenShare, type Share, type ShareRole } from './access.ts';
 import { fail } from './errors.ts';
 import type { UsedKey } from './ledger.ts';
-import { type CallKey, createOnce, factOf, type OnceParts } from './once.ts';
+import { type CallKey, createOnce, factOf, type Keyed, type OnceParts } from './once.ts';
 import type { Clock, Ids, Passes } from './ports.ts';
 
 export interface SharingParts extends OnceParts {
@@ -12,19 +12,17 @@ export interface SharingParts extends OnceParts {
   readonly passes?: Passes | undefined;
 }
 
-export interface ShareRequest {
+export interface ShareRequest extends Keyed {
   readonly sessionId: string;
   readonly role: ShareRole;
   /** Whom it is for, in words. */
   readonly name: string;
   readonly lifeMs: number;
-  readonly requestKey?: string | undefined;
 }
 
-export interface UnshareRequest {
+export interface UnshareRequest extends Keyed {
   readonly sessionId: string;
   readonly shareId: string;
-  readonly requestKey?: string | undefined;
 }
 
 /** What the guest needs. */

@@ -6,6 +6,7 @@ import { type AskingEvent, openAsking } from './asking.ts';
 import { type BeginParts, begin, unlessFull } from './begin.ts';
 import type { EndCause } from './ending.ts';
 import { fail, ScopecraftError } from './errors.ts';
+import type { CallKey } from './once.ts';
 import { jobOf } from './recovery.ts';
 import type { Requests } from './requests.ts';
 import type { Run, RunEvent, ServeRun } from './run-ports.ts';
@@ -29,7 +30,7 @@ export interface Supervisor {
   /** The deed of the queue: begins a queued session, or takes up an active one after a restart. Resolves with the job of its next try, if there is one. */
   run(job: { readonly sessionId: string }): Promise<WaitingJob | undefined>;
   /** Asks the session's run to stop. The fact `session.stopping` is recorded first, by the caller or here. */
-  stop(sessionId: string, cause: EndCause): Promise<void>;
+  stop(sessionId: string, cause: EndCause, call?: CallKey | undefined): Promise<void>;
   /** Says what is pending to the session's run. Where there is none yet, or its hub is gone, that happens when it is followed. */
   tell(sessionId: string): Promise<void>;
 }
@@ -157,13 +158,13 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
     return now;
   }
 
-  async function stop(id: string, cause: EndCause): Promise<void> {
+  async function stop(id: string, cause: EndCause, call?: CallKey): Promise<void> {
     const session = current(id);
     if (isSettled(session)) return;
     if (!session.stop) asked.set(id, cause);
     // on a full disk the run is stopped all the same; how it ended is recorded when there is space again
     if (!session.stop && session.status !== 'queued')
-      await ledger.record({ name: 'session.stopping', data: { sessionId: id, cause } }).catch((error: unknown) => {
+      await ledger.record({ name: 'session.stopping', data: { sessionId: id, cause, ...call } }).catch((error: unknown) => {
         // its start was not on disk yet and was refused with this: it stands in the line again, or is gone, and has no run to stop
         const now = ledger.session(id);
         if (now && isActive(now)) unlessFull(error);

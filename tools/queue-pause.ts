@@ -12,10 +12,10 @@ export const queuePause = defineTool({
   toolset: 'queue',
   input: z.strictObject({ reason }),
   output: z.looseObject({ summary, isPaused: z.boolean(), waiting: z.number().int() }),
-  fails: ['WORKSPACE_MISSING', 'STORAGE_FAILED', 'STORAGE_FULL'],
+  fails: ['REQUEST_KEY_REUSED', 'WORKSPACE_MISSING', 'STORAGE_FAILED', 'STORAGE_FULL'],
   examples: [{ reason: 'deploying' }],
-  async handle({ reason }, { orchestrator, caller }) {
-    await orchestrator.pause({ by: caller.by, reason });
+  async handle({ reason }, { orchestrator, caller, callKey }) {
+    await orchestrator.pause({ by: caller.by, reason, requestKey: callKey });
     return { isPaused: true, waiting: orchestrator.line().waiting.length };
   },
   say: ({ waiting }) => `The line is paused, ${waiting} waiting.`,

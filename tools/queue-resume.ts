@@ -11,10 +11,10 @@ export const queueResume = defineTool({
   toolset: 'queue',
   input: z.strictObject({}),
   output: z.looseObject({ summary, isPaused: z.boolean(), waiting: z.number().int() }),
-  fails: ['WORKSPACE_MISSING', 'STORAGE_FAILED', 'STORAGE_FULL'],
+  fails: ['REQUEST_KEY_REUSED', 'WORKSPACE_MISSING', 'STORAGE_FAILED', 'STORAGE_FULL'],
   examples: [{}],
-  async handle(_input, { orchestrator, caller }) {
-    await orchestrator.resume(caller.by);
+  async handle(_input, { orchestrator, caller, callKey }) {
+    await orchestrator.resume(caller.by, { requestKey: callKey });
     return { isPaused: false, waiting: orchestrator.line().waiting.length };
   },
   say: ({ waiting }) => `The line goes on, ${waiting} waiting.`,

@@ -20,10 +20,13 @@ export const sessionCancel = defineTool({
   }),
   output: SessionView,
   positional: ['sessionId'],
-  fails: ['SESSION_NOT_FOUND', 'OUTSIDE_TREE', 'WORKSPACE_MISSING', 'STORAGE_FAILED'],
+  fails: ['SESSION_NOT_FOUND', 'OUTSIDE_TREE', 'REQUEST_KEY_REUSED', 'WORKSPACE_MISSING', 'STORAGE_FAILED'],
   examples: [{ sessionId: '{{session}}', reason: 'no longer needed' }],
-  async handle({ sessionId, reason, children }, { orchestrator, caller }) {
-    return withShare(orchestrator.view(await orchestrator.cancel(sessionId, { by: caller.by, reason, children })), 1);
+  async handle({ sessionId, reason, children }, { orchestrator, caller, callKey }) {
+    return withShare(
+      orchestrator.view(await orchestrator.cancel(sessionId, { by: caller.by, reason, children, requestKey: callKey })),
+      1,
+    );
   },
   say: (session) => session.summary,
 });

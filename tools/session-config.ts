@@ -28,12 +28,12 @@ export const sessionConfig = defineTool({
     ),
     changed: z.array(z.string()),
   }),
-  fails: ['WORKSPACE_MISSING', 'STORAGE_FAILED', 'STORAGE_FULL'],
+  fails: ['REQUEST_KEY_REUSED', 'WORKSPACE_MISSING', 'STORAGE_FAILED', 'STORAGE_FULL'],
   examples: [{ find: 'maxConcurrentSessions' }],
-  async handle({ settings = [], reset = [], find }, { orchestrator, caller }) {
+  async handle({ settings = [], reset = [], find }, { orchestrator, caller, callKey }) {
     const set = Object.fromEntries(settings.map(parseTuning));
     const paths = reset.map(knownPath);
-    if (settings.length + reset.length > 0) await orchestrator.tune({ set, reset: paths }, caller.by);
+    if (settings.length + reset.length > 0) await orchestrator.tune({ set, reset: paths, requestKey: callKey }, caller.by);
     const changed = [...Object.keys(set), ...paths];
     const isShown = (path: string) => (find === undefined ? changed.length === 0 || changed.includes(path) : path.includes(find));
     const rows = [...tunable()].filter(([path]) => isShown(path));

@@ -19,9 +19,9 @@ export const sessionPin = defineTool({
   }),
   output: SessionView,
   positional: ['sessionId'],
-  fails: ['SESSION_NOT_FOUND', 'WORKSPACE_MISSING', 'STORAGE_FAILED', 'STORAGE_FULL'],
+  fails: ['SESSION_NOT_FOUND', 'REQUEST_KEY_REUSED', 'WORKSPACE_MISSING', 'STORAGE_FAILED', 'STORAGE_FULL'],
   examples: [{ sessionId: '{{session}}' }, { sessionId: '{{session}}', pinned: false }],
-  handle: async ({ sessionId, pinned }, { orchestrator, caller }) =>
-    withShare(orchestrator.view(await orchestrator.pin(sessionId, pinned, caller.by)), 1),
+  handle: async ({ sessionId, pinned }, { orchestrator, caller, callKey }) =>
+    withShare(orchestrator.view(await orchestrator.pin(sessionId, { pinned, requestKey: callKey }, caller.by)), 1),
   say: ({ id, pinned }) => (pinned ? `Session ${id} is kept.` : `Session ${id} may be cleaned up.`),
 });

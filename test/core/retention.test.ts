@@ -169,8 +169,8 @@ describe('cleaning up', () => {
   it('leaves what was pinned, over a restart too, until it is let go', async () => {
     const first = await withSessions(4);
     const [oldest = '', second = '', ...kept] = first.ids;
-    expect(await first.engine.orchestrator.pin(oldest, true, 'me')).toMatchObject({ id: oldest, pinned: true });
-    await first.engine.orchestrator.pin(oldest, true, 'me');
+    expect(await first.engine.orchestrator.pin(oldest, { pinned: true }, 'me')).toMatchObject({ id: oldest, pinned: true });
+    await first.engine.orchestrator.pin(oldest, { pinned: true }, 'me');
     expect(first.engine.events.filter(({ name }) => name === 'session.pinned').map(({ data }) => data)).toEqual([
       { sessionId: oldest, pinned: true, by: 'me' },
     ]);
@@ -183,7 +183,7 @@ describe('cleaning up', () => {
       onError: (error) => engine.errors.push(error),
     });
     expect(await retention.sweep()).toEqual([second]);
-    await engine.orchestrator.pin(oldest, false, 'me');
+    await engine.orchestrator.pin(oldest, { pinned: false }, 'me');
     expect(engine.orchestrator.view(engine.orchestrator.get(oldest)).pinned).toBeUndefined();
     expect(await retention.sweep()).toEqual([oldest]);
     expect([...engine.ledger.sessions()].map(({ id }) => id)).toEqual(kept);

@@ -22,6 +22,7 @@ const Answer = z.looseObject({
 });
 const ONE_SLOT: EngineOptions = { config: { resources: { maxConcurrentSessions: 1 } } };
 
+let keys = 0;
 const ends: (() => void)[] = [];
 afterEach(() => {
   for (const end of ends.splice(0).reverse()) end();
@@ -91,7 +92,6 @@ async function callAgain(hub: Engine, { tool, args, after, between }: Lost, opti
       () => {},
     ),
   );
-  let keys = 0;
   void runDoor({
     input,
     output,
@@ -189,6 +189,67 @@ describe('queue_move that is sent again', () => {
     });
     expect(answer).toMatchObject({ id, status: 'starting' });
   });
+});
+
+describe('a call that is sent again does not undo what somebody did since:', () => {
+  it('queue_pause and queue_resume', async () => {
+    const engine = await makeEngine();
+    const paused = await callAgain(engine, { tool: 'queue_pause', args: {}, between: (hub) => hub.orchestrator.resume('me') });
+    expect(paused.next.ledger.isPaused).toBe(false);
+    await paused.next.orchestrator.pause({ by: 'me' });
+    const pause = (hub: Engine) => hub.orchestrator.pause({ by: 'somebody else' });
+    const resumed = await callAgain(paused.next, { tool: 'queue_resume', args: {}, between: pause });
+    expect(resumed.next.ledger.isPaused).toBe(true);
+  });
+
+  it('session_config', async () => {
+    const path = 'resources.maxConcurrentSessions';
+    const { next } = await callAgain(await makeEngine(), {
+      tool: 'session_config',
+      args: { settings: [`${path}=7`] },
+      between: (hub) => hub.orchestrator.tune({ set: { [path]: 5 }, reset: [] }, 'me'),
+    });
+    expect(next.ledger.overrides).toEqual({ [path]: 5 });
+  });
+
+  it('session_pin', async () => {
+    const engine = await makeEngine();
+    const id = await running(engine);
+    const { next } = await callAgain(engine, {
+      tool: 'session_pin',
+      args: { sessionId: id },
+      between: (hub) => hub.orchestrator.pin(id, { pinned: false }, 'me'),
+    });
+    expect(get(next, id).pinned).toBe(false);
+  });
+
+  it('session_cancel of one that waited', async () => {
+    const { engine, ids } = await held();
+    const id = ids[0] ?? '';
+    const { next } = await callAgain(engine, { tool: 'session_cancel', args: { sessionId: id }, between: goOn(id) });
+    expect(get(next, id).status).toBe('queued');
+  });
+
+  it('session_cancel of one that ran, with what came of it', async () => {
+    const { engine, first } = await held();
+    const child = await started(engine, {}, first);
+    const { next } = await callAgain(engine, {
+      tool: 'session_cancel',
+      args: { sessionId: first },
+      async between(hub) {
+        hub.run(first).end(143);
+        await hub.settle();
+        for (const id of [first, child]) await goOn(id)(hub);
+      },
+    });
+    for (const id of [first, child]) expect(get(next, id).status).toBe('queued');
+  });
+
+  /** Goes on with a session that was cancelled. */
+  const goOn = (sessionId: string) => async (hub: Engine) => {
+    expect(get(hub, sessionId).status).toBe('cancelled');
+    await hub.orchestrator.prompt({ sessionId, prompt: 'Go on.', mode: 'queue', timeoutMs: 0 }, 'me');
+  };
 });
 
 describe('session_share that is sent again', () => {
