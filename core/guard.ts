@@ -13,7 +13,8 @@ import type { AgentEntry } from './agent.ts';
 import type { EndCause } from './ending.ts';
 import { type Reading, type ResourceType, readings, shortages } from './headroom.ts';
 import type { Ledger } from './ledger.ts';
-import type { Clock, MachineUsage, Meter, RunUsage, Settings } from './ports.ts';
+import type { MachineUsage, Meter, RunUsage } from './meter-ports.ts';
+import type { Clock, Settings } from './ports.ts';
 import { isActive, isSettled, type Session } from './session.ts';
 import { bytesOf, sizeText } from './size.ts';
 

@@ -3,7 +3,7 @@
 // A resource becomes short when its reading passes the limit, and is enough again only when the reading is a tenth on the good side of it:
 // otherwise a reading that trembles around the limit would be a fact every two seconds.
 import type { Config } from './config.ts';
-import type { MachineUsage } from './ports.ts';
+import type { MachineUsage } from './meter-ports.ts';
 import { bytesOf, sizeText } from './size.ts';
 
 export const RESOURCE_TYPES = ['free_memory', 'cpu_load', 'memory_pressure'] as const;

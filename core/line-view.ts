@@ -1,7 +1,7 @@
 // The line as callers see it: the slots, what runs, and who waits for what. One answer for all who ask.
 import { z } from 'zod';
+import type { RunUsage } from './meter-ports.ts';
 import type { Orchestrator } from './orchestrator.ts';
-import type { RunUsage } from './ports.ts';
 import { activeCount, holdOf, holdText } from './scheduler.ts';
 import type { SessionType } from './session.ts';
 import { iso } from './time.ts';

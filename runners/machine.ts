@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism, freemem, loadavg } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import type { MachineUsage } from '../core/ports.ts';
+import type { MachineUsage } from '../core/meter-ports.ts';
 
 const run = promisify(execFile);
 

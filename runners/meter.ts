@@ -4,7 +4,7 @@
 // sample before, over the processes that were in both: the first sample of a process tells nothing, and one that lived only between two
 // samples is not seen.
 import pidusage from 'pidusage';
-import type { Meter, RunUsage } from '../core/ports.ts';
+import type { Meter, RunUsage } from '../core/meter-ports.ts';
 import type { ProcessRef } from '../core/session.ts';
 import { createAttribution, type MarkedRun } from './attribution.ts';
 import { measureMachine } from './machine.ts';

@@ -5,7 +5,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RunUsage } from '../../core/ports.ts';
+import type { RunUsage } from '../../core/meter-ports.ts';
 import { createMeter } from '../../runners/meter.ts';
 import { type ProcessEntry, processAt, processTable } from '../../runners/process.ts';
 import { readChild, readClaim } from '../../runners/run-folder.ts';
