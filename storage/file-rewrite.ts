@@ -63,7 +63,7 @@ export async function rewriteFile(options: RewriteOptions): Promise<RewriteOutco
     const next = change(bytes);
     if (!next || next.equals(bytes)) return { kind: 'unchanged' };
     // emptied a moment ago: somebody is about to write it
-    if (bytes.length === 0 && Date.now() - stats.mtimeMs < EMPTY_REST_MS) return { kind: 'again' };
+    if (bytes.length === 0 && Math.abs(Date.now() - stats.mtimeMs) < EMPTY_REST_MS) return { kind: 'again' };
     const why = protection(stats);
     if (why) return { kind: 'protected', why };
     const source = { opened, bytes };

@@ -63,9 +63,9 @@ export async function createTaskFiles({ workspace, folders = ['.tasks'] }: TaskF
   let sorted: { readonly of: ReadonlyMap<string, string>; readonly ids: readonly string[] } | undefined;
 
   const walk = sharedDeed(async () => {
-    const at = Date.now();
+    const at = performance.now();
     const index = await indexTasks(root, folders);
-    const now = Date.now();
+    const now = performance.now();
     const worthMs = WALK_SHARE * (now - at);
     const again = at + Math.min(Math.max(WALK_HOLDS_MS, worthMs), WALK_ANSWERS_MS);
     walked = { again, until: now + WALK_ANSWERS_MS, isLong: worthMs > WALK_HOLDS_MS, files: new Map(index.files) };
@@ -73,7 +73,7 @@ export async function createTaskFiles({ workspace, folders = ['.tasks'] }: TaskF
   });
   /** Walks where that is worth its time, without anybody who waits for it. */
   const lookAgain = () => {
-    if (isLooking || Date.now() < walked.again) return;
+    if (isLooking || performance.now() < walked.again) return;
     isLooking = true;
     void walk().finally(() => {
       isLooking = false;
@@ -83,7 +83,7 @@ export async function createTaskFiles({ workspace, folders = ['.tasks'] }: TaskF
   /** The file of a task by the last walk, as far as that still answers. */
   const remembered = (id: string): string | undefined => {
     const { until, files } = walked;
-    const file = Date.now() < until ? files.get(id) : undefined;
+    const file = performance.now() < until ? files.get(id) : undefined;
     if (file === undefined || !statsAt(file)) return undefined;
     lookAgain();
     return file;
@@ -109,12 +109,12 @@ export async function createTaskFiles({ workspace, folders = ['.tasks'] }: TaskF
     const present = new Set(index.files.values());
     for (const file of read.keys()) if (!present.has(file)) read.delete(file);
     const outcomes: (readonly [TaskPlace, Task | ScopecraftError])[] = [];
-    let since = Date.now();
+    let since = performance.now();
     for (const [id, file] of index.files) {
       outcomes.push([{ id, file }, outcomeOf({ id, file })]);
-      if (Date.now() - since < READING_MS) continue;
+      if (performance.now() - since < READING_MS) continue;
       await othersTurn();
-      since = Date.now();
+      since = performance.now();
     }
     return { index, outcomes: outcomes.toSorted(([a], [b]) => (a.id < b.id ? -1 : 1)) };
   };
@@ -158,7 +158,7 @@ export async function createTaskFiles({ workspace, folders = ['.tasks'] }: TaskF
     async create(draft) {
       const id = checkedId(draft.id);
       if (id.includes('/')) fail('INVALID_INPUT', `"${id}" names a subtask; a new task has an id without a slash.`);
-      const isKnown = walked.isLong && Date.now() < walked.until;
+      const isKnown = walked.isLong && performance.now() < walked.until;
       const taken = remembered(id) ?? (isKnown ? undefined : (await walk()).files.get(id));
       if (taken !== undefined) fail('TASK_EXISTS', `The task "${id}" is there already, in ${relative(root, taken)}.`);
       const file = await createTaskFile(root, folders[0] ?? '.tasks', { ...draft, id });

@@ -12,6 +12,7 @@ import {
   rm,
   stat,
   symlink,
+  utimes,
   writeFile,
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -79,6 +80,13 @@ describe('a rewrite', () => {
     await pause(250);
     expect(await rewrite()).toEqual({ kind: 'written' });
     expect(await text()).toBe('ours\n');
+  });
+
+  it('does not wait for a time that is far ahead, where a clock was set wrong', async () => {
+    await writeFile(file, '');
+    const ahead = new Date(Date.now() + 3_600_000);
+    await utimes(file, ahead, ahead);
+    expect(await rewrite()).toEqual({ kind: 'written' });
   });
 
   it('throws the change’s own failure, with nothing left behind', async () => {

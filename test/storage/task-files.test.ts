@@ -2,13 +2,25 @@
 import { mkdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createTaskFiles } from '../../storage/task-files.ts';
 import { openEach, openTasks, outer, put, root, tasks } from './task-files-rig.ts';
 
 openEach();
 
 const ids = async () => (await tasks.list()).map(({ id }) => id);
+
+it('a new file is seen in good time where the clock was set back', async () => {
+  await put('.tasks/a.md');
+  expect(await tasks.ids()).toEqual(['a']);
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 3_600_000 });
+  try {
+    await put('.tasks/b.md');
+    await expect.poll(() => tasks.ids(), { timeout: 5000, interval: 100 }).toEqual(['a', 'b']);
+  } finally {
+    vi.useRealTimers();
+  }
+});
 
 describe('a task is found', () => {
   it.each([
