@@ -109,6 +109,8 @@ export interface TaskStore {
   list(): Promise<readonly Task[]>;
   /** Ids of the task files there are, by id, readable or not: of the last look, while the next one is under way. Waits only where there was none. */
   ids(): Promise<readonly string[]>;
+  /** Absolute paths of the files of these tasks, as far as there are any: of the last look, while the next one is under way. */
+  filesOf(ids: Iterable<string>): Promise<readonly string[]>;
   /** The sessions that the file of this task tells of. */
   sessionsIn(task: Task): Promise<readonly ToldSession[]>;
   /** Makes a task file. Fails with TASK_EXISTS. */

@@ -77,11 +77,13 @@ export async function settle(
   await ledger.record({ name, data: { ...facts, ...(changes && { changes }) } });
 }
 
-/** What it changed in its folder; its task file, which we write ourselves, is left out. */
-async function changesOf({ git, tasks }: SettleParts, { mark, cwd, taskId }: Session) {
+/** What it changed in its folder. The files of tasks that have sessions are left out: those we write ourselves, and for others meanwhile. */
+async function changesOf({ ledger, git, tasks }: SettleParts, { mark, cwd, taskId }: Session) {
   if (mark === undefined) return undefined;
-  const task = await tasks.get(taskId).catch(() => undefined);
-  return git.since(cwd, mark, task && [task.file]);
+  // it may have been moved a moment ago
+  const own = await tasks.get(taskId).catch(() => undefined);
+  const written = await tasks.filesOf(new Set([...ledger.sessions()].map((session) => session.taskId)));
+  return git.since(cwd, mark, own ? [own.file, ...written] : written);
 }
 
 /** The outcome with the structured result that was asked for: without one that fits, it has not done its work. */

@@ -45,7 +45,8 @@ export function createGitChanges(git: RunGit, stateDir: string, limitMs = LIMIT_
         const commits = now && (await commitsBetween(git, checkout, before.head, now.head, signal));
         if (!lines || !commits) return undefined;
         const here = await realpath(folder);
-        const counted = lines.filter(({ file }) => !leaveOut.includes(path.join(checkout.root, file)));
+        const left = new Set(leaveOut);
+        const counted = lines.filter(({ file }) => !left.has(path.join(checkout.root, file)));
         return {
           files: counted.slice(0, MOST_FILES).map(({ file }) => path.relative(here, path.join(checkout.root, file))),
           fileCount: counted.length,

@@ -152,6 +152,11 @@ export async function createTaskFiles({ workspace, folders = ['.tasks'] }: TaskF
       );
       return [...index.problems, ...unread].toSorted((a, b) => (a.file < b.file ? -1 : 1));
     },
+    async filesOf(wanted) {
+      if (performance.now() < walked.until) lookAgain();
+      else await walk();
+      return [...wanted].flatMap((id) => walked.files.get(id) ?? []);
+    },
     async sessionsIn({ file }) {
       return readBack(bytesOf(root, file).toString('utf8'));
     },

@@ -158,6 +158,17 @@ describe('how the folder stands', () => {
     expect(engine.orchestrator.view(get(engine, id)).changes).toEqual(CHANGES);
   });
 
+  it('is told without the files of tasks that have sessions, which the hub writes', async () => {
+    const leftOut: unknown[] = [];
+    const since = async (_folder: string, _mark: string, leaveOut: readonly string[] = []) => void leftOut.push(leaveOut);
+    const engine = await makeEngine({ git: { mark: async () => 'm1', since } });
+    const first = await running(engine, { taskId: undefined, prompt: 'One.' });
+    const second = await running(engine, { taskId: undefined, prompt: 'Two.' });
+    await ended(engine, first);
+    const files = [first, second].map((id) => `/w/.tasks/current/${get(engine, id).taskId}.task.md`);
+    expect(leftOut).toEqual([expect.arrayContaining(files)]);
+  });
+
   it('keeps no session from starting or ending where git fails', async () => {
     const broken = async () => {
       throw new Error('git is broken');

@@ -45,6 +45,13 @@ describe('a task is found', () => {
     expect((await tasks.get('01_one'))?.id).toBe('big/01_one');
   });
 
+  it('with others at once, of which only those that are there have a file', async () => {
+    const one = await put('.tasks/current/one.task.md');
+    expect(await tasks.filesOf(['one', 'none', '../out'])).toEqual([one]);
+    const { file } = await tasks.create({ id: 'two', title: 'Two', instruction: 'Do it.' });
+    expect(await tasks.filesOf(new Set(['two', 'one']))).toEqual([file, one]);
+  });
+
   it('only in the right case', async () => {
     await put('.tasks/Fix.task.md');
     expect(await tasks.get('fix')).toBeUndefined();

@@ -341,6 +341,7 @@ function memoryTasks(): TaskStore {
     get: async (id) => tasks.get(id),
     list: async () => [...tasks.values()],
     ids: async () => [...tasks.keys()].sort(),
+    filesOf: async (ids) => [...ids].flatMap((id) => tasks.get(id)?.file ?? []),
     sessionsIn: async () => [],
     async create({ id, title, instruction }) {
       const task = { id, file: `/w/.tasks/current/${id}.task.md`, title, fields: {}, body: instruction };
