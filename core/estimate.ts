@@ -1,14 +1,14 @@
 // When queued sessions may start: from how long sessions like those before them took. What waits for anything but slots, tasks and its time
 // cannot be told: nobody knows when the machine has room again, or when a budget allows more.
 import type { Ledger } from './ledger.ts';
-import { activeCount, type Line } from './scheduler.ts';
+import { activeCount, asTheyMayStart, type Line } from './scheduler.ts';
 import type { Session } from './session.ts';
 
 const SAMPLES = 20;
 /** Further back in the line nothing is told: it would be guesswork, and every answer to a start would go through the whole line for it. */
 const MOST = 500;
 
-/** Estimated starts of the first `most` waiting sessions in their order, up to 500, in milliseconds since the epoch; shorter where nothing tells the next one, empty while the line is paused or the machine is short of something. */
+/** Estimated starts of the first `most` waiting sessions as they may start, up to 500, in milliseconds since the epoch; shorter where nothing tells the next one, empty while the line is paused or the machine is short of something. */
 export function estimatedStarts(ledger: Ledger, line: Line, most: number): readonly number[] {
   const isHeld = line.isPaused || (line.guard !== undefined && line.isShort === true);
   if (isHeld || most === 0 || line.waiting.length === 0) return [];
@@ -29,7 +29,7 @@ export function estimatedStarts(ledger: Ledger, line: Line, most: number): reado
     if (!isLent) free.push(end);
   }
   const starts: number[] = [];
-  for (const job of line.waiting.slice(0, Math.min(most, MOST))) {
+  for (const job of asTheyMayStart(line).slice(0, Math.min(most, MOST))) {
     if (line.hold?.(job)) break;
     const earliest = Math.max(job.notBefore ?? 0, job.concurrent ? 0 : (tasks.get(job.taskId) ?? 0));
     if (free.length > 1) free.sort((a, b) => a - b);

@@ -5,7 +5,7 @@ import { type CallKey, createOnce, factOf, type Keyed, type OnceParts } from './
 import type { JobQueue, Settings } from './ports.ts';
 import type { Priority } from './priority.ts';
 import { jobOf } from './recovery.ts';
-import { type Line, orderKeyOf } from './scheduler.ts';
+import { type Line, mayStartBy, orderKeyOf } from './scheduler.ts';
 import type { Session, SessionType } from './session.ts';
 import { checkPriority } from './start-checks.ts';
 
@@ -50,7 +50,7 @@ export function createLineDeeds(parts: LineParts): LineDeeds {
     if (!queue.remove(sessionId)) fail('NOT_QUEUED', `Session ${sessionId} is ${session.status} and does not wait in the line.`);
     const wanted = priority ?? session.priority;
     const ownOrder = { orderKey: orderKeyOf(settings.current(), wanted, session.queuedAt), orderSeq: session.queuedSeq };
-    const order = place === undefined ? ownOrder : orderAt(place, queue.line().waiting, ownOrder);
+    const order = place === undefined ? ownOrder : orderAt(place, queue.line(), ownOrder);
     const recorded = ledger.record({ name: 'queue.moved', data: { sessionId, priority: wanted, ...order, by, ...call } });
     queue.add(jobOf(ledger, get(sessionId)));
     await recorded.catch((error: unknown) => {
@@ -135,8 +135,9 @@ interface Order {
   readonly orderSeq: number;
 }
 
-/** What puts a job at a place in the line, 1 being next: between its neighbours there. */
-function orderAt(place: number, waiting: Line['waiting'], own: Order): Order {
+/** What puts a job at a place in the line, 1 being next: between its neighbours there. Those whose time has not come are none. */
+function orderAt(place: number, { waiting: all, now }: Line, own: Order): Order {
+  const waiting = all.filter((job) => mayStartBy(job, now));
   const before = waiting[Math.min(place - 1, waiting.length) - 1];
   const behind = waiting[place - 1];
   if (!before) return behind ? { orderKey: behind.key - 1, orderSeq: own.orderSeq } : own;

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { RunUsage } from './meter-ports.ts';
 import type { Orchestrator } from './orchestrator.ts';
-import { activeCount, holdOf, holdText } from './scheduler.ts';
+import { activeCount, asTheyMayStart, holdOf, holdText } from './scheduler.ts';
 import type { SessionType } from './session.ts';
 import { iso } from './time.ts';
 
@@ -55,7 +55,9 @@ export function lineView(orchestrator: Orchestrator, type?: SessionType | undefi
   const isOfType = ({ sessionId }: { readonly sessionId: string }) =>
     type === undefined || orchestrator.ledger.session(sessionId)?.type === type;
   const isSeen = ({ sessionId }: { readonly sessionId: string }) => orchestrator.sees(sessionId);
-  const placed = line.waiting.map((job, at) => ({ job, at, sessionId: job.sessionId })).filter(isOfType);
+  const placed = asTheyMayStart(line)
+    .map((job, at) => ({ job, at, sessionId: job.sessionId }))
+    .filter(isOfType);
   const shown = placed.filter(isSeen).slice(0, MOST_ROWS);
   const starts = orchestrator.estimatedStarts((shown.at(-1)?.at ?? -1) + 1);
   return {

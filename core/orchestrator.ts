@@ -22,7 +22,7 @@ import type { Supervisor } from './supervisor.ts';
 import { createTalkDeeds, type TalkDeeds, type TalkParts } from './talk-deeds.ts';
 import { normalised, type Task, type ToldSession } from './task.ts';
 import type { Overrides } from './tuning.ts';
-import { type SessionView, sessionView } from './views.ts';
+import { type SessionView, sessionView, standing } from './views.ts';
 import { type Waited, type WaitRequest, waitFor } from './wait.ts';
 import { type WorktreeDeeds, worktreeDeeds } from './worktree-deeds.ts';
 
@@ -162,7 +162,7 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
     view: (session) => noted(session, sessionView(session, queue.line())),
     detailed(session) {
       const line = queue.line();
-      const at = session.status === 'queued' ? line.waiting.findLastIndex((job) => job.sessionId === session.id) : -1;
+      const at = session.status === 'queued' ? (standing(session.id, line)?.position ?? 0) - 1 : -1;
       return noted(session, sessionView(session, line, estimatedStart(ledger, line, at)));
     },
     tune: ({ set, reset, requestKey }, by) =>

@@ -2,7 +2,8 @@
 //
 // Order. A job's key is the time it was queued, moved forward by the weight of its priority: one rank is worth `agingMs` of waiting. So the
 // order of two jobs never changes while they wait, jobs of one priority go first in first out, and a low job is overtaken only by higher ones
-// queued within (difference of ranks) × agingMs after it. Urgent jobs go before all others.
+// queued within (difference of ranks) × agingMs after it. Urgent jobs go before all others. A job whose own time has not come stands in nobody's
+// way: it is shown behind the others, and takes its place among them when that time comes.
 //
 // Slots. At most `cap` runs are active. A run that waits for its own descendants lends its slot: it does not count as active, and while none
 // of its descendants runs, its slot is kept free for them alone. When its wait ends early it goes on in debt: active may then exceed the cap,
@@ -81,7 +82,24 @@ export function compareWaiting(a: WaitingJob, b: WaitingJob): number {
   return Number(b.priority === 'urgent') - Number(a.priority === 'urgent') || a.key - b.key || a.seq - b.seq;
 }
 
-/** How many waiting jobs go before a job, by halving: the line may be long. */
+/** The waiting jobs as they may start: those whose time has come in their order, behind them the others by their time. */
+export function asTheyMayStart({ waiting, now }: Pick<Line, 'waiting' | 'now'>): readonly WaitingJob[] {
+  return waiting.some((job) => !mayStartBy(job, now)) ? waiting.toSorted((a, b) => compareStarts(a, b, now)) : waiting;
+}
+
+/** How many may start before a job, which may be in the line itself. */
+export function aheadOf(job: WaitingJob, { waiting, now }: Pick<Line, 'waiting' | 'now'>): number {
+  let ahead = 0;
+  for (const other of waiting) if (compareStarts(other, job, now) < 0) ahead++;
+  return ahead;
+}
+
+/** True when its own time has come by then. */
+export function mayStartBy({ notBefore = 0 }: WaitingJob, time: number): boolean {
+  return notBefore <= time;
+}
+
+/** Where a job belongs in the order of those that wait, by halving: the line may be long. */
 export function placeOf(job: WaitingJob, waiting: readonly WaitingJob[]): number {
   let [low, high] = [0, waiting.length];
   while (low < high) {
@@ -91,6 +109,10 @@ export function placeOf(job: WaitingJob, waiting: readonly WaitingJob[]): number
     else high = middle;
   }
   return low;
+}
+
+function compareStarts(a: WaitingJob, b: WaitingJob, now: number): number {
+  return Math.max(a.notBefore ?? 0, now) - Math.max(b.notBefore ?? 0, now) || compareWaiting(a, b);
 }
 
 /** The job to start now, or undefined when none may. The waiting jobs must stand in their order. */

@@ -8,7 +8,7 @@ import type { Priority } from './priority.ts';
 import { jobOf } from './recovery.ts';
 import { planStart, type RuleStartParts } from './rule-start.ts';
 import type { Runner } from './run-ports.ts';
-import { holdOf, holdText, orderKeyOf, placeOf } from './scheduler.ts';
+import { aheadOf, holdOf, holdText, orderKeyOf } from './scheduler.ts';
 import type { Session, SessionType } from './session.ts';
 import { checkKind, checkParent, checkPriority, checkPrompt, checkRoom, missingProgram, unknownAgent } from './start-checks.ts';
 import { startNotes } from './start-notes.ts';
@@ -174,7 +174,7 @@ async function startNew(...[made, parts, asked, caller, call]: [made: Made, ...S
     parentId,
     notBefore,
   });
-  const ahead = placeOf(job, line.waiting);
+  const ahead = aheadOf(job, line);
   const hold = holdOf(job, line);
   if (!request.queue && hold?.kind === 'task') fail('TASK_BUSY', `Session ${hold.sessionId} works on task "${task.id}".`);
   // a machine that is only being measured has room in a moment

@@ -4,7 +4,7 @@ import { EndCause } from './ending.ts';
 import { seen } from './hidden-text.ts';
 import { causeText } from './history.ts';
 import { Priority } from './priority.ts';
-import { holdOf, holdText, type Line } from './scheduler.ts';
+import { aheadOf, holdOf, holdText, type Line } from './scheduler.ts';
 import { isSettled, type Session, SessionStatus, SessionType, WAITS_FOR } from './session.ts';
 import { openRequests, pastRequests } from './talk.ts';
 import { PromptView, pastView, promptView, RequestView, requestView } from './talk-views.ts';
@@ -91,9 +91,10 @@ export function logUri(id: string): string {
 /** Place in the line, 1 is next, and what it waits for; undefined when it does not wait there. */
 export function standing(sessionId: string, line: Line): { readonly position: number; readonly reason: string } | undefined {
   // most asked for is what came last
-  const at = line.waiting.findLastIndex((job) => job.sessionId === sessionId);
-  const job = line.waiting[at];
-  return job && { position: at + 1, reason: holdText(holdOf(job, line), at) };
+  const job = line.waiting.findLast((one) => one.sessionId === sessionId);
+  if (!job) return undefined;
+  const ahead = aheadOf(job, line);
+  return { position: ahead + 1, reason: holdText(holdOf(job, line), ahead) };
 }
 
 /** The session as a caller sees it. */

@@ -16,8 +16,8 @@ async function experienced(slots: number): Promise<Engine> {
   await engine.settle();
   return engine;
 }
-async function start(engine: Engine, taskId: string): Promise<string> {
-  const { session } = await engine.orchestrator.start({ taskId, type: 'autonomous', queue: true }, caller);
+async function start(engine: Engine, taskId: string, notBefore?: string): Promise<string> {
+  const { session } = await engine.orchestrator.start({ taskId, type: 'autonomous', queue: true, notBefore }, caller);
   await engine.settle();
   return session.id;
 }
@@ -58,6 +58,14 @@ describe('a session whose task is worked on', () => {
     await start(engine, 'busy');
     expect(secondsOf(engine)).toEqual([10, 20]);
   });
+});
+
+it('a session that may not start yet takes no slot from those behind it', async () => {
+  const engine = await experienced(1);
+  await running(engine, 'other');
+  await start(engine, 'late', new Date(engine.clock.now() + 60_000).toISOString());
+  await start(engine, 'next');
+  expect(secondsOf(engine)).toEqual([10, 60]);
 });
 
 describe('nothing is told', () => {

@@ -1,5 +1,6 @@
-// Who of those that wait is started first.
+// Who of those that wait is started first, and is shown so.
 import { expect, it } from 'vitest';
+import { lineView } from '../../core/line-view.ts';
 import { Priority } from '../../core/priority.ts';
 import { caller, makeEngine } from '../support/engine.ts';
 
@@ -24,4 +25,28 @@ it.each([
     engine.run(active?.id ?? '').end(0);
   }
   expect(started).toEqual(['first', ...expected]);
+});
+
+it('is behind none whose time has not come, and is shown and moved before those', async () => {
+  const engine = await makeEngine({ config: { resources: { maxConcurrentSessions: 1 } } });
+  const start = async (prompt: string, afterMs?: number) => {
+    const notBefore = afterMs === undefined ? undefined : new Date(engine.clock.now() + afterMs).toISOString();
+    const { session } = await engine.orchestrator.start({ prompt, notBefore, type: 'autonomous', queue: true }, caller);
+    await engine.settle();
+    return session.id;
+  };
+  const view = (id: string) => engine.orchestrator.detailed(engine.orchestrator.get(id));
+  await start('first');
+  const [later, late] = [await start('later', 120_000), await start('late', 60_000)];
+  const [a, b] = [await start('a'), await start('b')];
+  const places = () => [a, b, late, later].map((id) => view(id).position);
+  expect(places()).toEqual([1, 2, 3, 4]);
+  expect(view(a).reason).toBe('waits for a slot: 1 of 1 taken');
+  expect(view(b).reason).toBe('waits for a slot: 1 of 1 taken and 1 ahead of it');
+  const shown = lineView(engine.orchestrator).line.map(({ id, position }) => [id, position]);
+  expect(shown).toEqual([a, b, late, later].map((id, at) => [id, at + 1]));
+  await engine.orchestrator.move(b, { place: 1 }, 'me');
+  expect(places()).toEqual([2, 1, 3, 4]);
+  engine.clock.advance(60_000);
+  expect(places()).toEqual([3, 1, 2, 4]);
 });
