@@ -1,5 +1,5 @@
 // When queued sessions may start: from how long sessions like those before them took. What waits for anything but slots, tasks and its time
-// cannot be told: nobody knows when the machine has room again, or when a budget allows more.
+// cannot be told: nobody knows when the machine has room again, when a budget allows more, or when one ends that has outlasted its like.
 import type { Ledger } from './ledger.ts';
 import { activeCount, asTheyMayStart, type Line } from './scheduler.ts';
 import type { Session } from './session.ts';
@@ -22,9 +22,12 @@ export function estimatedStarts(ledger: Ledger, line: Line, most: number): reado
   const tasks = new Map<string, number>();
   for (const { sessionId, taskId, isLent } of line.active) {
     const length = duration(sessionId);
-    if (length === undefined && !isLent) return [];
-    if (length === undefined) continue;
-    const end = Math.max(line.now, (ledger.session(sessionId)?.runStartedAt ?? line.now) + length);
+    const end = (ledger.session(sessionId)?.runStartedAt ?? line.now) + (length ?? 0);
+    // what takes longer than its like did may end at any time
+    if (length === undefined || end < line.now) {
+      if (isLent) continue;
+      return [];
+    }
     tasks.set(taskId, Math.max(end, tasks.get(taskId) ?? 0));
     if (!isLent) free.push(end);
   }

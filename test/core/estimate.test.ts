@@ -77,6 +77,16 @@ describe('nothing is told', () => {
     expect(secondsOf(engine, { ...engine.queue.line(), guard: '10 MB of memory are free', isShort: true })).toEqual([]);
   });
 
+  it('while one runs that has outlasted its like', async () => {
+    const engine = await experienced(1);
+    await running(engine, 'other');
+    await start(engine, 'third');
+    engine.clock.advance(9_000);
+    expect(secondsOf(engine)).toEqual([1]);
+    engine.clock.advance(2_000);
+    expect(secondsOf(engine)).toEqual([]);
+  });
+
   it('of what no budget allows, nor of what stands behind it', async () => {
     const engine = await experienced(1);
     await running(engine, 'other');
