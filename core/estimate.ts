@@ -3,6 +3,7 @@
 import type { Ledger } from './ledger.ts';
 import { activeCount, asTheyMayStart, type Line } from './scheduler.ts';
 import type { Session } from './session.ts';
+import { spentOf } from './spent.ts';
 
 const SAMPLES = 20;
 /** Further back in the line nothing is told: it would be guesswork, and every answer to a start would go through the whole line for it. */
@@ -87,6 +88,6 @@ function keepNewest(newest: Map<string, Session[]>, kind: string, session: Sessi
 }
 
 function medianDuration(sessions: readonly Session[]): number {
-  const durations = sessions.map(({ startedAt, settledAt }) => (settledAt ?? 0) - (startedAt ?? settledAt ?? 0));
+  const durations = sessions.map((session) => spentOf(session, session.settledAt ?? 0).durationMs ?? 0);
   return durations.sort((a, b) => a - b)[Math.floor(durations.length / 2)] ?? 0;
 }

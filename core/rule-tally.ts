@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { EndCause } from './ending.ts';
 import type { StoredEvent } from './events.ts';
 import type { Session } from './session.ts';
+import { spentOf } from './spent.ts';
 import type { UsedRule } from './used-rule.ts';
 
 const HALF_LIFE_MS = 30 * 86_400_000;
@@ -29,7 +30,7 @@ export const RuleTally = z.object({
   prompts: count,
   answers: count,
   touched: count,
-  /** What the newest sessions took that settled: US dollars, milliseconds from the first start to the end, turns of the last run. */
+  /** What the newest sessions took that settled: US dollars, milliseconds, and turns of the agent, each over all runs. */
   costsUsd: z.array(z.number()).readonly(),
   durationsMs: z.array(z.number()).readonly(),
   turns: z.array(count).readonly(),
@@ -119,13 +120,13 @@ function ended(old: RuleTally, session: Omit<Session, 'rule'>, kind: EndCause['k
   const ends = { ...old.ends, [kind]: (old.ends[kind] ?? 0) + 1 };
   const says = SAYS[kind];
   if (says === 'nothing') return { ends };
-  const { startedAt, settledAt = at, spentUsd, result } = session;
+  const { costUsd, durationMs, turns } = spentOf(session, at);
   const { good, bad } = weights(old, at);
   return {
     ends,
-    costsUsd: newest(old.costsUsd, spentUsd),
-    durationsMs: newest(old.durationsMs, startedAt === undefined ? undefined : settledAt - startedAt),
-    turns: newest(old.turns, result?.turns),
+    costsUsd: newest(old.costsUsd, costUsd),
+    durationsMs: newest(old.durationsMs, durationMs),
+    turns: newest(old.turns, turns),
     good: good + (says === 'good' ? 1 : 0),
     bad: bad + (says === 'bad' ? 1 : 0),
     fadedAt: at,

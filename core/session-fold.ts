@@ -1,11 +1,11 @@
 // The fold: what a session is after one more event. Nothing else changes one.
 import { isOpenShare } from './access.ts';
-import type { AgentResult } from './ending.ts';
 import { fail } from './errors.ts';
 import type { EventOf, StoredEvent } from './events.ts';
 import { historyLine, oneLine } from './history.ts';
 import { statusAfter } from './moves.ts';
 import type { Session } from './session.ts';
+import { spentWith } from './spent.ts';
 import { answered, asked, begun, openRequests, said, told, unheard } from './talk.ts';
 
 /** So much of a prompt stays with the session; the log has it whole. */
@@ -41,7 +41,7 @@ function moved(session: Session | undefined, event: StoredEvent): Session {
         orderSeq: event.seq,
         waitsFor: undefined,
         process: undefined,
-        spentUsd: spent(session, result),
+        ...spentWith(session, result, event.at),
       };
     }
     case 'queue.moved':
@@ -144,7 +144,7 @@ function moved(session: Session | undefined, event: StoredEvent): Session {
         process: undefined,
         stop: undefined,
         ...judged(session),
-        spentUsd: spent(session, event.data.result),
+        ...spentWith(session, event.data.result, event.at),
         prompts: unheard(session.prompts, event.at),
       };
     default:
@@ -163,10 +163,6 @@ function toldMore(session: Session, event: EventOf<'session.prompted'> | EventOf
 
 function judged({ rule }: Session): Pick<Session, 'isJudged'> {
   return rule ? { isJudged: true } : {};
-}
-
-function spent({ spentUsd }: Session, result: AgentResult | undefined): number | undefined {
-  return result?.costUsd === undefined ? spentUsd : (spentUsd ?? 0) + result.costUsd;
 }
 
 /** Field by field, in one piece: spreading costs several times as much here, and a hub that starts may read ten thousand of them. */

@@ -14,6 +14,7 @@ import type { AgentResult, EndCause } from './ending.ts';
 import type { Changes, Worktree } from './git-ports.ts';
 import type { HistoryLine } from './history.ts';
 import type { Priority } from './priority.ts';
+import type { Spent } from './spent.ts';
 import type { SessionPrompt, SessionRequest } from './talk.ts';
 import type { UsedRule } from './used-rule.ts';
 
@@ -42,7 +43,7 @@ export type WaitsFor = (typeof WAITS_FOR)[number];
 export const ProcessRef = z.object({ pid: z.number().int(), startedAt: z.string() });
 export type ProcessRef = z.infer<typeof ProcessRef>;
 
-export interface Session {
+export interface Session extends Spent {
   readonly id: string;
   readonly type: SessionType;
   readonly taskId: string;
@@ -114,8 +115,6 @@ export interface Session {
   readonly stop?: EndCause | undefined;
   readonly cause?: EndCause | undefined;
   readonly result?: AgentResult | undefined;
-  /** What all runs have cost that are over, in US dollars. */
-  readonly spentUsd?: number | undefined;
   /** Times in milliseconds since the epoch. */
   readonly queuedAt: number;
   readonly startedAt?: number | undefined;

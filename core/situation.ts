@@ -6,6 +6,7 @@ import { causeText, oneLine } from './history.ts';
 import type { Ledger } from './ledger.ts';
 import type { Moment } from './rules.ts';
 import { isSettled, type Session } from './session.ts';
+import { spentOf } from './spent.ts';
 import { openRequests } from './talk.ts';
 import type { Task } from './task.ts';
 
@@ -104,8 +105,8 @@ export function sessionSituation(parts: SituationParts, moment: Moment, session:
 }
 
 function factsOf({ ledger, now, budget }: SituationParts, session: Session): SessionFacts {
-  const { id, run, status, type, agent, cause, waitsFor, spentUsd, result } = session;
-  const costUsd = spentUsd ?? result?.costUsd;
+  const { id, run, status, type, agent, cause, waitsFor } = session;
+  const { costUsd, turns } = spentOf(session, now);
   const facts = {
     id,
     attempt: Math.max(1, run),
@@ -117,7 +118,7 @@ function factsOf({ ledger, now, budget }: SituationParts, session: Session): Ses
     asks: openRequests(session).map(({ kind }) => kind),
     costUsd,
     budgetShare: shareOf(ledger, session, costUsd, budget),
-    turns: result?.turns,
+    turns,
   };
   return { ...facts, signals: signalsOf(session, facts, ledger) };
 }

@@ -5,7 +5,18 @@ import { terminalName } from '../core/terminal-name.ts';
 /** What of a session goes into its task file. */
 export type ProjectedSession = Pick<
   Session,
-  'id' | 'type' | 'status' | 'agent' | 'parentId' | 'customPrompts' | 'startedAt' | 'settledAt' | 'cause' | 'result' | 'history'
+  | 'id'
+  | 'type'
+  | 'status'
+  | 'agent'
+  | 'parentId'
+  | 'customPrompts'
+  | 'startedAt'
+  | 'settledAt'
+  | 'cause'
+  | 'result'
+  | 'spentUsd'
+  | 'history'
 > & {
   /** Id by which its agent goes on with the conversation; only of sessions that nobody else remembers. */
   readonly conversation?: string | undefined;
@@ -73,7 +84,7 @@ function pairsOf(session: ProjectedSession): (readonly [string, string])[] {
     ['tmuxSession', session.type === 'interactive' && isActive(session) ? terminalName(session.id) : undefined],
     ['conversationId', session.conversation && word(session.conversation)],
     ['cause', session.cause?.kind],
-    ['costUsd', money(session.result?.costUsd)],
+    ['costUsd', money(session.spentUsd ?? session.result?.costUsd)],
   ];
   return pairs.flatMap(([key, value]) => (value ? [[key, value] as const] : []));
 }

@@ -44,6 +44,33 @@ describe('a prompt to a settled session', () => {
     expect(heard(engine, id)).toEqual(['and the docs']);
   });
 
+  it('adds to what it took: money, turns, tokens and the time it ran, not the time between', async () => {
+    const engine = await makeEngine();
+    const id = await running(engine);
+    const run = async (ms: number, costUsd: number, turns: number, inputTokens: number) => {
+      engine.run(id).say({ kind: 'started', process });
+      await engine.settle();
+      engine.clock.advance(ms);
+      const result = { text: 'ok', isError: false, costUsd, turns, inputTokens, outputTokens: 1 };
+      await ended(engine, id, 0, { result });
+    };
+    const view = () => engine.orchestrator.view(get(engine, id));
+    await run(2000, 0.25, 3, 10);
+    engine.clock.advance(60_000);
+    expect(view()).toMatchObject({ costUsd: 0.25, turns: 3, tokens: 11, durationMs: 2000 });
+    await prompt(engine, id, 'more');
+    await engine.settle();
+    expect(view()).toMatchObject({ durationMs: 2000 });
+    engine.run(id).say({ kind: 'started', process });
+    await engine.settle();
+    engine.clock.advance(1000);
+    expect(view()).toMatchObject({ costUsd: 0.25, turns: 3, tokens: 11, durationMs: 3000 });
+    await run(3000, 0.5, 4, 100);
+    expect(view()).toMatchObject({ costUsd: 0.75, turns: 7, tokens: 112, durationMs: 6000, run: 2 });
+    const again = await reborn(engine);
+    expect(again.orchestrator.view(get(again, id))).toMatchObject({ costUsd: 0.75, turns: 7, durationMs: 6000 });
+  });
+
   it('said twice at once opens it once, and both are told in order', async () => {
     const engine = await makeEngine();
     const id = await running(engine);

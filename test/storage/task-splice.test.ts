@@ -41,6 +41,11 @@ sessions:
 `);
   });
 
+  it('tells what all runs have cost', () => {
+    const result = { text: 'Done.', isError: false, costUsd: 0.01 };
+    expect(done('', sessionOf('a', { result, spentUsd: 0.03 }))).toContain('costUsd: 0.03\n');
+  });
+
   it('cuts a long prompt, with its length and where it is whole', () => {
     const text = done('', sessionOf('a', { customPrompts: ['x'.repeat(5000)] }));
     expect(readBack(text)[0]?.customPrompts).toEqual([`${'x'.repeat(200)}… (5000 characters, whole in the log)`]);
