@@ -2,6 +2,7 @@
 // Calls with one key come one after the other: whether the first is kept is not known before it is on disk.
 import { fail } from './errors.ts';
 import type { StoredEvent } from './events.ts';
+import { inTurn } from './in-turn.ts';
 import type { Ledger, UsedKey } from './ledger.ts';
 
 export interface OnceParts {
@@ -30,21 +31,11 @@ export type Once = <Answer>(requestKey: string | undefined, asked: object, deed:
 
 export function createOnce({ ledger, digest }: OnceParts): Once {
   const underway = new Map<string, Promise<unknown>>();
-  const inTurn = <Answer>(key: string, deed: () => Promise<Answer>): Promise<Answer> => {
-    const now = (underway.get(key) ?? Promise.resolve()).then(deed);
-    const done = now
-      .catch(() => undefined)
-      .then(() => {
-        if (underway.get(key) === done) underway.delete(key);
-      });
-    underway.set(key, done);
-    return now;
-  };
 
   return async (requestKey, asked, deed) => {
     if (requestKey === undefined) return deed(undefined, undefined);
     const call = { requestKey, digest: digest(JSON.stringify(asked)) };
-    return inTurn(requestKey, async () => {
+    return inTurn(underway, requestKey, async () => {
       const used = ledger.requestKey(requestKey);
       if (used && used.digest !== call.digest) {
         const what = used.sessionId === '' ? 'the line' : `session ${used.sessionId}`;

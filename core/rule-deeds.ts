@@ -1,5 +1,6 @@
 // What can be done with rules by call: look at them, see what they would say, change them.
 import { fail, ScopecraftError } from './errors.ts';
+import { oneAfterTheOther } from './in-turn.ts';
 import type { Ledger } from './ledger.ts';
 import type { Clock, Settings, TaskStore } from './ports.ts';
 import { effectsOf, type RuleEffect } from './rule-change.ts';
@@ -102,13 +103,8 @@ export function createRuleDeeds(parts: RuleDeedParts): RuleDeeds {
     return { rule, text, effects: effectsOf(rules, situations, instead), tasks: situations.length };
   };
 
-  let last: Promise<unknown> = Promise.resolve();
-  /** One after the other: a change is made of the file as the change before it left it. */
-  const inTurn = <Answer>(deed: () => Promise<Answer>): Promise<Answer> => {
-    const done = last.then(deed);
-    last = done.catch(() => undefined);
-    return done;
-  };
+  // a change is made of the file as the change before it left it
+  const inTurn = oneAfterTheOther();
 
   return {
     refresh: () => rules.refresh(),

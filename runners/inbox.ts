@@ -9,6 +9,7 @@ import { appendFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { fail } from '../core/errors.ts';
+import { oneAfterTheOther } from '../core/in-turn.ts';
 import type { Clock } from '../core/ports.ts';
 import type { Message } from '../core/run-ports.ts';
 import { errnoOf, isAlive, signalProcess } from './process.ts';
@@ -49,17 +50,11 @@ export function openInbox(folder: string, clock: Clock): Inbox {
   /** What whole lines say, and how many bytes these are; all of them ASCII. */
   const said = new Set<string>();
   let wholeBytes = 0;
-  let last: Promise<unknown> = Promise.resolve();
+  // nothing may be added between the look at what is owed and the end of the input
+  const inTurn = oneAfterTheOther();
   let hasEnded = false;
   let toldAt = Number.NEGATIVE_INFINITY;
   let mendedAt = Number.NEGATIVE_INFINITY;
-
-  /** One after the other: nothing may be added between the look at what is owed and the end of the input. */
-  function inTurn<T>(deed: () => Promise<T>): Promise<T> {
-    const done = last.then(deed);
-    last = done.catch(() => undefined);
-    return done;
-  }
 
   /** Takes in the whole lines that were added; answers what is torn behind them, or undefined where the file is not there. */
   function readOn(): string | undefined {

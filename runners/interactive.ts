@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { fail } from '../core/errors.ts';
+import { oneAfterTheOther } from '../core/in-turn.ts';
 import type { Run, Runner, RunSpec, Terminals } from '../core/run-ports.ts';
 import { locateAgent, UNKNOWN_AGENT } from './agent-argv.ts';
 import type { AutonomousRunnerOptions } from './autonomous.ts';
@@ -38,7 +39,8 @@ export function createInteractiveRunner(options: InteractiveRunnerOptions): Runn
   const socket = path.join(runtimeDir, 'tmux', 's');
   const place = placeOf(workspace);
   const markFor = (sessionId: string, run: number) => `${place}/${sessionId}/${run}`;
-  let opening: Promise<unknown> = Promise.resolve();
+  // the names of the variables a pane gets are an option of the whole server
+  const inTurn = oneAfterTheOther();
   const servers = new Map<string, Tmux>();
   const tmuxOf = (program: string) => {
     const known = servers.get(program) ?? tmuxAt(program, socket);
@@ -60,13 +62,6 @@ export function createInteractiveRunner(options: InteractiveRunnerOptions): Runn
     const agent = spec?.agent ?? UNKNOWN_AGENT;
     const mark = markFor(sessionId, run);
     return followInteractive({ folder, agent, mark, clock, pane, limits, startedAt, resume, isOurs: false });
-  }
-
-  /** One after the other: the names of the variables a pane gets are an option of the whole server. */
-  function inTurn<T>(deed: () => Promise<T>): Promise<T> {
-    const turn = opening.then(deed);
-    opening = turn.catch(() => undefined);
-    return turn;
   }
 
   return {

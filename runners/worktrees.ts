@@ -13,6 +13,7 @@ import path from 'node:path';
 import type { Config } from '../core/config.ts';
 import { fail, ScopecraftError } from '../core/errors.ts';
 import type { FoundWorktree, Worktree, Worktrees } from '../core/git-ports.ts';
+import { oneAfterTheOther } from '../core/in-turn.ts';
 import { endMarked } from './end-marked.ts';
 import { complaintOf, type RunGit } from './git.ts';
 import { checkBranchName, refsBelow, repositoryOf, tipOf, worktreeRecords } from './git-repository.ts';
@@ -234,13 +235,4 @@ async function prepareHome(home: string): Promise<void> {
 async function hasRepository(git: RunGit, workspace: string): Promise<boolean> {
   const answer = await git(workspace, ['rev-parse', '--is-inside-work-tree']);
   return answer.code === 0 && answer.out.toString().trim() === 'true';
-}
-
-function oneAfterTheOther(): <T>(deed: () => Promise<T>) => Promise<T> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (deed) => {
-    const next = last.then(deed, deed);
-    last = next.catch(() => undefined);
-    return next;
-  };
 }

@@ -7,13 +7,14 @@
 import { relative } from 'node:path';
 import { setImmediate as othersTurn } from 'node:timers/promises';
 import PQueue from 'p-queue';
+import { inTurn } from '../core/in-turn.ts';
 import type { Ledger } from '../core/ledger.ts';
 import type { Session } from '../core/session.ts';
 import { sync as forceFolder } from './atomic-write.ts';
 import { asProjectionError, type ProjectionError, type ProjectionProblem } from './projection-problem.ts';
 import { sharedDeed } from './shared-deed.ts';
 import type { TaskFiles } from './task-files.ts';
-import { inTurn, writeSessions } from './task-write.ts';
+import { writeSessions } from './task-write.ts';
 
 export type { ProjectionCode, ProjectionProblem } from './projection-problem.ts';
 

@@ -37,22 +37,6 @@ export async function writeSessions({ taskFiles, taskId, sessions, inTurn, ...wr
   throw new ProjectionError('busy');
 }
 
-/** Runs deeds with the same key one after the other. */
-export async function inTurn<Result>(
-  turns: Map<string, Promise<unknown>>,
-  key: string,
-  deed: () => Promise<Result>,
-): Promise<Result> {
-  const before = turns.get(key) ?? Promise.resolve();
-  const mine = before.then(deed, deed);
-  turns.set(key, mine);
-  try {
-    return await mine;
-  } finally {
-    if (turns.get(key) === mine) turns.delete(key);
-  }
-}
-
 async function rewriteOnce(
   options: Omit<RewriteOptions, 'change'>,
   sessions: readonly ProjectedSession[],

@@ -6,11 +6,12 @@ import { randomBytes } from 'node:crypto';
 import { relative } from 'node:path';
 import type { Message, SessionInfo, SessionState, SessionStorage } from 'channelcoder';
 import { fail, ScopecraftError } from '../../core/errors.ts';
+import { inTurn } from '../../core/in-turn.ts';
 import { openInside } from '../inside.ts';
 import { ProjectionError } from '../projection-problem.ts';
 import { createTaskFiles, type TaskFiles } from '../task-files.ts';
 import { type RememberedSession, readBack } from '../task-splice.ts';
-import { inTurn, writeSessions } from '../task-write.ts';
+import { writeSessions } from '../task-write.ts';
 import { AGENT, copyOf, rememberedState, shownSession } from './conversation.ts';
 import { checkedName, createStateFiles, isName, type Place, type StateFiles } from './state-files.ts';
 
