@@ -13,12 +13,13 @@ export interface Stale {
 
 /** What the files are made of, as it is in the project at `root`. */
 export async function readSources(root: string): Promise<Sources> {
-  const [readme, config, ...files] = await Promise.all([
+  const [readme, examples, config, ...files] = await Promise.all([
     readFile(path.join(root, 'README.md'), 'utf8'),
+    readFile(path.join(root, 'examples', 'README.md'), 'utf8'),
     readFile(path.join(root, 'examples', 'config.json'), 'utf8'),
     ...ROOMS.map((room) => sourcesBelow(root, room)),
   ]);
-  return { readme, config, files: files.flat() };
+  return { readme, examples, config, files: files.flat() };
 }
 
 /** The stale files of the project at `root`. */

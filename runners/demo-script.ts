@@ -7,26 +7,44 @@ export interface Directive {
   readonly rest: string;
 }
 
-/** What the built-in agent can be told, and what each does. */
-const VERBS = {
-  say: 'TEXT: says it',
-  sleep: 'MS: waits',
-  tool: 'Bash {"command":"…"} or Write {"file_path":"…","content":"…"}: really does it',
-  mcp: 'TOOL {json}: calls a tool of the hub that runs it; session_wait until there is something to tell',
-  permission: 'TOOL {json}: asks for the permission first, then does it as `tool` or says why not',
-  question: 'TEXT or {"question":"…","options":["…"]}: asks it through the hub and waits for the answer',
-  ask: 'QUESTION: asks it and ends its turn',
-  data: '{json}: ends its turn with this as structured data',
-  fail: 'TEXT: ends with an error result and exit code 1',
-  exit: 'N: leaves at once with this code and no result',
-  hang: 'says nothing more and stays',
-  stubborn: 'ignores INT and TERM from here on',
-  die: 'SIGNAL: is killed by it',
-  retry: 'STATUS: tells of a failed call to its model',
-  flood: 'N: says N lines',
-  cost: 'USD: what its result will say it cost',
-  fork: 'SECONDS: leaves a process behind that outlives it',
-} as const;
+interface Word {
+  /** What stands behind it on its line. */
+  readonly takes: string;
+  readonly does: string;
+}
+
+/** What the built-in agent can be told. */
+export const VERBS = {
+  say: { takes: 'TEXT', does: 'says it; as the last line it is the result too' },
+  sleep: { takes: 'MS', does: 'waits' },
+  tool: {
+    takes: 'Bash {"command":"…"}` or `@@tool Write {"file_path":"…","content":"…"}',
+    does: 'really does it; `{{last}}` in a later line is what it answered',
+  },
+  mcp: {
+    takes: 'TOOL {json}',
+    does: 'calls a tool of the hub that runs it, such as `session_start`; `session_wait` until there is something to tell. `{{last.id}}` in a later line is a field of the answer',
+  },
+  permission: {
+    takes: 'TOOL {json}',
+    does: 'asks for the permission first, which `request_answer` gives, then does it as `@@tool`; where it is denied `{{last}}` says why',
+  },
+  question: {
+    takes: 'TEXT` or `@@question {"question":"…","options":["…"]}',
+    does: 'asks it through the hub and waits for the answer, which `request_answer` gives and `{{last.answer}}` is',
+  },
+  ask: { takes: 'QUESTION', does: 'says it and ends its turn with it; `session_prompt` goes on' },
+  data: { takes: '{json}', does: 'ends its turn with this as structured data, for a session with a `resultSchema`' },
+  fail: { takes: 'TEXT', does: 'ends with an error result and exit code 1' },
+  exit: { takes: 'N', does: 'leaves at once with this exit code and no result' },
+  hang: { takes: '', does: 'says nothing more and stays, until it is cancelled or its time is over' },
+  stubborn: { takes: '', does: 'ignores INT and TERM from here on' },
+  die: { takes: 'SIGNAL', does: 'is killed by it' },
+  retry: { takes: 'STATUS', does: 'tells of a failed call to its model, with this HTTP status' },
+  flood: { takes: 'N', does: 'says N lines' },
+  cost: { takes: 'USD', does: 'what its result will say it cost' },
+  fork: { takes: 'SECONDS', does: 'leaves a process behind that outlives it for so long' },
+} as const satisfies Record<string, Word>;
 export type Verb = keyof typeof VERBS;
 
 const Verb = z.enum(Object.keys(VERBS)).transform((verb) => z.custom<Verb>().parse(verb));
