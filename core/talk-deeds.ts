@@ -37,13 +37,17 @@ export function createTalkDeeds(parts: TalkParts): TalkDeeds {
       fail('TERMINAL_MISSING', `Session ${sessionId} is autonomous: it has no terminal; session_logs shows what it does.`);
     return session;
   };
+  // an id that is not on disk may be given to another ask by the next hub
+  const isOnDisk = ({ sessionId, requestId }: OpenRequest) =>
+    ledger.durable.session(sessionId)?.requests?.some((request) => request.requestId === requestId) === true;
   const terminalOf = async ({ id, run, status }: Session) =>
     (await terminals.find(id, run)) ?? fail('TERMINAL_MISSING', `Session ${id} is ${status}; its terminal is not there.`);
 
   return {
     prompt: createPrompting(parts),
     ask: requests.ask,
-    openRequests: (sessionId) => requests.open().filter((request) => sessionId === undefined || request.sessionId === sessionId),
+    openRequests: (sessionId) =>
+      requests.open().filter((request) => (sessionId === undefined || request.sessionId === sessionId) && isOnDisk(request)),
     request: requests.find,
     answer: requests.answer,
     terminal: async (sessionId) => terminalOf(interactive(sessionId)),

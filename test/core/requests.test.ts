@@ -51,6 +51,16 @@ describe('a question', () => {
     ).toEqual(['Session asks: Which one?', 'Answered by me: answer, "a"']);
   });
 
+  it('is listed when it is on disk, and not before', async () => {
+    const engine = await makeEngine();
+    const id = await running(engine);
+    open(engine, id, question);
+    expect(get(engine, id).status).toBe('waiting');
+    expect(engine.orchestrator.openRequests(id)).toEqual([]);
+    await engine.settle();
+    expect(engine.orchestrator.openRequests(id)).toMatchObject([{ requestId: `${id}.1` }]);
+  });
+
   it('that comes before the start of the run was seen leaves it waiting, with its process known', async () => {
     const engine = await makeEngine();
     const id = await started(engine);
@@ -312,7 +322,7 @@ describe('two requests', () => {
     disk.reserve.open();
     const ids = async (of: Engine, ask: Ask) => {
       const asked = open(of, id, ask);
-      const seen = of.orchestrator.openRequests().at(-1)?.requestId;
+      const seen = get(of, id).requests?.at(-1)?.requestId;
       await of.settle();
       return { seen, asked };
     };
