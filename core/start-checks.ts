@@ -1,5 +1,6 @@
 // What can be wrong with a start: each check fails with a code of the table, before anything is recorded.
 import { type AgentEntry, agentNames } from './agent.ts';
+import { isBranchName } from './branch-name.ts';
 import { type Config, MAX_PROMPT_BYTES } from './config.ts';
 import { checkDelegation } from './delegation.ts';
 import { fail, nearest } from './errors.ts';
@@ -38,6 +39,11 @@ export function checkKind({ type, resultSchema, worktree }: StartRequest): void 
       fail('INVALID_INPUT', 'An interactive session ends with no structured result; leave resultSchema out.');
   }
   if (worktree === '') fail('INVALID_INPUT', 'The worktree needs a branch name, or true for one named after the session.');
+  if (typeof worktree === 'string' && !isBranchName(worktree))
+    fail(
+      'INVALID_INPUT',
+      `${JSON.stringify(worktree)} is no name for a branch, such as fix/login; true takes one named after the session.`,
+    );
 }
 
 /** Fails with PROMPT_EMPTY or PROMPT_TOO_LARGE. */

@@ -146,12 +146,19 @@ export function sessionView(session: Session, line: Line, estimatedStart?: numbe
   });
 }
 
+/** What to call next about one of these that have settled; undefined where none of them ever ran and there is nothing to read. */
+export function nextOfSettled(sessions: readonly Session[]): string | undefined {
+  const first = sessions.find(({ startedAt }) => startedAt !== undefined);
+  return first && `session_logs { "sessionId": "${first.id}" } shows what it did.`;
+}
+
 /** What to call next about a session. */
 function nextOf(session: Session): string | undefined {
   if (isSettled(session)) return undefined;
   const [open] = openRequests(session);
   if (open) {
-    const decision = open.kind === 'permission' ? 'allow' : 'answer';
+    // what is decided is for the caller to say: the call as it stands here allows nothing
+    const decision = open.kind === 'permission' ? 'allow or deny' : 'answer';
     return `request_answer { "requestId": "${open.requestId}", "decision": "${decision}"${open.kind === 'question' ? ', "text": "…"' : ''} }`;
   }
   if (session.waitsFor === 'prompt') return `session_prompt { "sessionId": "${session.id}", "prompt": "…" }`;
@@ -180,8 +187,11 @@ function summaryOf(session: Session, reason: string | undefined): string {
   if (session.status === 'queued') return `${head}${reason ? `: ${reason}` : ''}.`;
   if (session.status === 'waiting') return `${head}: ${waitingText(session)}.`;
   if (!isSettled(session)) return session.stop ? `${head}: ${causeText(session.stop)}.` : `${head}.`;
-  const why = session.cause && session.cause.kind !== 'done' ? `: ${causeText({ ...session.cause, reason: undefined })}` : '';
-  return `${head}${why}.`;
+  const { cause } = session;
+  if (!cause || cause.kind === 'done') return `${head}.`;
+  // without an exit code nothing of its own was run: the reason is in our words
+  const isOurs = cause.kind === 'spawn_failed' && cause.exitCode === undefined;
+  return `${head}: ${causeText({ ...cause, reason: isOurs ? cause.reason?.replace(/\.$/, '') : undefined })}.`;
 }
 
 function waitingText(session: Session): string {

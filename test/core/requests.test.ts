@@ -93,7 +93,7 @@ describe('a question', () => {
       status: 'waiting',
       waitsFor: 'permission',
       summary: expect.stringContaining('it asks for a permission.'),
-      next: expect.stringContaining('"decision": "allow" }'),
+      next: expect.stringContaining('"decision": "allow or deny" }'),
     });
     await engine.orchestrator.answer({ requestId: `${id}.1`, decision: 'allow' }, 'me');
     expect(get(engine, id).status).toBe('running');

@@ -83,7 +83,7 @@ describe('the view of a session', () => {
     ]);
     engine.orchestrator.ask(id, { kind: 'permission', tool: 'Bash', input: { command: 'ls' } }).catch(() => undefined);
     await engine.settle();
-    expect(next(id)).toBe(`request_answer { "requestId": "${id}.1", "decision": "allow" }`);
+    expect(next(id)).toBe(`request_answer { "requestId": "${id}.1", "decision": "allow or deny" }`);
     await engine.orchestrator.cancel(id, { by: 'me' });
     expect(engine.orchestrator.view(get(engine, id))).toMatchObject({ summary: `Session ${id} is stopping: cancelled by me.` });
     expect(next(id)).toBe(`session_wait { "sessionIds": ["${id}"] }`);

@@ -78,7 +78,7 @@ describe('what an interactive Claude asks in its terminal', () => {
     const first = await asking(client, id, 'Bash: touch one');
     expect(await client.call('request_list', {})).toMatchObject({ requests: [{ requestId: first, sessionId: id }] });
     expect(await client.call('session_wait', { sessionIds: [id] })).toMatchObject({
-      next: `request_answer { "requestId": "${first}", "decision": "allow" }`,
+      next: `request_answer { "requestId": "${first}", "decision": "allow or deny" }`,
     });
     await client.call('request_answer', { requestId: first, decision: 'allow' });
     await expect(client.call('request_answer', { requestId: first, decision: 'deny' })).rejects.toThrow('REQUEST_ANSWERED');
