@@ -110,6 +110,7 @@ function moved(session: Session | undefined, event: StoredEvent): Session {
         waitsFor: event.data.for,
         waitsText: event.data.text,
         waitsSince: event.at,
+        waitsSeq: event.seq,
         requests: asked(session.requests, event),
       };
     case 'session.answered': {

@@ -87,6 +87,8 @@ export interface Session extends Spent {
   readonly waitsText?: string | undefined;
   /** Since when, in milliseconds since the epoch. */
   readonly waitsSince?: number | undefined;
+  /** Number of the fact that told what it waits for; not there where it was saved before that was kept. */
+  readonly waitsSeq?: number | undefined;
   /** JSON Schema, as text, of the data it is to end with. */
   readonly resultSchema?: string | undefined;
   /** It works in a worktree of its own; the branch it asked for, or true for one of its own name. */

@@ -10,7 +10,7 @@ export type Until = (typeof UNTIL)[number];
 
 export interface WaitRequest {
   readonly sessionIds: readonly string[];
-  /** `any`: one of them settles or asks; `all`: all have settled; `change`: any status changes. */
+  /** `any`: one of them settles or asks; `all`: all have settled, or one asks; `change`: any status changes. */
   readonly until: Until;
   /** Answer only with what changed after this number of the ledger. */
   readonly after?: number | undefined;
@@ -20,7 +20,7 @@ export interface WaitRequest {
 }
 
 export interface Waited {
-  /** Sessions that changed since `after`; all of them when it was not given. */
+  /** Sessions that changed since `after`; where it was not given all of them, with `change` only those that changed if any did. */
   readonly sessions: readonly Session[];
   readonly timedOut: boolean;
   /** Number of the newest fact this answer knows; like all in it, it is on disk. */
@@ -39,14 +39,18 @@ export async function waitFor(ledger: Ledger, clock: Clock, request: WaitRequest
   const how = await untilFound({ ledger, clock }, met, { sessionIds, timeoutMs, signal });
   if (how === 'given up') fail('CANCELLED', 'The caller gave up waiting.');
   const now = sessions();
-  const shown = request.after === undefined && !(until === 'change') ? now : now.filter((session) => session.seq > since);
-  return { sessions: shown, timedOut: how === 'late', seq: ledger.durable.seq };
+  const changed = now.filter((session) => session.seq > since);
+  const isWhole = request.after === undefined && (until !== 'change' || changed.length === 0);
+  return { sessions: isWhole ? now : changed, timedOut: how === 'late', seq: ledger.durable.seq };
 }
 
 function holds(sessions: readonly Session[], until: Until, since: number): boolean {
   if (sessions.every(isSettled)) return true;
-  if (until === 'all') return false;
-  return sessions.some(
-    (session) => session.seq > since && (until === 'change' || isSettled(session) || session.status === 'waiting'),
-  );
+  if (until === 'change') return sessions.some(({ seq }) => seq > since);
+  return sessions.some((session) => hasAsked(session, since) || (until === 'any' && isSettled(session) && session.seq > since));
+}
+
+/** True when what it waits for now was not known yet: who heard of it and waits on need not hear it again. */
+function hasAsked({ status, waitsSeq, seq }: Session, since: number): boolean {
+  return status === 'waiting' && (waitsSeq ?? seq) > since;
 }

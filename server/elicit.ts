@@ -21,6 +21,7 @@ const Sessions = z.union([
   z.looseObject({ sessions: z.array(z.unknown()) }).transform(() => undefined),
 ]);
 const WaitArgs = z.looseObject({ sessionIds: z.array(z.string()) });
+const ForAll = z.looseObject({ until: z.literal('all') });
 const Seconds = z.looseObject({ timeoutSeconds: z.number().min(0).max(45).default(25) });
 const Elicitation = z.looseObject({ elicitation: z.looseObject({ form: z.unknown().optional(), url: z.unknown().optional() }) });
 
@@ -63,7 +64,9 @@ export async function callWithForms({ name, args, context, server, codec, call }
   if (answer.isError || isAside) return answer;
   const sessionIds = state?.sessionIds ?? sessionsOf(args, answer);
   const requests = asksOf(sessionIds, context);
-  if (requests.length === 0 || sessionIds.some((id) => isSettled(context.orchestrator.get(id)))) return answer;
+  const settled = sessionIds.filter((id) => isSettled(context.orchestrator.get(id)));
+  const isOver = settled.length > 0 && (!ForAll.safeParse(args).success || settled.length === sessionIds.length);
+  if (requests.length === 0 || isOver) return answer;
   return inputRequired({
     inputRequests: Object.fromEntries(requests.map((request) => [request.requestId, formOf(request)])),
     requestState: await codec.mint({ call: digest, sessionIds: [...sessionIds] }, server),

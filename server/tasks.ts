@@ -214,7 +214,9 @@ async function outcomeOf(subject: Subject, context: ToolContext) {
 function isMet(subject: Subject, { orchestrator }: ToolContext): boolean {
   if (subject.kind === 'wait' && subject.until === 'change') return true;
   const since = subject.kind === 'wait' ? Number(subject.after ?? 0) : 0;
-  return subject.sessionIds.map((id) => orchestrator.get(id)).some((session) => isSettled(session) && session.seq > since);
+  const sessions = subject.sessionIds.map((id) => orchestrator.get(id));
+  if (subject.kind === 'wait' && subject.until === 'all') return sessions.every(isSettled);
+  return sessions.some((session) => isSettled(session) && session.seq > since);
 }
 
 function timesOf({ createdAt, updatedAt }: Pick<Standing, 'createdAt' | 'updatedAt'>) {

@@ -1,8 +1,8 @@
 // session_wait: blocks until sessions change, for a bounded time, and answers with what changed.
 import { z } from 'zod';
 import { fail } from '../core/errors.ts';
-import { isSettled } from '../core/session.ts';
-import { SessionView } from '../core/views.ts';
+import { isSettled, type Session } from '../core/session.ts';
+import { nextOfSettled, SessionView } from '../core/views.ts';
 import { UNTIL } from '../core/wait.ts';
 import { withShare } from './bounded.ts';
 import { defineTool } from './define.ts';
@@ -12,6 +12,7 @@ import { waitTelling } from './waiting.ts';
 
 /** With more sessions than these in an answer, what could be said to each is left to session_get. */
 const MOST_SUGGESTED = 5;
+const USUAL_SECONDS = 25;
 
 export const sessionWait = defineTool({
   name: 'session_wait',
@@ -23,9 +24,12 @@ export const sessionWait = defineTool({
   toolset: 'core',
   input: z.strictObject({
     sessionIds: z.array(sessionId).min(1).max(50).describe('Sessions to wait for.'),
-    until: z.enum(UNTIL).default('any').describe('any: one settles or asks. all: all have settled. change: any status changes.'),
+    until: z
+      .enum(UNTIL)
+      .default('any')
+      .describe('any: one settles or asks. all: all have settled, or one asks. change: any status changes.'),
     after: z.string().max(20).optional().describe('cursor of the answer before: answers only with what changed since.'),
-    timeoutSeconds: z.number().min(0).max(45).default(25).describe('Longest time to block.'),
+    timeoutSeconds: z.number().min(0).max(45).default(USUAL_SECONDS).describe('Longest time to block.'),
   }),
   output: z.looseObject({
     summary,
@@ -47,10 +51,19 @@ export const sessionWait = defineTool({
       timeoutMs: timeoutSeconds * 1000,
     };
     const waited = await waitTelling(request, context);
-    const open = ids.filter((id) => !isSettled(orchestrator.ledger.durable.session(id) ?? orchestrator.get(id)));
+    const all = ids.map((id) => orchestrator.ledger.durable.session(id) ?? orchestrator.get(id));
+    const open = all.filter((session) => !isSettled(session)).map(({ id }) => id);
     const asking = waited.sessions.map((session) => orchestrator.view(session)).find(({ status }) => status === 'waiting')?.next;
-    const again = JSON.stringify({ sessionIds: open, after: String(waited.seq) });
+    const again = JSON.stringify({
+      sessionIds: open,
+      ...(until !== 'any' && { until }),
+      after: String(waited.seq),
+      // a call that did not block is no way to wait
+      ...(waited.timedOut && timeoutSeconds > 0 && timeoutSeconds !== USUAL_SECONDS && { timeoutSeconds }),
+    });
+    const changed = waited.sessions.map((session) => orchestrator.view(session).summary);
     return {
+      summary: summaryOf(all, changed, waited.timedOut),
       sessions: await Promise.all(
         waited.sessions.map(async (session) => {
           const { next: _next, ...view } = orchestrator.view(session);
@@ -60,12 +73,10 @@ export const sessionWait = defineTool({
       ),
       timedOut: waited.timedOut,
       cursor: String(waited.seq),
-      next:
-        asking ?? (open.length > 0 ? `session_wait ${again}` : `session_logs { "sessionId": "${ids[0]}" } shows what it did.`),
+      next: asking ?? (open.length > 0 ? `session_wait ${again}` : nextOfSettled(all)),
     };
   },
-  say: ({ sessions, timedOut }) =>
-    timedOut ? 'Nothing has settled yet; wait again.' : sessions.map((session) => session.summary).join(' '),
+  say: ({ summary }) => summary ?? '',
   tables: [
     {
       rows: 'sessions',
@@ -73,6 +84,25 @@ export const sessionWait = defineTool({
     },
   ],
 });
+
+/** How all of them stand, and what changed. */
+function summaryOf(all: readonly Session[], changed: readonly string[], timedOut: boolean): string {
+  const settled = all.filter(isSettled).length;
+  const waiting = all.filter(({ status }) => status === 'waiting');
+  if (timedOut && settled + waiting.length === 0) return 'Nothing has settled yet; wait again.';
+  const idle = waiting.filter(({ waitsFor }) => waitsFor === 'prompt').length;
+  const asking = waiting.length - idle;
+  const counts = [
+    `${settled} of ${all.length} settled`,
+    asking > 0 && `${asking} ${asking === 1 ? 'asks' : 'ask'}`,
+    idle > 0 && `${idle} at the prompt`,
+  ]
+    .filter(Boolean)
+    .join(', ');
+  if (timedOut) return `${counts}; nothing more happened in time.`;
+  if (changed.length === 0) return `${counts}; nothing has changed since.`;
+  return all.length === 1 ? changed.join(' ') : `${counts}. ${changed.join(' ')}`;
+}
 
 function seqOf(after: string): number {
   return /^\d+$/.test(after) ? Number(after) : fail('CURSOR_INVALID', `"${after}" is not a cursor of session_wait.`);

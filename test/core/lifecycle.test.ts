@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { fail } from '../../core/errors.ts';
 import type { StoredEvent } from '../../core/events.ts';
 import { activeCount } from '../../core/scheduler.ts';
+import { sessionWait } from '../../tools/session-wait.ts';
+import { callTool } from '../support/call-tool.ts';
 import { caller, type Engine, makeEngine } from '../support/engine.ts';
 
 const process = { pid: 4242, startedAt: '99' };
@@ -117,6 +119,11 @@ describe('a session', () => {
       status: 'failed',
       cause: { kind: 'spawn_failed', reason: 'It went away.' },
     });
+    const summary = `Session ${id} is failed: spawn failed: It went away.`;
+    expect(engine.orchestrator.view(engine.orchestrator.get(id)).summary).toBe(summary);
+    // there is no log of what never ran
+    const answer = await callTool(engine, sessionWait, { sessionIds: [id] });
+    expect([answer.summary, answer.next]).toEqual([summary, undefined]);
     expect(taken(engine)).toBe(0);
   });
 

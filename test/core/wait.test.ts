@@ -1,6 +1,14 @@
 // session_wait: what ends it, what it answers, and that giving it up touches nothing.
 import { describe, expect, it } from 'vitest';
+import { sessionWait } from '../../tools/session-wait.ts';
+import { callTool } from '../support/call-tool.ts';
 import { caller, type Engine, makeEngine } from '../support/engine.ts';
+
+const waitTool = (engine: Engine, args: object) => callTool(engine, sessionWait, args);
+
+function ask(engine: Engine, sessionId: string, text = 'Which one?'): void {
+  engine.orchestrator.ask(sessionId, { kind: 'question', text }).catch(() => undefined);
+}
 
 async function three(engine: Engine): Promise<string[]> {
   const ids: string[] = [];
@@ -47,12 +55,92 @@ describe('waiting', () => {
     expect((await waited).sessions.map(({ status }) => status)).toEqual(['completed', 'completed', 'failed']);
   });
 
+  it('ends for all when one asks, but not for what was known to be asked', async () => {
+    const engine = await makeEngine();
+    const ids = await three(engine);
+    const [a = '', b = ''] = ids;
+    const first = engine.orchestrator.wait({ sessionIds: ids, until: 'all', timeoutMs: 1000 });
+    engine.run(a).end(0);
+    await engine.settle();
+    ask(engine, b);
+    const answer = await first;
+    expect(answer).toMatchObject({ timedOut: false, sessions: [{ status: 'completed' }, { status: 'waiting' }, {}] });
+    const wait = { sessionIds: ids, until: 'all', after: answer.seq, timeoutMs: 1000 } as const;
+    const second = engine.orchestrator.wait(wait);
+    await engine.orchestrator.pin(b, { pinned: true }, 'me');
+    await engine.settle();
+    engine.clock.advance(1000);
+    expect(await second).toMatchObject({ timedOut: true });
+    const third = engine.orchestrator.wait(wait);
+    ask(engine, b, 'And where?');
+    expect(await third).toMatchObject({ timedOut: false, sessions: [{ id: b }] });
+  });
+
   it('answers with every change when asked for change', async () => {
     const engine = await makeEngine();
     const [a = ''] = await three(engine);
     const waited = engine.orchestrator.wait({ sessionIds: [a], until: 'change', timeoutMs: 1000 });
     engine.run(a).say({ kind: 'started', process: { pid: 1, startedAt: '1' } });
     expect((await waited).sessions).toMatchObject([{ id: a, status: 'running' }]);
+  });
+
+  it('answers for a change with how it stands when there is nothing that could change', async () => {
+    const engine = await makeEngine();
+    const [a = ''] = await three(engine);
+    engine.run(a).end(0);
+    await engine.settle();
+    const answer = await waitTool(engine, { sessionIds: [a], until: 'change' });
+    expect(answer).toMatchObject({ summary: `Session ${a} is completed.`, sessions: [{ id: a, status: 'completed' }] });
+    expect(await waitTool(engine, { sessionIds: [a], until: 'change', after: answer.cursor })).toMatchObject({
+      summary: '1 of 1 settled; nothing has changed since.',
+      sessions: [],
+    });
+  });
+
+  it('says of several how many have settled and how many ask', async () => {
+    const engine = await makeEngine();
+    const ids = await three(engine);
+    const [a = '', b = '', c = ''] = ids;
+    const wait = (more: object) => waitTool(engine, { sessionIds: ids, timeoutSeconds: 0, ...more });
+    expect(await wait({})).toMatchObject({ timedOut: true, summary: 'Nothing has settled yet; wait again.' });
+    engine.run(a).end(0);
+    await engine.settle();
+    expect(await wait({ until: 'all' })).toMatchObject({
+      timedOut: true,
+      summary: '1 of 3 settled; nothing more happened in time.',
+    });
+    ask(engine, b);
+    await engine.settle();
+    const { cursor, ...answer } = await wait({ until: 'all' });
+    expect(answer).toMatchObject({
+      timedOut: false,
+      summary: expect.stringMatching(/^1 of 3 settled, 1 asks\. Session /),
+      next: expect.stringContaining(`"requestId": "${b}.1"`),
+    });
+    expect(await wait({ until: 'all', after: cursor })).toMatchObject({
+      timedOut: true,
+      summary: '1 of 3 settled, 1 asks; nothing more happened in time.',
+      next: `session_wait ${JSON.stringify({ sessionIds: [b, c], until: 'all', after: cursor })}`,
+    });
+  });
+
+  it('repeats in `next` how it was told to wait, where that is not the usual', async () => {
+    const engine = await makeEngine();
+    const [a = ''] = await three(engine);
+    const next = async (more: object) => {
+      const answer = waitTool(engine, { sessionIds: [a], ...more });
+      await engine.settle();
+      engine.clock.advance(45_000);
+      return String((await answer).next).replace(/"\d+"/, '"N"');
+    };
+    expect(await next({})).toBe(`session_wait {"sessionIds":["${a}"],"after":"N"}`);
+    expect(await next({ until: 'any', timeoutSeconds: 25 })).toBe(`session_wait {"sessionIds":["${a}"],"after":"N"}`);
+    expect(await next({ until: 'change', timeoutSeconds: 40 })).toBe(
+      `session_wait {"sessionIds":["${a}"],"until":"change","after":"N","timeoutSeconds":40}`,
+    );
+    expect(await next({ until: 'all', timeoutSeconds: 0 })).toBe(
+      `session_wait {"sessionIds":["${a}"],"until":"all","after":"N"}`,
+    );
   });
 
   it('answers at once when it has happened already', async () => {

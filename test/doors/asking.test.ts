@@ -21,7 +21,7 @@ describe('a child that asks for a permission', () => {
     '@@tool mcp__scopecraft__session_wait {"sessionIds": ["{{last.request.sessionId}}"], "timeoutSeconds": 40}',
   ];
   const WAITING = [
-    '@@tool mcp__scopecraft__session_wait {"sessionIds": ["{{last.sessions.0.id}}"], "until": "all", "timeoutSeconds": 20}',
+    '@@tool mcp__scopecraft__session_wait {"sessionIds": ["{{last.sessions.0.id}}"], "until": "all", "after": "{{last.cursor}}", "timeoutSeconds": 20}',
   ];
 
   it.each([

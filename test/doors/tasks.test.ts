@@ -215,6 +215,24 @@ describe('session_wait', () => {
     expect(told).toMatchObject({ sessions: [{ result: 'one' }, { result: 'two' }], timedOut: false });
   });
 
+  it('for all of them shows as a task what one asks, and is not over with the other', async () => {
+    const { door } = await begin({ asks: task('@@question Which one?', '@@say I take {{last.answer}}'), two: task('@@say two') });
+    const start = async (taskId: string) =>
+      z.looseObject({ id: z.string() }).parse((await call(door, 'session_start', { taskId })).structuredContent).id;
+    const [asks, two] = [await start('asks'), await start('two')];
+    await call(door, 'session_wait', { sessionIds: [two], timeoutSeconds: 30 }, NOTHING);
+    await call(door, 'session_wait', { sessionIds: [asks], timeoutSeconds: 30 }, NOTHING);
+    const { taskId } = Task.parse(await call(door, 'session_wait', { sessionIds: [asks, two], until: 'all' }));
+    const { status, inputRequests = {} } = await get(door, taskId);
+    expect(status).toBe('input_required');
+    const [requestId = ''] = Object.keys(inputRequests);
+    await updates(door, taskId, { [requestId]: { action: 'accept', content: { answer: 'the first' } } });
+    await until(door, taskId, 'completed');
+    expect((await get(door, taskId)).result?.structuredContent).toMatchObject({
+      sessions: [{ result: 'I take the first' }, { result: 'two' }],
+    });
+  });
+
   it('for any change is over with the first one, also with one under the next hub, and though the session then asks', async () => {
     const { workspace, door, go } = await begin({
       asks: task(UNTIL_GO, '@@question Which one?', '@@say I take {{last.answer}}'),

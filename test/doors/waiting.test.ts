@@ -92,7 +92,9 @@ describe.concurrent.each([
     const answer = await call(client, 'session_wait', args, { onprogress, timeout: 60_000 });
     const ended = performance.now();
     expect(answer).toMatchObject({ timedOut: true, sessions: [{ id: sessionId, status: 'running' }] });
-    expect(String(answer.next)).toMatch(new RegExp(`^session_wait \\{"sessionIds":\\["${sessionId}"\\],"after":"\\d+"\\}$`));
+    expect(String(answer.next)).toMatch(
+      new RegExp(`^session_wait \\{"sessionIds":\\["${sessionId}"\\],"after":"\\d+","timeoutSeconds":9\\}$`),
+    );
     const steps = told.map(({ progress }) => progress);
     expect(steps.length).toBeGreaterThanOrEqual(2);
     expect(steps).toEqual([...new Set(steps)].toSorted((a, b) => a - b));
