@@ -29,8 +29,10 @@ export async function startText(orchestrator: Orchestrator, taskId: string, rule
 
 export async function continueText(orchestrator: Orchestrator, sessionId: string, message: string | undefined): Promise<string> {
   const session = orchestrator.get(sessionId);
-  const preview = message === undefined ? await orchestrator.rules.preview({ sessionId }) : undefined;
   const asks = openRequests(session).map(({ requestId, kind, text }) => `- ${requestId} (${kind}): ${oneLine(text, 500)}`);
+  // it hears an answer and nothing else while it asks
+  const isOnlyAnswered = message === undefined && asks.length > 0;
+  const preview = message === undefined && !isOnlyAnswered ? await orchestrator.rules.preview({ sessionId }) : undefined;
   return text(
     `Get session ${session.id} on task ${session.taskId} going again. ${orchestrator.view(session).summary}`,
     asks.length > 0 &&
@@ -38,9 +40,11 @@ export async function continueText(orchestrator: Orchestrator, sessionId: string
     came(session),
     steps(
       'Look at session_logs when you need to know more.',
-      message === undefined
-        ? `Say to it what gets it on: session_prompt ${json({ sessionId, prompt: '…' })}.`
-        : `Say this to it: session_prompt ${json({ sessionId, prompt: message })}.`,
+      isOnlyAnswered
+        ? 'Answer what you know; what you do not know, ask the person you work for.'
+        : message === undefined
+          ? `Say to it what gets it on: session_prompt ${json({ sessionId, prompt: '…' })}.`
+          : `Say this to it: session_prompt ${json({ sessionId, prompt: message })}.`,
       'Wait with session_wait, and say what came of it.',
     ),
     cutNote(message),

@@ -8,6 +8,8 @@ import { choose, namedRule, programOf, type RuleStartParts } from './rule-start.
 import { lacking, type Moment, type Reason, type Rule, type RuleChange, type RuleProblem } from './rules.ts';
 import { isSettled, type Session } from './session.ts';
 import { type Situation, sessionSituation, startSituation } from './situation.ts';
+import { namedTask } from './start-task.ts';
+import { openRequests } from './talk.ts';
 import type { Task } from './task.ts';
 import type { Chances } from './used-rule.ts';
 
@@ -68,7 +70,7 @@ export interface RuleDeeds {
   render(request: RuleTarget & { readonly ruleId: string }): Promise<{ readonly rule: Rule; readonly text: string }>;
   /** The choice with its ranking; with `ruleId` that rule speaks. */
   preview(request: RuleTarget & { readonly ruleId?: string | undefined }): Promise<Preview>;
-  /** At most three things that could be said to a session which asks, stands idle, fails repeatedly or is near its budget. */
+  /** At most three things that could be said to a session which stands idle, fails repeatedly or is near its budget; none while it asks. */
   suggestions(session: Session): Promise<readonly Suggestion[]>;
   /** Makes or changes the file of a rule, unless it is a dry run. Fails with RULE_INVALID, INVALID_INPUT or STORAGE_FAILED. */
   set(ruleId: string, change: RuleChange, options: { readonly dryRun: boolean }): Promise<RuleChanged>;
@@ -91,9 +93,9 @@ export function createRuleDeeds(parts: RuleDeedParts): RuleDeeds {
       sessionId === undefined
         ? undefined
         : (ledger.session(sessionId) ?? fail('SESSION_NOT_FOUND', `There is no session "${sessionId}".`));
-    const wanted = taskId ?? session?.taskId;
-    const task = wanted === undefined ? undefined : await tasks.get(wanted);
-    if (taskId !== undefined && !task) fail('TASK_NOT_FOUND', `There is no task "${taskId}".`);
+    // of a session the file of its task may be gone
+    const ofSession = async () => (session ? tasks.get(session.taskId) : undefined);
+    const task = taskId === undefined ? await ofSession() : await namedTask(tasks, taskId);
     if (session) return sessionSituation(facts(), moment ?? (isSettled(session) ? 'continue' : 'middle'), session, task);
     return { ...startOf(task), moment: moment ?? 'start' };
   };
@@ -133,6 +135,8 @@ export function createRuleDeeds(parts: RuleDeedParts): RuleDeeds {
       };
     },
     async suggestions(session) {
+      // what is said to it now is not heard before it is answered, and may contradict the answer
+      if (openRequests(session).length > 0) return [];
       const situation = sessionSituation(facts(), 'middle', session, undefined);
       if (!situation.session.signals?.length) return [];
       await rules.refresh();

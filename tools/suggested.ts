@@ -5,7 +5,7 @@ import type { SessionView } from '../core/views.ts';
 
 const MOST_TEXT = 300;
 
-/** The field `suggestions` of a session that asks, stands idle, fails repeatedly or is near its budget; nothing for others. */
+/** The field `suggestions` of a session that stands idle, fails repeatedly or is near its budget; nothing for others. */
 export async function suggested(orchestrator: Orchestrator, session: Session): Promise<Pick<SessionView, 'suggestions'>> {
   const found = await orchestrator.rules.suggestions(session);
   if (found.length === 0) return {};

@@ -71,6 +71,18 @@ describe('the texts', () => {
     expect(start.slice(-60)).toMatch(/… \(90\d\d characters\)/);
   });
 
+  it('of a session that asks say to answer it, and suggest nothing else', async () => {
+    const engine = await makeEngine();
+    const id = await running(engine);
+    engine.orchestrator.ask(id, { kind: 'question', text: 'Which one?' }).catch(() => undefined);
+    await engine.settle();
+    const text = await said(engine, 'continue_session', { sessionId: id });
+    expect(text).toContain(`- ${id}.1 (question): Which one?`);
+    expect(text).toContain('Answer what you know');
+    expect(text).not.toMatch(/session_prompt|<prompt>/);
+    expect(await said(engine, 'continue_session', { sessionId: id, message: 'go on now' })).toContain('session_prompt');
+  });
+
   it('of a goal say how many agents run at once', async () => {
     const engine = await makeEngine({ config: { resources: { maxConcurrentSessions: 7 } } });
     expect(await said(engine, 'delegate', { goal: 'all of it' })).toContain('At most 7 run at once');

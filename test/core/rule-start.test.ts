@@ -224,7 +224,7 @@ describe('suggestions', () => {
   const idsFor = async (engine: Engine, id: string) =>
     (await engine.orchestrator.rules.suggestions(get(engine, id))).map(({ ruleId }) => ruleId);
 
-  it('are made for a session that stands at its prompt, asks, failed more than once or is near its budget, and for no other', async () => {
+  it('are made for a session that stands at its prompt, failed more than once or is near its budget, and for none that asks', async () => {
     const engine = await withRules({});
     const id = await running(engine, { type: 'interactive', taskId: 'fix-login', prompt: undefined });
     expect(await idsFor(engine, id)).toEqual([]);
@@ -237,7 +237,8 @@ describe('suggestions', () => {
 
     engine.run(id).say({ kind: 'asks', callId: 'call-1', tool: 'Bash', input: { command: 'ls' } });
     await engine.settle();
-    expect(await idsFor(engine, id)).toEqual(['answer-first']);
+    expect(get(engine, id)).toMatchObject({ status: 'waiting', waitsFor: 'permission' });
+    expect(await idsFor(engine, id)).toEqual([]);
 
     const failed: string[] = [];
     for (const taskId of [undefined, 'other', 'other']) {
