@@ -18,6 +18,7 @@ import type { Line } from './scheduler.ts';
 import { isActive, isSettled, type Session, type SessionStatus, type SessionType } from './session.ts';
 import { createSharing, type SharingDeeds, type SharingParts } from './sharing.ts';
 import { type Caller, createStart, type Started, type StartParts, type StartRequest } from './start.ts';
+import { namedTask } from './start-task.ts';
 import type { Supervisor } from './supervisor.ts';
 import { createTalkDeeds, type TalkDeeds, type TalkParts } from './talk-deeds.ts';
 import { normalised, type Task, type ToldSession } from './task.ts';
@@ -158,7 +159,7 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
     },
     taskIds: () => tasks.ids(),
     toldSessions: async (task) => (await tasks.sessionsIn(task)).filter(({ id }) => !ledger.session(id)),
-    task: async (taskId) => (await tasks.get(taskId)) ?? fail('TASK_NOT_FOUND', `There is no task "${taskId}".`),
+    task: (taskId) => namedTask(tasks, taskId),
     view: (session) => noted(session, sessionView(session, queue.line())),
     detailed(session) {
       const line = queue.line();

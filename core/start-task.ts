@@ -4,9 +4,16 @@ import type { CallKey } from './once.ts';
 import type { Ids, TaskDraft, TaskStore } from './ports.ts';
 import { slugOf, type Task } from './task.ts';
 
-/** The task that the caller named. Fails with TASK_NOT_FOUND. */
+/** The task that the caller named. Fails with TASK_NOT_FOUND, and as the port does; where the file of a task was named, with its id. */
 export async function namedTask(tasks: TaskStore, taskId: string): Promise<Task> {
-  return (await tasks.get(taskId)) ?? unknownTask(tasks, taskId);
+  try {
+    const found = await tasks.get(taskId);
+    if (found) return found;
+  } catch (error) {
+    const meant = await taskOfFile(tasks, taskId);
+    if (!meant) throw error;
+  }
+  return unknownTask(tasks, taskId);
 }
 
 export interface NewTaskParts {
@@ -38,9 +45,17 @@ export async function newTask({ tasks, ids, digest }: NewTaskParts, prompt: stri
 }
 
 async function unknownTask(tasks: TaskStore, taskId: string): Promise<never> {
+  const meant = await taskOfFile(tasks, taskId);
+  if (meant) fail('TASK_NOT_FOUND', `"${taskId}" is the file of a task, not its id. Did you mean "${meant.id}"?`);
   const near = nearest(
     taskId,
     (await tasks.list()).map((task) => task.id),
   );
   return fail('TASK_NOT_FOUND', `There is no task "${taskId}".${near ? ` Did you mean "${near}"?` : ''}`);
+}
+
+/** The task in the file that a text names, by its path, the end of it, or its name; looked for among the known tasks alone. */
+async function taskOfFile(tasks: TaskStore, text: string): Promise<Task | undefined> {
+  const path = text.replace(/^\.\//, '');
+  return path.endsWith('.md') ? (await tasks.list()).find(({ file }) => file === path || file.endsWith(`/${path}`)) : undefined;
 }

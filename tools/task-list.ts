@@ -1,9 +1,13 @@
 // task_list: the tasks of the workspace with the newest session on each.
 import { z } from 'zod';
-import { TaskRow } from '../core/task.ts';
+import type { Orchestrator } from '../core/orchestrator.ts';
+import { normalised, TaskRow } from '../core/task.ts';
 import { defineTool } from './define.ts';
 import { cursor, limit, nextCursor, summary, total } from './fields.ts';
 import { pageOf } from './page.ts';
+
+/** So many of the statuses in the files are named where none matches. */
+const MOST_STATUSES = 10;
 
 export const taskList = defineTool({
   name: 'task_list',
@@ -32,6 +36,7 @@ export const taskList = defineTool({
     const all = (await orchestrator.tasks(filter)).toSorted((a, b) => (a.task.id < b.task.id ? -1 : 1));
     const { rows, nextCursor } = pageOf(all, { cursor, limit, keyOf: ({ task }) => task.id });
     return {
+      summary: await summaryOf(orchestrator, rows.length, all.length),
       tasks: rows.map(({ task: { id, title, fields, file }, last }) => ({
         taskId: id,
         title,
@@ -47,7 +52,7 @@ export const taskList = defineTool({
       nextCursor,
     };
   },
-  say: ({ tasks, total }) => `${tasks.length} of ${total} task${total === 1 ? '' : 's'}.`,
+  say: ({ summary }) => summary ?? '',
   tables: [
     {
       rows: 'tasks',
@@ -55,6 +60,19 @@ export const taskList = defineTool({
     },
   ],
 });
+
+/** How many they are; where there are none, where tasks belong, or which statuses there are. */
+async function summaryOf(orchestrator: Orchestrator, shown: number, matching: number): Promise<string> {
+  const count = `${shown} of ${matching} task${matching === 1 ? '' : 's'}.`;
+  if (matching > 0) return count;
+  const all = await orchestrator.tasks({});
+  const [folder] = orchestrator.settings.current().workspace.taskFolders;
+  if (all.length === 0) return `${count} A task is a Markdown file: ${folder}/<id>.task.md.`;
+  // without what stands around the words: what is written in a file is data
+  const statuses = [...new Set(all.map(({ task }) => normalised(task.fields.status).slice(0, 30)))].filter((word) => word !== '');
+  const named = statuses.length === 0 ? '' : ` Statuses are: ${statuses.slice(0, MOST_STATUSES).join(', ')}.`;
+  return `${count} None of the ${all.length} there are matches.${named}`;
+}
 
 function below(folder: string, file: string): string {
   return file.startsWith(`${folder}/`) ? file.slice(folder.length + 1) : file;
