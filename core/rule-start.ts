@@ -28,6 +28,9 @@ export interface Planned {
   readonly rule: UsedRule | undefined;
 }
 
+/** So many session templates are named where there is none of the name that was given. */
+const MOST_NAMED = 20;
+
 /** Makes the plan of a start; `seed` is what a choice among equal rules is drawn with. Fails with RULE_NOT_FOUND, INVALID_INPUT or PROMPT_TOO_LARGE. */
 export async function planStart(
   parts: RuleStartParts,
@@ -90,10 +93,18 @@ export function namedRule(rules: RuleBook, id: string): Rule {
 }
 
 function sessionTemplate(rules: RuleBook, id: string): Rule {
+  if (!rules.get(id) && !problemOf(rules.problems(), id)) noTemplate(rules, id);
   const rule = namedRule(rules, id);
   if (rule.kind !== 'session')
     fail('INVALID_INPUT', `Rule "${id}" is no session template: its file does not say "kind: session".`);
   return rule;
+}
+
+function noTemplate(rules: RuleBook, id: string): never {
+  const ids = rules.list().flatMap((rule) => (rule.kind === 'session' ? [rule.id] : []));
+  const near = nearest(id, ids);
+  const others = ids.length === 0 ? 'This workspace has none.' : `There are: ${ids.slice(0, MOST_NAMED).join(', ')}.`;
+  return fail('RULE_NOT_FOUND', `There is no session template "${id}". ${near ? `Did you mean "${near}"?` : others}`);
 }
 
 /** The request with the defaults where it says nothing itself. */

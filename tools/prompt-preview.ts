@@ -1,5 +1,6 @@
 // prompt_preview: what a session would be told, by which rule, and why not by the others.
 import { z } from 'zod';
+import { fail } from '../core/errors.ts';
 import { MOMENTS, type Reason } from '../core/rules.ts';
 import { defineTool } from './define.ts';
 import { cursor, limit, nextCursor, ruleArguments, ruleName, sessionId, summary, taskId, total, valuesOf } from './fields.ts';
@@ -68,6 +69,8 @@ export const promptPreview = defineTool({
   ],
   examples: [{ taskId: 'fix-login' }, { sessionId: '{{session}}', moment: 'review' }],
   async handle({ taskId, sessionId, moment, rule, arguments: given, characters, cursor, limit }, { orchestrator }) {
+    if (taskId === undefined && sessionId === undefined && rule === undefined)
+      fail('INVALID_INPUT', 'Say for what: "taskId", "sessionId" or "rule".');
     if (sessionId !== undefined) orchestrator.get(sessionId);
     const found = await orchestrator.rules.preview({ taskId, sessionId, moment, ruleId: rule, args: valuesOf(given) });
     const places = new Map(found.matches.map((one, at) => [one.id, at + 1]));

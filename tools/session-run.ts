@@ -1,7 +1,7 @@
 // session_run: starts a session and waits for it, in one call.
 import { z } from 'zod';
 import { isSettled } from '../core/session.ts';
-import { SessionView } from '../core/views.ts';
+import { nextOfSettled, SessionView } from '../core/views.ts';
 import { withShare } from './bounded.ts';
 import { defineTool, type ToolContext } from './define.ts';
 import { sessionStart, startRequestOf } from './session-start.ts';
@@ -25,7 +25,12 @@ export const sessionRun = defineTool({
   toolset: 'core',
   input: z.strictObject({
     ...startFields,
-    timeoutSeconds: z.number().min(0).max(45).default(25).describe('Longest time to wait; the session goes on after it.'),
+    timeoutSeconds: z
+      .number()
+      .min(0)
+      .max(45, 'it must be at most 45; maxRunSeconds limits how long the agent may run')
+      .default(25)
+      .describe('Longest time to wait; the session goes on after it.'),
     maxRunSeconds,
   }),
   output: Receipt,
@@ -49,7 +54,7 @@ export async function receiptOf(sessionId: string, timeoutSeconds: number, conte
   const { sessions, timedOut } = await waitTelling(request, context);
   const session = sessions[0] ?? orchestrator.get(sessionId);
   const view = isSettled(session)
-    ? { ...orchestrator.view(session), next: `session_logs { "sessionId": "${sessionId}" } shows what it did.` }
+    ? { ...orchestrator.view(session), next: nextOfSettled([session]) }
     : orchestrator.detailed(session);
   return { ...withShare(view, 1), timedOut };
 }

@@ -144,7 +144,8 @@ it('a cursor that is none of theirs is refused by every list', async () => {
   const paged = TOOLS.filter(({ input }) => 'cursor' in input.shape).map(({ name }) => name);
   expect(paged).toEqual(expect.arrayContaining(['session_list', 'task_list', 'request_list', 'rule_list', 'worktree_list']));
   for (const name of paged) {
-    const { result } = await askHttp(access, 'tools/call', { name, arguments: { cursor: 'rubbish' } });
+    const about = name === 'prompt_preview' ? { taskId: 'fix-login' } : {};
+    const { result } = await askHttp(access, 'tools/call', { name, arguments: { ...about, cursor: 'rubbish' } });
     expect(JSON.stringify(result), name).toContain('CURSOR_INVALID');
   }
 });
