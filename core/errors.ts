@@ -47,7 +47,10 @@ export const ERRORS = {
     hint: 'Only an interactive session that runs has a terminal; session_get shows how it stands, `sc doctor` whether tmux is there.',
     retry: false,
   },
-  RULE_NOT_FOUND: { hint: 'Call rule_list to see the rules of this workspace.', retry: false },
+  RULE_NOT_FOUND: {
+    hint: 'Rules are Markdown files in .scopecraft/prompts; prompt_preview with a taskId shows which there are and which fit.',
+    retry: false,
+  },
   RULE_INVALID: {
     hint: 'Mend the rule at the named line; docs/prompts.md shows what it may hold. Nothing was changed.',
     retry: false,

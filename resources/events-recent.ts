@@ -8,18 +8,14 @@ const CHARACTERS = 9000;
 export const eventsRecent: Resource = {
   name: 'events-recent',
   title: 'Recent events',
-  description: `The newest ${EVENTS} facts at most, oldest first: what was queued, started, stopped and finished. The tool event_list reads on and filters.`,
+  description: `The newest ${EVENTS} facts at most, oldest first: what was queued, started, stopped and finished. On the command line \`sc event list\` shows older ones and filters.`,
   uriTemplate: 'events://recent',
   mimeType: 'application/json',
   async read(_variables, orchestrator) {
     const { events, total } = await orchestrator.events({ limit: EVENTS });
     const shown = newestWithin(events.map(eventView), CHARACTERS);
     return {
-      text: JSON.stringify(
-        { untrusted: true, events: shown, total, next: `event_list { "after": "${events.at(-1)?.seq ?? 0}" }` },
-        null,
-        2,
-      ),
+      text: JSON.stringify({ untrusted: true, events: shown, total, cursor: String(events.at(-1)?.seq ?? 0) }, null, 2),
       mimeType: 'application/json',
       final: false,
     };

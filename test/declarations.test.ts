@@ -134,6 +134,31 @@ describe('the tools together', () => {
   });
 });
 
+describe('what is told without being asked for', () => {
+  const isListed = (name: string) => toolNamed(name)?.tool.toolset === 'core';
+  const others = (text: string) =>
+    TOOLS.map(({ name }) => name).filter((name) => !isListed(name) && new RegExp(`\\b${name}\\b`).test(text));
+
+  it.each(TOOLS.filter(({ name }) => isListed(name)).map((tool) => [tool.name, tool] as const))(
+    '%s names only tools that are listed by default',
+    (_name, tool) => {
+      const io = ['input', 'output'] as const;
+      const texts = [tool.description, ...io.map((side) => JSON.stringify(z.toJSONSchema(tool[side], { io: side })))];
+      expect(texts.flatMap(others)).toEqual([]);
+    },
+  );
+
+  it('names only such tools in resources, instructions and what to do about an error that they may meet', () => {
+    expect([INSTRUCTIONS, ...RESOURCES.map(({ description }) => description)].flatMap(others)).toEqual([]);
+    const strange = Object.entries(ERRORS).filter(([, { hint }]) => others(hint).length > 0);
+    for (const [code] of strange)
+      expect(
+        TOOLS.filter(({ fails }) => fails.some((one) => one === code)).filter(({ name }) => isListed(name)),
+        code,
+      ).toEqual([]);
+  });
+});
+
 describe.each(RESOURCES.map((resource) => [resource.name, resource] as const))('the resource %s', (name, resource) => {
   it('has a name, a title, a type and a description that can be read', () => {
     expect(name).toMatch(/^[a-z]+(?:-[a-z]+)*$/);
