@@ -165,6 +165,8 @@ export interface LogPage {
   readonly cursor: string | undefined;
   /** True when there are more entries behind the cursor now. */
   readonly more: boolean;
+  /** True when, read from the end, there are entries before these that would be in it too. */
+  readonly earlier?: boolean;
   /** True when a search from the end stopped before it had seen everything: what is older may match too. */
   readonly isCutShort?: boolean;
 }

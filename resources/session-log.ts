@@ -18,8 +18,9 @@ export const sessionLog: Resource = {
   mimeType: 'text/plain',
   async read({ id = '' }, orchestrator) {
     const found = orchestrator.get(id);
-    const { entries } = await orchestrator.log(id, { tail: ENTRIES, limit: ENTRIES, characters: CHARACTERS });
-    return { text: logText(entries), mimeType: 'text/plain', final: isSettled(found) };
+    const { entries, earlier } = await orchestrator.log(id, { tail: ENTRIES, limit: ENTRIES, characters: CHARACTERS });
+    const rest = earlier ? `\n# These are the newest; all up to here: ${logUri(id)}/0:0.0-${entries[0]?.seq}` : '';
+    return { text: logText(entries) + rest, mimeType: 'text/plain', final: isSettled(found) };
   },
   stale(event, orchestrator) {
     if (event.name === 'session.spoke') return [logUri(event.sessionId)];

@@ -97,7 +97,7 @@ async function fromEnd(source: Source, query: LogQuery): Promise<LogPage> {
           continue;
         }
         if (entries.length >= most || (entries.length > 0 && entry.text.length > room))
-          return { entries: entries.reverse(), cursor, more: false };
+          return { entries: entries.reverse(), cursor, more: false, earlier: true };
         entries.push(cut(entry, room));
         room -= entry.text.length;
       }

@@ -5,6 +5,7 @@ import { isSettled } from '../core/session.ts';
 import { defineTool } from './define.ts';
 import { next, sessionId, summary, untrusted } from './fields.ts';
 
+const EARLIER = 'There are earlier entries: `after` "0:0.0" reads from the beginning.';
 const CUT_SHORT = 'Only the newest part of the log was searched; `next` searches from its beginning.';
 
 export const sessionLogs = defineTool({
@@ -50,6 +51,10 @@ export const sessionLogs = defineTool({
     ),
     nextCursor: z.string().optional().describe('Pass it as `after` to read what follows.'),
     more: z.boolean().describe('True when more entries are there now.'),
+    earlier: z
+      .boolean()
+      .optional()
+      .describe('True when there are entries before these: `after` "0:0.0" reads from the beginning.'),
     notes: z.array(z.string()).optional().describe('What the caller should know.'),
     next,
   }),
@@ -65,7 +70,8 @@ export const sessionLogs = defineTool({
     const newest = after === undefined ? (tail ?? 50) : tail;
     const page = await orchestrator.log(sessionId, { after, tail: newest, kinds, grep, limit, characters: 8000 });
     // what a search from the end did not come to is found from the beginning
-    const from = page.isCutShort ? '0:0.0' : page.cursor;
+    const isRead = isSettled(session) && !page.more;
+    const from = page.isCutShort || (page.earlier && isRead) ? '0:0.0' : page.cursor;
     const onward = from === undefined ? undefined : `session_logs ${JSON.stringify({ sessionId, after: from, kinds, grep })}`;
     return {
       sessionId,
@@ -74,11 +80,12 @@ export const sessionLogs = defineTool({
       entries: page.entries.map((entry) => ({ ...entry })),
       nextCursor: page.cursor,
       more: page.more,
+      earlier: page.earlier,
       ...(page.isCutShort && { notes: [CUT_SHORT] }),
-      next: page.more || page.isCutShort || !isSettled(session) ? onward : undefined,
+      next: page.earlier || page.isCutShort || !isRead ? onward : undefined,
     };
   },
-  say: ({ sessionId, status, entries, more, notes }) =>
-    `${entries.length} entries of ${sessionId} (${status})${more ? ', more follow' : ''}.${notes ? ` ${notes.join(' ')}` : ''}`,
+  say: ({ sessionId, status, entries, more, earlier, notes }) =>
+    `${earlier ? 'The newest ' : ''}${entries.length} entries of ${sessionId} (${status})${more ? ', more follow' : ''}.${earlier ? ` ${EARLIER}` : ''}${notes ? ` ${notes.join(' ')}` : ''}`,
   tables: [{ rows: 'entries', columns: { AT: 'at', KIND: 'kind', TOOL: 'tool', TEXT: 'text' } }],
 });

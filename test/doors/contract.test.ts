@@ -171,6 +171,14 @@ describe('an answer', () => {
       calls.map(async ([name, args, most]) => ({ name, args, most, size: JSON.stringify(await client.call(name, args)).length })),
     );
     expect(sizes.filter(({ size, most }) => size > most)).toEqual([]);
+    // what was cut says so
+    expect(await client.call('session_logs', { sessionId: flood })).toMatchObject({
+      summary: expect.stringMatching(/^The newest \d+ entries of .* There are earlier entries/),
+      earlier: true,
+      more: false,
+      next: `session_logs {"sessionId":"${flood}","after":"0:0.0"}`,
+    });
+    expect(await client.read(`session://${flood}/log`)).toMatch(new RegExp(`\n# .*session://${flood}/log/0:0.0-\\d`));
     await Promise.all([...many, ...hanging].map((id) => client.call('session_cancel', { sessionId: id })));
     await client.call('session_wait', { sessionIds: hanging, until: 'all' });
   }, 90_000);

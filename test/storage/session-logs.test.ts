@@ -107,6 +107,16 @@ describe('the log of a session', () => {
     expect((await page({ tail: 5, grep: 'nowhere' })).entries).toEqual([]);
   });
 
+  it('says of what was read from the end whether there is more before it', async () => {
+    await writeFile(out(1), 'a\nb\n!c\n');
+    const earlier = async (query: Partial<LogQuery>) => (await page(query)).earlier;
+    expect(await earlier({ tail: 2 })).toBe(true);
+    expect(await earlier({ tail: 3 })).toBeUndefined();
+    expect(await earlier({ tail: 5, characters: 1 })).toBe(true);
+    expect(await earlier({ tail: 1, grep: 'c' })).toBeUndefined();
+    expect(await earlier({ after: '0:0.0' })).toBeUndefined();
+  });
+
   it('takes a pattern that would keep others busy for ever in its stride, and refuses one it cannot match so', async () => {
     await writeFile(out(1), `${'a'.repeat(60_000)}!\n${'x '.repeat(30_000)}\n`);
     for (const grep of ['^(a+)+$', '(a|aa)+$', '(.*a){20}b', '\\s*$y'])
