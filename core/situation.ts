@@ -35,7 +35,7 @@ export interface SessionFacts {
   readonly agent?: string | undefined;
   /** Why it settled, or at the start why the one before on this task did. */
   readonly endCause?: string | undefined;
-  /** The same in words, with the signal or the exit code. */
+  /** The same in words, with the signal or the exit code; not there where it was done. */
   readonly endText?: string | undefined;
   /** For how long it has stood at its prompt, in milliseconds. */
   readonly idleMs?: number | undefined;
@@ -165,7 +165,8 @@ function lineOf({ id, status, cause, result }: Session): string {
 }
 
 function endOf(cause: EndCause | undefined): { readonly endCause?: string; readonly endText?: string } {
-  return cause ? { endCause: cause.kind, endText: causeText({ ...cause, reason: undefined }) } : {};
+  if (!cause) return {};
+  return { endCause: cause.kind, ...(cause.kind !== 'done' && { endText: causeText({ ...cause, reason: undefined }) }) };
 }
 
 function parentOf(ledger: Ledger, parentId: string | undefined): ParentFacts | undefined {

@@ -6,7 +6,7 @@ import type { Prompts } from '../core/ports.ts';
 export const prompts: Prompts = {
   first: ({ id, title, body }) => `Work on this task until it is done.\n\n# ${title}\n\nTask id: ${id}\n\n${body.trim()}\n`,
   again: ({ cause }) =>
-    `You were interrupted${cause ? ` (${causeText({ ...cause, reason: undefined })})` : ''}. Look at what is done already and go on from there until the task is done.`,
+    `${cause && cause.kind !== 'done' ? `You were interrupted (${causeText({ ...cause, reason: undefined })}).` : 'This session goes on.'} Look at what is done already and go on from there until the task is done.`,
   briefing: (session, taskFile) =>
     [
       `You work as session ${session.id} on task ${session.taskId}.`,

@@ -20,9 +20,13 @@ describe('what can be done with rules', () => {
     expect(await engine.orchestrator.rules.preview({ sessionId: id })).toMatchObject({
       moment: 'continue',
       rule: { id: 'go-on' },
+      // it was done, not interrupted
+      text: expect.stringMatching(/^This session goes on\. Look at/),
     });
     const { text } = await engine.orchestrator.rules.render({ ruleId: 'review', sessionId: id });
     expect(text).toContain(`Review the work of session ${id} on this task.`);
+    const review = await engine.orchestrator.rules.preview({ taskId: 'fix-login', moment: 'review' });
+    expect(review.text).toMatch(/^Review the work on this task\./);
     await expect(engine.orchestrator.rules.preview({ taskId: 'nothing' })).rejects.toMatchObject({ code: 'TASK_NOT_FOUND' });
     await expect(engine.orchestrator.rules.preview({ sessionId: 'nothing' })).rejects.toMatchObject({
       code: 'SESSION_NOT_FOUND',
