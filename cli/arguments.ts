@@ -16,9 +16,11 @@ export function parsedArguments<const Known extends Options>(args: readonly stri
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true, allowNegative: true });
   } catch (error) {
-    const unknown = error instanceof Error ? /^Unknown option '(--?[^']+)'/.exec(error.message)?.[1] : undefined;
-    if (unknown === undefined)
-      return fail('INVALID_INPUT', error instanceof Error ? `${error.message.split('. ')[0]}.` : String(error));
+    const message = error instanceof Error ? error.message : String(error);
+    const [, option, what] = /^Option '[^']*?(--[\w-]+)[^']*' (argument|does not)/.exec(message) ?? [];
+    if (option) return fail('INVALID_INPUT', `"${option}" ${what === 'argument' ? 'needs a value' : 'takes no value'}.`);
+    const unknown = /^Unknown option '(--?[^']+)'/.exec(message)?.[1];
+    if (unknown === undefined) return fail('INVALID_INPUT', `${message.split('. ')[0]}.`);
     const near = nearest(unknown.replace(/^--?(no-)?/, ''), Object.keys(options));
     return fail(
       'INVALID_INPUT',

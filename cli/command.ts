@@ -13,7 +13,8 @@ export interface Flag {
   readonly field: string;
   /** Name on the command line, without dashes. */
   readonly flag: string;
-  readonly kind: 'boolean' | 'number' | 'text';
+  /** `either`: a text, or alone as a switch. */
+  readonly kind: 'boolean' | 'number' | 'text' | 'either';
   readonly isList: boolean;
   readonly values: readonly string[] | undefined;
   readonly fallback: unknown;
@@ -42,6 +43,7 @@ export const COMMON_FLAGS = {
 const Field = z.looseObject({
   type: z.string().optional(),
   enum: z.array(z.string()).optional(),
+  anyOf: z.array(z.looseObject({ type: z.string().optional() })).default([]),
   items: z.looseObject({ type: z.string().optional(), enum: z.array(z.string()).optional() }).optional(),
   default: z.unknown().optional(),
   description: z.string().default(''),
@@ -70,12 +72,17 @@ function commandOf(words: readonly string[], tool: Tool): Command {
 function flagsOf(tool: Tool): readonly Flag[] {
   const { properties = {} } = z.toJSONSchema(tool.input, { io: 'input' });
   return Object.entries(properties).map(([field, schema]) => {
-    const { type, enum: values, items, default: fallback, description } = Field.parse(schema);
+    const { type, enum: values, anyOf, items, default: fallback, description } = Field.parse(schema);
     const isList = type === 'array';
-    const plain = isList ? items?.type : type;
-    const kind = plain === 'boolean' ? 'boolean' : plain === 'integer' || plain === 'number' ? 'number' : 'text';
+    const isEither = anyOf.some((one) => one.type === 'boolean');
+    const kind = isEither ? 'either' : kindOf(isList ? items?.type : type);
     return { field, flag: kebab(field), kind, isList, values: values ?? items?.enum, fallback, description };
   });
+}
+
+function kindOf(type: string | undefined): Flag['kind'] {
+  if (type === 'integer' || type === 'number') return 'number';
+  return type === 'boolean' ? 'boolean' : 'text';
 }
 
 export interface Parsed {
@@ -93,7 +100,8 @@ export function parseCommand({ tool, flags }: Command, args: readonly string[]):
   for (const { flag, kind, isList } of flags)
     options[flag] = { type: kind === 'boolean' ? 'boolean' : 'string', multiple: isList };
   for (const [flag, { type }] of Object.entries(COMMON_FLAGS)) options[flag] = { type };
-  const { values, positionals } = parsedArguments(args, options);
+  const either = flags.filter(({ kind }) => kind === 'either').map(({ flag }) => flag);
+  const { values, positionals } = parsedArguments(spelledOut(args, either), options);
   const given: Record<string, unknown> = {};
   for (const flag of flags) {
     const value = values[flag.flag];
@@ -109,6 +117,16 @@ export function parseCommand({ tool, flags }: Command, args: readonly string[]):
     follow: values.follow === true,
     print: values.print === true,
   };
+}
+
+/** The arguments with switches that may have a value given one: what follows `--worktree` is never its branch, which `--worktree=…` names. */
+function spelledOut(args: readonly string[], either: readonly string[]): readonly string[] {
+  const end = args.indexOf('--');
+  return args.map((arg, at) => {
+    if (end !== -1 && at > end) return arg;
+    if (arg.startsWith('--no-') && either.includes(arg.slice(5))) return `--${arg.slice(5)}=false`;
+    return arg.startsWith('--') && either.includes(arg.slice(2)) ? `${arg}=true` : arg;
+  });
 }
 
 function placePositionals(

@@ -65,6 +65,7 @@ export function commandHelp({ words, tool, flags }: Command): string {
 
 function usage({ flag, kind, values }: Flag): string {
   if (kind === 'boolean') return `--${flag}, --no-${flag}`;
+  if (kind === 'either') return `--${flag}, --${flag}=…`;
   return `--${flag}=${values ? values.join('|') : kind === 'number' ? 'N' : '…'}`;
 }
 

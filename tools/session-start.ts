@@ -6,6 +6,12 @@ import { SessionView } from '../core/views.ts';
 import { defineTool } from './define.ts';
 import { priority, requestKey, ruleArguments, ruleName, taskId, valuesOf } from './fields.ts';
 
+/** What clients write that send every argument as text; nobody wants a branch of that name. */
+const WORDS: ReadonlyMap<unknown, boolean> = new Map([
+  ['true', true],
+  ['false', false],
+]);
+
 const StartInput = z.strictObject({
   taskId: taskId.optional().describe('Task to work on, as task_list gives it. Default: one made from the prompt.'),
   prompt: z.string().optional().describe('What the agent is told, word for word. Default: what the fitting rule says.'),
@@ -93,5 +99,6 @@ export const sessionStart = defineTool({
 /** What was asked for as the core takes it. */
 export function startRequestOf(input: z.infer<typeof StartInput>, callKey: string | undefined): StartRequest {
   const values = input.arguments && valuesOf(input.arguments);
-  return { ...input, arguments: values, requestKey: input.requestKey ?? callKey };
+  const worktree = WORDS.get(input.worktree) ?? input.worktree;
+  return { ...input, worktree, arguments: values, requestKey: input.requestKey ?? callKey };
 }

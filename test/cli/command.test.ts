@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { COMMANDS, parseCommand } from '../../cli/command.ts';
 import { commandHelp, overview } from '../../cli/help.ts';
 import { TOOLS } from '../../tools/index.ts';
+import { sessionStart, startRequestOf } from '../../tools/session-start.ts';
 
 function command(words: string) {
   const found = COMMANDS.find((one) => one.words.join(' ') === words);
@@ -40,6 +41,18 @@ describe('a command line', () => {
     });
   });
 
+  it('makes a worktree of its own with the switch alone, and on a branch where one is named', () => {
+    const request = (...args: string[]) =>
+      startRequestOf(sessionStart.input.parse(input('session start', ...args)), undefined).worktree;
+    expect(request('--worktree', 'fix-login')).toBe(true);
+    expect(request('fix-login', '--worktree')).toBe(true);
+    expect(request('--worktree=true')).toBe(true);
+    expect(request('--worktree=feature/heron')).toBe('feature/heron');
+    expect(request('--no-worktree')).toBe(false);
+    expect(input('session start', '--', '--worktree')).toEqual({ taskId: '--worktree' });
+    expect(commandHelp(command('session start'))).toContain('--worktree, --worktree=…');
+  });
+
   it('takes a value with commas of its own as one', () => {
     expect(input('session config', '--settings=queue.retryPolicy.retryOn=["lost","timeout"]')).toEqual({
       settings: ['queue.retryPolicy.retryOn=["lost","timeout"]'],
@@ -61,7 +74,10 @@ describe('a command line', () => {
     [['session start', '--timeout-seconds=soon'], '"--timeout-seconds" must be a number, not "soon".'],
     [['session get', 'a', 'b'], '"b" is one argument too many'],
     [['session list', '--format=xml'], '"--format" must be table or json, not "xml".'],
-    [['session list', '--limit'], /limit/],
+    [['session list', '--limit'], '"--limit" needs a value.'],
+    [['session list', '--limit', '--help'], '"--limit" needs a value.'],
+    [['session start', '--queue=yes'], '"--queue" takes no value.'],
+    [['session list', '--help=yes'], '"--help" takes no value.'],
   ])('%j is refused', ([words = '', ...args], message) => {
     expect(() => parseCommand(command(words), args)).toThrow(message);
   });
