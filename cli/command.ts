@@ -25,6 +25,7 @@ export interface Command {
   /** As it is typed, such as `session start`. */
   readonly words: readonly string[];
   readonly tool: Tool;
+  readonly description: string;
   readonly flags: readonly Flag[];
 }
 
@@ -49,6 +50,18 @@ const Field = z.looseObject({
   description: z.string().default(''),
 });
 
+/** Commands that wait as long as it takes, where one call of the tool waits for a bounded time, and what they do. */
+const WITHOUT_LIMIT: Readonly<Record<string, string>> = {
+  session_run:
+    'Put a coding agent to work and wait until it has settled or asks something. Ctrl-C ends the waiting, not the session. For several sessions at once use session_start.',
+  session_wait:
+    'Wait until one of these sessions settles or asks something, and show its result. Ctrl-C ends the waiting, not the sessions.',
+};
+const MOST_SECONDS = {
+  description: 'Longest time to wait; the session goes on after it. Default: as long as it takes.',
+  fallback: undefined,
+};
+
 /** All commands, old names last. */
 export const COMMANDS: readonly Command[] = [
   ...TOOLS.filter(({ toolset }) => toolset !== 'session').map((tool) => tool.name),
@@ -63,6 +76,7 @@ function commandOf(words: readonly string[], tool: Tool): Command {
   return {
     words,
     tool,
+    description: WITHOUT_LIMIT[tool.name] ?? tool.description,
     get flags() {
       return flagsOf(tool);
     },
@@ -76,7 +90,8 @@ function flagsOf(tool: Tool): readonly Flag[] {
     const isList = type === 'array';
     const isEither = anyOf.some((one) => one.type === 'boolean');
     const kind = isEither ? 'either' : kindOf(isList ? items?.type : type);
-    return { field, flag: kebab(field), kind, isList, values: values ?? items?.enum, fallback, description };
+    const flag = { field, flag: kebab(field), kind, isList, values: values ?? items?.enum, fallback, description } as const;
+    return field === 'timeoutSeconds' && tool.name in WITHOUT_LIMIT ? { ...flag, ...MOST_SECONDS } : flag;
   });
 }
 

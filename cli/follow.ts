@@ -23,11 +23,13 @@ const Page = z.looseObject({
 const Waited = z.looseObject({
   sessions: z.array(z.looseObject({ id: z.string(), status: SessionStatus })),
   timedOut: z.boolean(),
-  cursor: z.string(),
 });
+const Started = z.looseObject({ id: z.string(), status: SessionStatus, notes: z.array(z.string()).default([]) });
 
 /** How long to rest when nothing is told; updates wake earlier. */
 const REST_MS = 15_000;
+/** How long one call waits at most. */
+const ROUND_SECONDS = 30;
 
 /** Gives each entry of the session's log to `print`, those that are there and those that come, until the session has settled. */
 export async function followLog(
@@ -57,26 +59,56 @@ export async function followLog(
   }
 }
 
-/** Waits until the sessions have settled (`all`) or one has (`any`), telling `progress` how they stand about every second. */
+/** What was waited for: the answer of the tool, and how the sessions in it stand. */
+export interface Awaited {
+  readonly answer: Readonly<Record<string, unknown>>;
+  readonly sessions: readonly { readonly id: string; readonly status: SessionStatus }[];
+  readonly timedOut: boolean;
+}
+
+/**
+ * Calls session_wait until what it is told to wait for has come, or the time is over, for which there is no limit here where none is given.
+ * Tells `progress` how the sessions stand about every second.
+ */
 export async function waitUntilSettled(
   client: HubConnection,
   input: Readonly<Record<string, unknown>>,
   progress: (line: string) => void,
-): Promise<Readonly<Record<string, unknown>>> {
+): Promise<Awaited> {
   const since = performance.now();
+  const mostSeconds = typeof input.timeoutSeconds === 'number' ? input.timeoutSeconds : Number.POSITIVE_INFINITY;
+  let leftSeconds = mostSeconds;
   let stand = 'waiting';
   const beat = setInterval(() => progress(`${stand} (${durationOf(performance.now() - since)})`), 1000);
   try {
     for (;;) {
-      const answer = await client.call('session_wait', { ...input, timeoutSeconds: 30 });
+      const answer = await client.call('session_wait', { ...input, timeoutSeconds: Math.min(ROUND_SECONDS, leftSeconds) });
       const { sessions, timedOut } = Waited.parse(answer);
       stand = sessions.map(({ id, status }) => `${id} ${status}`).join(', ');
-      if (!timedOut) return answer;
+      leftSeconds = mostSeconds - (performance.now() - since) / 1000;
+      if (!timedOut || leftSeconds <= 0) return { answer, sessions, timedOut };
     }
   } finally {
     clearInterval(beat);
     progress('');
   }
+}
+
+/** Starts a session and waits until it has settled or asks, or the time is over; answers as session_run does. */
+export async function runUntilSettled(
+  client: HubConnection,
+  input: Readonly<Record<string, unknown>>,
+  progress: (line: string) => void,
+): Promise<Awaited> {
+  const { timeoutSeconds } = input;
+  // a time that is none is refused before anything is started
+  const first = { ...input, timeoutSeconds: typeof timeoutSeconds === 'number' ? Math.min(0, timeoutSeconds) : 0 };
+  const { id, notes } = Started.parse(await client.call('session_run', first));
+  const { timedOut } = await waitUntilSettled(client, { sessionIds: [id], timeoutSeconds }, progress);
+  const session = Started.parse(await client.call('session_get', { sessionId: id }));
+  const said = [...new Set([...notes, ...session.notes])];
+  const answer = { ...session, notes: said.length > 0 ? said : undefined, timedOut };
+  return { answer, sessions: [session], timedOut };
 }
 
 /** One entry of a log as a person reads it. */

@@ -1,5 +1,6 @@
 // What `--help` says, made from the commands themselves.
 import { COMMANDS, COMMON_FLAGS, type Command, type Flag } from './command.ts';
+import { EXIT_CODES } from './exit-codes.ts';
 
 /** Commands that are not tools. */
 export const LOCAL_COMMANDS = {
@@ -15,7 +16,7 @@ export const LOCAL_COMMANDS = {
 
 /** All commands, each with a sentence. */
 const rows = () => [
-  ...COMMANDS.map(({ words, tool }) => [words.join(' '), firstSentence(tool.description)] as const),
+  ...COMMANDS.map(({ words, description }) => [words.join(' '), firstSentence(description)] as const),
   ...Object.entries(LOCAL_COMMANDS),
 ];
 
@@ -36,12 +37,12 @@ export function overview(): string {
     ...aligned(rows().filter(([words]) => !words.startsWith('autonomous '))),
     '',
     '`sc <command> --help` explains a command. The old `sc autonomous …` commands work too.',
-    'Exit codes: 0 done, 1 wrong call, 75 try again later, 70 fault of the server, 130 interrupted.',
+    EXIT_CODES,
   ].join('\n');
 }
 
 /** One command. */
-export function commandHelp({ words, tool, flags }: Command): string {
+export function commandHelp({ words, tool, description, flags }: Command): string {
   const positional = tool.positional.map((field) =>
     flags.find((flag) => flag.field === field)?.isList ? `<${field}…>` : `<${field}>`,
   );
@@ -54,13 +55,9 @@ export function commandHelp({ words, tool, flags }: Command): string {
   const args = flags
     .filter(({ field }) => tool.positional.includes(field))
     .map((flag) => [`<${flag.field}>`, says(flag)] as const);
-  return [
-    tool.description,
-    '',
-    `Usage: sc ${[...words, ...positional].join(' ')} [options]`,
-    '',
-    ...aligned([...args, ...rows]),
-  ].join('\n');
+  return [description, '', `Usage: sc ${[...words, ...positional].join(' ')} [options]`, '', ...aligned([...args, ...rows])].join(
+    '\n',
+  );
 }
 
 function usage({ flag, kind, values }: Flag): string {

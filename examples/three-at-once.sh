@@ -11,5 +11,6 @@ first=$(start greeting)
 second=$(start count-lines)
 third=$(start failing-check)
 
-sc session wait "$first" "$second" "$third" --until=all
+# ends with 1 when one of them did not complete
+sc session wait "$first" "$second" "$third" --until=all || echo "Not all of them completed."
 sc session list --label=three-at-once

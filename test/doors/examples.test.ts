@@ -69,6 +69,7 @@ describe('the examples', () => {
     expect(stdout).toMatch(/greeting-\w{4} +completed/);
     expect(stdout).toMatch(/count-lines-\w{4} +completed .*All task files together have this many lines: \d+/);
     expect(stdout).toMatch(/failing-check-\w{4} +failed +agent_error/);
+    expect(stdout).toContain('Not all of them completed.');
     expect(stdout).toContain('3 of 3 sessions.');
     await expect
       .poll(() => workspace.task('failing-check'))
