@@ -52,7 +52,7 @@ export async function demo(args: readonly string[], print: (text: string) => voi
     const started = await client.call('session_start', { taskId: 'greeting', agent: 'demo' });
     const id = String(started.id);
     print(`${String(started.summary)}\n\nsc session logs ${id} --follow`);
-    await followLog(client, id, (entry) => print(entryLine(entry)));
+    await followLog(client, id, { print: (entry) => print(entryLine(entry)) });
     print(`\nsc session get ${id}`);
     print(linesOf(await client.call('session_get', { sessionId: id })));
     print('\nThe task file now has its history:\n');

@@ -3,7 +3,8 @@
 import { z } from 'zod';
 import type { HubConnection } from '../client/hub-connection.ts';
 import { isSettled, SessionStatus } from '../core/session.ts';
-import { logUri } from '../core/views.ts';
+import { logUri, sessionUri } from '../core/views.ts';
+import { Asked } from './asks.ts';
 import { durationOf, safe } from './render.ts';
 
 const Entry = z.looseObject({
@@ -20,6 +21,7 @@ const Page = z.looseObject({
   nextCursor: z.string().optional(),
   more: z.boolean(),
 });
+const Asking = z.looseObject({ requests: z.array(Asked).default([]) });
 const Waited = z.looseObject({
   sessions: z.array(z.looseObject({ id: z.string(), status: SessionStatus })),
   timedOut: z.boolean(),
@@ -31,24 +33,38 @@ const REST_MS = 15_000;
 /** How long one call waits at most. */
 const ROUND_SECONDS = 30;
 
-/** Gives each entry of the session's log to `print`, those that are there and those that come, until the session has settled. */
+/** Where what a followed session says, and what it asks, goes. */
+export interface Listener {
+  readonly print: (entry: Entry) => void;
+  /** Called once with each request. */
+  readonly ask?: (request: Asked) => void;
+}
+
+/** Gives each entry of the session's log, those that are there and those that come, and what it asks meanwhile, until the session has settled. */
 export async function followLog(
   client: HubConnection,
   sessionId: string,
-  print: (entry: Entry) => void,
+  { print, ask }: Listener,
   from?: Readonly<Record<string, unknown>>,
 ): Promise<void> {
   let wake = () => {};
   let isStale = false;
-  await client.watch(logUri(sessionId), () => {
-    isStale = true;
-    wake();
-  });
+  const asked = new Set<string>();
+  for (const uri of [logUri(sessionId), ...(ask ? [sessionUri(sessionId)] : [])])
+    await client.watch(uri, () => {
+      isStale = true;
+      wake();
+    });
   let query = from ?? { after: '0:0.0' };
   for (;;) {
     isStale = false;
     const page = Page.parse(await client.call('session_logs', { sessionId, limit: 500, ...query }));
     for (const entry of page.entries) print(entry);
+    if (ask && page.status === 'waiting')
+      for (const request of await requestsOf(client, sessionId)) {
+        if (!asked.has(request.requestId)) ask(request);
+        asked.add(request.requestId);
+      }
     if (page.nextCursor !== undefined) query = { ...query, after: page.nextCursor, tail: undefined };
     if (page.more || isStale) continue;
     if (isSettled(page)) return;
@@ -57,6 +73,10 @@ export async function followLog(
       setTimeout(resolve, REST_MS).unref();
     });
   }
+}
+
+async function requestsOf(client: HubConnection, sessionId: string): Promise<readonly Asked[]> {
+  return Asking.parse(await client.call('session_get', { sessionId })).requests;
 }
 
 /** What was waited for: the answer of the tool, and how the sessions in it stand. */

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { SessionStatus } from '../core/session.ts';
 import { answerText } from './answer.ts';
+import { type Asked, askLine } from './asks.ts';
 import { attach, isAtTerminal } from './attach.ts';
 import { connectClient } from './client.ts';
 import type { Command, Parsed } from './command.ts';
@@ -28,6 +29,10 @@ export async function runTool(
   const client = await connectClient({ workspace });
   const note = (text: string) => (process.stderr.isTTY ? process.stderr.write(`\r\u001b[K${text}`) : undefined);
   const printEntry = (entry: Entry) => print(isJson ? JSON.stringify(entry) : entryLine(entry));
+  const listener = {
+    print: printEntry,
+    ask: (request: Asked) => print(isJson ? JSON.stringify({ request }) : askLine(request)),
+  };
   const show = (answer: Answer) => print(isJson ? JSON.stringify(answer, null, 2) : answerText(answer, tool));
   const isWaiting = tool.name === 'session_wait' || tool.name === 'session_run';
   process.once('SIGINT', () => {
@@ -40,7 +45,7 @@ export async function runTool(
       await followLog(
         client,
         String(sessionId),
-        printEntry,
+        listener,
         tail === undefined && after === undefined ? { kinds, after: '0:0.0' } : { kinds, tail, after },
       );
       return EXIT.done;
@@ -62,9 +67,9 @@ export async function runTool(
     if (tool.name === 'session_start' && follow) {
       const id = String(answer.id);
       process.stderr.write(`${String(answer.summary)}\n`);
-      await followLog(client, id, printEntry);
+      await followLog(client, id, listener);
       const session = await client.call('session_get', { sessionId: id });
-      show(session);
+      print(isJson ? JSON.stringify(session) : answerText(session, tool));
       return exitCodeOf([Standing.parse(session)], false);
     }
     if (tool.name === 'session_logs' && !isJson) for (const entry of Entries.parse(answer).entries) printEntry(entry);

@@ -1,11 +1,14 @@
-// `sc` that waits for a session to its end: the exit code it ends with.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+// `sc` that waits for a session to its end: the exit code it ends with, and what it says of one that asks.
+import { spawn } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { sc } from '../support/clients.ts';
+import { CLI } from '../support/project.ts';
 import { makeWorkspace, type Workspace } from '../support/workspace.ts';
 
 let workspace: Workspace;
-const run = (...args: readonly string[]) => sc(args, { env: workspace.env, cwd: workspace.path });
+const at = () => ({ env: workspace.env, cwd: workspace.path });
+const run = (...args: readonly string[]) => sc(args, at());
 
 beforeAll(async () => {
   workspace = await makeWorkspace({ userConfig: { defaultAgent: 'demo', resources: { maxConcurrentSessions: 4 } } });
@@ -64,4 +67,64 @@ describe('sc session run, wait and start --follow', () => {
       expect(stdout).toMatch(/--timeout-seconds=N.*Default: as long as it takes\.$/m);
     }
   });
+});
+
+describe('a session that asks', () => {
+  const ASKS =
+    '@@permission Bash {"command":"true"}\n@@question {"question":"Which heron?","options":["grey","purple"]}\n@@say {{last.answer}}';
+  const allow = (id: string) => `asks: Bash: true — answer with: sc request answer ${id}.1 allow`;
+  const choose = (id: string) => `asks: Which heron? (grey, purple) — answer with: sc request answer ${id}.2 answer "…"`;
+
+  it('is waited for until it asks, which is told with the command that answers it', async () => {
+    const { code, stdout } = await run('session', 'run', '--prompt', ASKS);
+    const id = /^id +(\S+)$/m.exec(stdout)?.[1] ?? '';
+    expect({ code, stdout }).toEqual({ code: 75, stdout: expect.stringContaining(allow(id)) });
+    for (const [command, exitCode] of [
+      ['wait', 75],
+      ['get', 0],
+    ] as const)
+      expect(await run('session', command, id)).toMatchObject({ code: exitCode, stdout: expect.stringContaining(allow(id)) });
+    await run('request', 'answer', `${id}.1`, 'allow');
+    expect(await run('session', 'wait', id)).toMatchObject({ code: 75, stdout: expect.stringContaining(choose(id)) });
+    await run('request', 'answer', `${id}.2`, 'answer', 'grey');
+    const end = await run('session', 'wait', id);
+    expect(end).toMatchObject({ code: 0, stdout: expect.stringContaining('grey') });
+    for (const answer of [end.stdout, (await run('session', 'get', id)).stdout]) expect(answer).not.toMatch(/asks:|Follow it/);
+  });
+
+  it.each(['table', 'json'])('is followed with each request once, as %s', async (format) => {
+    const id = await started(ASKS);
+    const child = spawn(process.execPath, [CLI, 'session', 'logs', id, '--follow', `--format=${format}`], {
+      ...at(),
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    let stdout = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      stdout += chunk.toString();
+    });
+    const closed = new Promise<number | null>((resolve) => child.once('close', resolve));
+    for (const [request, said, answer] of [
+      ['1', allow(id), ['allow']],
+      ['2', choose(id), ['answer', 'purple']],
+    ] as const) {
+      const line = format === 'table' ? said : `{"request":{"requestId":"${id}.${request}"`;
+      await expect.poll(() => stdout, { timeout: 10_000 }).toContain(line);
+      await run('request', 'answer', `${id}.${request}`, ...answer);
+    }
+    expect(await closed).toBe(0);
+    const lines = stdout.trim().split('\n');
+    expect(lines.filter((line) => /^asks: |^{"request"/.test(line))).toHaveLength(2);
+    if (format === 'json') for (const line of lines) expect(JSON.parse(line)).toBeInstanceOf(Object);
+  });
+});
+
+it('followed as JSON, a start is an object a line, the session last', async () => {
+  const { stdout } = await run('session', 'start', '--prompt', '@@say over', '--follow', '--format=json');
+  const lines = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(lines).toEqual(expect.arrayContaining([expect.objectContaining({ kind: 'result', text: 'over' })]));
+  expect(lines.at(-1)).toMatchObject({ status: 'completed', result: 'over' });
 });
