@@ -1,24 +1,61 @@
 // How answers look to a person: tables, single things as lines, times and money in short words.
 import { stripVTControlCharacters } from 'node:util';
+import { z } from 'zod';
 import { sizeText } from '../core/size.ts';
 import type { Table } from '../tools/define.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 
+/** So many of the files that a session changed are named. */
+const FILES_SHOWN = 5;
+const Changes = z.looseObject({ files: z.array(z.string()), fileCount: z.number(), commitCount: z.number() });
+
 /** The rows of an answer as a table with a heading, or a dash line when there are none. */
 export function tableOf(rows: readonly Row[], columns: Table['columns'], width: number): string {
   const headings = Object.keys(columns);
   const cells = rows.map((row) => Object.values(columns).map((path) => cellOf(path, fieldAt(row, path))));
-  const widths = headings.map((heading, at) => Math.max(heading.length, ...cells.map((row) => visible(row[at] ?? ''))));
   const used = headings.map((_, at) => cells.some((row) => row[at] !== '') || rows.length === 0);
-  const lines = [headings, ...cells].map((row) =>
-    row
-      .map((cell, at) => (used[at] ? cell + ' '.repeat(Math.max(0, (widths[at] ?? 0) - visible(cell))) : ''))
-      .filter((_, at) => used[at])
+  const all = [headings, ...cells].map((row) => row.filter((_, at) => used[at]));
+  const isId = Object.values(columns)
+    .map(isIdPath)
+    .filter((_, at) => used[at]);
+  const widths = fitted(
+    isId.map((_, at) => Math.max(...all.map((row) => visible(row[at] ?? '')))),
+    isId,
+    width,
+  );
+  const lines = all.map((row) =>
+    widths
+      .map((most, at) => {
+        const cell = row[at] ?? '';
+        const shown = isId[at] ? cutInside(cell, most) : cut(cell, most);
+        return shown + ' '.repeat(Math.max(0, most - visible(shown)));
+      })
       .join('  ')
       .trimEnd(),
   );
   return lines.map((line) => cut(line, width)).join('\n');
+}
+
+/** Widths with which a line is no longer than `width`, as far as that is possible: the widest lose first, those of ids last. */
+function fitted(wanted: readonly number[], isId: readonly boolean[], width: number): number[] {
+  const widths = [...wanted];
+  const total = () => widths.reduce((sum, one) => sum + one + 2, -2);
+  for (const [least, ids] of [
+    [16, false],
+    [8, true],
+  ] as const)
+    while (total() > width) {
+      const widest = Math.max(...widths.filter((_, at) => ids || !isId[at]));
+      if (widest <= least) break;
+      widths[widths.findIndex((one, at) => one === widest && (ids || !isId[at]))] = widest - 1;
+    }
+  return widths;
+}
+
+/** What the next command wants to be told whole. */
+function isIdPath(path: string): boolean {
+  return /^(id|sessionId|requestId|taskId)$/.test(path);
 }
 
 /** One thing as `name  value` lines; nested things are left to `--format=json`. */
@@ -41,18 +78,31 @@ export function wordsOf(name: string, value: unknown): string {
   if (name.endsWith('Ms')) return durationOf(Number(value));
   if (name.endsWith('Bytes')) return sizeText(Number(value));
   if (name.endsWith('Usd')) return `$${Number(value).toFixed(4)}`;
-  if (typeof value === 'object' && value !== null && 'kind' in value) {
+  if (typeof value === 'object' && 'fileCount' in value) return changesText(value);
+  if (typeof value === 'object' && 'branch' in value) return safe(`${fieldAt(value, 'path')} on branch ${value.branch}`);
+  if (typeof value === 'object' && 'kind' in value) {
     const kind = String(value.kind).replaceAll('_', ' ');
     return safe('reason' in value && value.reason !== undefined ? `${kind}: ${value.reason}` : kind);
   }
-  return safe(String(value));
+  return safe(typeof value === 'object' ? JSON.stringify(value) : String(value));
 }
 
-/** A prompt or a request in a line: how it stands, the id to answer it by, and what was said. Undefined for anything else. */
+/** How many files and commits, and the first files. */
+function changesText(changes: object): string {
+  const { files, fileCount, commitCount } = Changes.parse(changes);
+  const shown = [...files.slice(0, FILES_SHOWN), ...(fileCount > FILES_SHOWN ? ['…'] : [])].join(', ');
+  const counts = `${fileCount} file${fileCount === 1 ? '' : 's'}, ${commitCount} commit${commitCount === 1 ? '' : 's'}`;
+  return safe(shown === '' ? counts : `${counts}: ${shown}`);
+}
+
+/** A prompt, a request or a suggestion in a line: how it stands, the id to name it by, and what is said. Undefined for anything else. */
 function saidOf(value: unknown): string | undefined {
-  if (typeof value !== 'object' || value === null || !('text' in value)) return undefined;
-  const words = ['state', 'requestId', 'decision'].map((name) => fieldAt(value, name)).filter((word) => word !== undefined);
-  return safe(`${words.join(' ')}: ${String(value.text).replace(/\s+/g, ' ')}`);
+  const text = fieldAt(value, 'text|prompt');
+  if (text === undefined) return undefined;
+  const words = ['state', 'requestId', 'decision', 'rule']
+    .map((name) => fieldAt(value, name))
+    .filter((word) => word !== undefined);
+  return safe(`${words.join(' ')}: ${String(text).replace(/\s+/g, ' ')}`);
 }
 
 /** Milliseconds as `850ms`, `12.3s`, `4m05s`, `2h10m`. */
@@ -95,10 +145,8 @@ function fieldAt(row: unknown, paths: string): unknown {
 }
 
 function isPlain(value: unknown): boolean {
-  return (
-    value !== undefined &&
-    (typeof value !== 'object' || Array.isArray(value) || (value !== null && 'kind' in value && !('text' in value)))
-  );
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value !== undefined && value !== null;
+  return 'fileCount' in value || 'branch' in value || ('kind' in value && !('text' in value));
 }
 
 /** Columns a text takes, counting wide characters as two. */
@@ -111,6 +159,13 @@ function visible(text: string): number {
         : 1),
     0,
   );
+}
+
+/** The same for what is told apart by its end, as ids are. */
+function cutInside(text: string, width: number): string {
+  const characters = [...text];
+  const end = Math.floor((width - 1) / 2);
+  return visible(text) <= width ? text : `${characters.slice(0, width - 1 - end).join('')}…${characters.slice(-end).join('')}`;
 }
 
 function cut(line: string, width: number): string {

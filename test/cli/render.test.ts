@@ -17,6 +17,19 @@ describe('a table', () => {
     expect(tableOf(rows, columns, 12).split('\n')).toEqual(['SESSION  ST…', 'a        ru…', 'longer   do…']);
   });
 
+  it('makes its widest columns narrower where the terminal is, so that the last ones keep room, and ids only then', () => {
+    const reason = 'waits for a slot: 4 of 4 taken by sessions that began before';
+    const columns = { SESSION: 'id', PRIORITY: 'priority', QUEUED: 'queuedAt', NOTES: 'notes', WAITS: 'reason' };
+    const rows = [{ id: 'write-a-greeting-k3xp', priority: 'medium', queuedAt: new Date(), notes: ['n'.repeat(40)], reason }];
+    const [heading = '', row = ''] = tableOf(rows, columns, 80).split('\n');
+    expect(row).toMatch(/^write-a-greeting-k3xp {2}medium .* n+… {2}waits for a s.*…$/);
+    expect([row.length, heading.indexOf('WAITS')]).toEqual([80, row.indexOf('waits')]);
+    const long = [{ id: `${'a-long-name-'.repeat(6)}k3xp`, priority: 'medium', reason }];
+    const [, shorter = ''] = tableOf(long, columns, 80).split('\n');
+    expect(shorter).toMatch(/^a-long-name-\S+…\S+-k3xp {2}medium {4}waits for a slo…$/);
+    expect(shorter).toHaveLength(80);
+  });
+
   it('shows the first that is there of several fields, and a cause with its reason', () => {
     const rows = [
       { id: 'a', reason: 'waits for a slot' },
@@ -65,7 +78,25 @@ describe('words', () => {
   });
 });
 
+describe('what a session made', () => {
+  it('is a line each: how many files, the first of them, and where its worktree is', () => {
+    const files = ['a.txt', 'b.txt', 'c.txt', 'd.txt', 'e.txt', 'f.txt'];
+    const worktree = { path: '/w/t', branch: 'scopecraft/s', base: 'abc' };
+    expect(linesOf({ changes: { files, fileCount: 7, commitCount: 1 }, worktree })).toBe(
+      'changes   7 files, 1 commit: a.txt, b.txt, c.txt, d.txt, e.txt, …\nworktree  /w/t on branch scopecraft/s',
+    );
+    expect(wordsOf('changes', { files: ['a'], fileCount: 1, commitCount: 0 })).toBe('1 file, 0 commits: a');
+    expect(wordsOf('changes', { files: [], fileCount: 0, commitCount: 0 })).toBe('0 files, 0 commits');
+  });
+});
+
 describe('what was said and asked', () => {
+  it('shows what is suggested by the rule that says it', () => {
+    const suggestions = [{ rule: 'decide', name: 'Decide', prompt: 'Choose\nyourself.' }];
+    expect(linesOf({ suggestions })).toBe('suggestions  decide: Choose yourself.');
+    expect(linesOf({ others: [{ a: 1 }] })).toBe('others  {"a":1}');
+  });
+
   it('is a line each, with how it stands and the id to answer by', () => {
     const prompts = [
       { promptId: 'p', state: 'delivered', text: 'one\ntwo' },
