@@ -29,17 +29,25 @@ export interface Command {
   readonly flags: readonly Flag[];
 }
 
-/** Flags that every command takes. */
-export const COMMON_FLAGS = {
+/** A flag that is no argument of a tool. */
+export interface OwnFlag {
+  readonly type: 'string' | 'boolean';
+  readonly says: string;
+  /** The tools whose commands take it; without these every command does. */
+  readonly of?: readonly string[];
+}
+
+const OWN_FLAGS: Readonly<Record<string, OwnFlag>> = {
   workspace: { type: 'string', says: 'Folder of the project. Default: found from here.' },
   format: { type: 'string', says: 'table (default) or json.' },
   help: { type: 'boolean', says: 'Explains the command.' },
   follow: {
     type: 'boolean',
-    says: 'With session start, session logs and event list: show what happens as it happens. Ctrl-C ends the following, not the session.',
+    says: 'Shows what happens as it happens. Ctrl-C ends the following, and no session.',
+    of: ['session_start', 'session_logs', 'event_list'],
   },
-  print: { type: 'boolean', says: 'With session attach: only say the command, where it would be run in this terminal.' },
-} as const;
+  print: { type: 'boolean', says: 'Only says the command, where it would be run in this terminal.', of: ['session_attach'] },
+};
 
 const Field = z.looseObject({
   type: z.string().optional(),
@@ -100,6 +108,11 @@ function kindOf(type: string | undefined): Flag['kind'] {
   return type === 'boolean' ? 'boolean' : 'text';
 }
 
+/** The flags of the command of a tool that are no arguments of the tool. */
+export function ownFlagsOf(tool: Tool): readonly (readonly [string, OwnFlag])[] {
+  return Object.entries(OWN_FLAGS).filter(([, { of }]) => of === undefined || of.includes(tool.name));
+}
+
 export interface Parsed {
   readonly input: Readonly<Record<string, unknown>>;
   readonly workspace: string | undefined;
@@ -114,7 +127,7 @@ export function parseCommand({ tool, flags }: Command, args: readonly string[]):
   const options: NonNullable<ParseArgsConfig['options']> = {};
   for (const { flag, kind, isList } of flags)
     options[flag] = { type: kind === 'boolean' ? 'boolean' : 'string', multiple: isList };
-  for (const [flag, { type }] of Object.entries(COMMON_FLAGS)) options[flag] = { type };
+  for (const [flag, { type }] of ownFlagsOf(tool)) options[flag] = { type };
   const either = flags.filter(({ kind }) => kind === 'either').map(({ flag }) => flag);
   const { values, positionals } = parsedArguments(spelledOut(args, either), options);
   const given: Record<string, unknown> = {};

@@ -1,5 +1,5 @@
 // What `--help` says, made from the commands themselves.
-import { COMMANDS, COMMON_FLAGS, type Command, type Flag } from './command.ts';
+import { COMMANDS, type Command, type Flag, ownFlagsOf } from './command.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 
 /** Commands that are not tools. */
@@ -48,9 +48,7 @@ export function commandHelp({ words, tool, description, flags }: Command): strin
   );
   const rows = [
     ...flags.filter(({ field }) => !tool.positional.includes(field)).map((flag) => [usage(flag), says(flag)] as const),
-    ...Object.entries(COMMON_FLAGS).map(
-      ([name, { type, says }]) => [type === 'boolean' ? `--${name}` : `--${name}=…`, says] as const,
-    ),
+    ...ownFlagsOf(tool).map(([name, { type, says }]) => [type === 'boolean' ? `--${name}` : `--${name}=…`, says] as const),
   ];
   const args = flags
     .filter(({ field }) => tool.positional.includes(field))

@@ -36,7 +36,8 @@ export async function runTool(
   const show = (answer: Answer) => print(isJson ? JSON.stringify(answer, null, 2) : answerText(answer, tool));
   const isWaiting = tool.name === 'session_wait' || tool.name === 'session_run';
   process.once('SIGINT', () => {
-    process.stderr.write(follow || isWaiting ? '\nThe following ended; the session goes on.\n' : '\n');
+    const end = tool.name === 'event_list' ? 'The following ended.' : 'The following ended; the session goes on.';
+    process.stderr.write(follow || isWaiting ? `\n${end}\n` : '\n');
     process.exit(EXIT.interrupted);
   });
   try {

@@ -60,16 +60,32 @@ describe('a command line', () => {
   });
 
   it('takes the flags that all commands have', () => {
-    expect(parseCommand(command('session list'), ['--format=json', '--workspace=/w', '--follow'])).toMatchObject({
+    expect(parseCommand(command('session list'), ['--format=json', '--workspace=/w'])).toMatchObject({
       format: 'json',
       workspace: '/w',
-      follow: true,
+      follow: false,
       help: false,
     });
     expect(parseCommand(command('session list'), ['--help']).help).toBe(true);
   });
 
   it.each([
+    ['--follow', ['autonomous logs', 'autonomous start', 'event list', 'session logs', 'session start']],
+    ['--print', ['session attach']],
+  ])('takes and offers %s where it does something alone', (flag, words) => {
+    const isTaken = (one: (typeof COMMANDS)[number]) => {
+      try {
+        return parseCommand(one, [...one.tool.positional.map(() => 'word'), flag]) !== undefined;
+      } catch {
+        return false;
+      }
+    };
+    const offers = COMMANDS.filter((one) => new RegExp(`^ +${flag}\\b`, 'm').test(commandHelp(one)));
+    for (const found of [COMMANDS.filter(isTaken), offers]) expect(found.map((one) => one.words.join(' ')).sort()).toEqual(words);
+  });
+
+  it.each([
+    [['session list', '--follow'], 'Unknown option "--follow".'],
     [['session start', '--priorty=high'], 'Did you mean "--priority"?'],
     [['session start', '--timeout-seconds=soon'], '"--timeout-seconds" must be a number, not "soon".'],
     [['session get', 'a', 'b'], '"b" is one argument too many'],

@@ -82,6 +82,10 @@ describe('sc', () => {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let stdout = '';
+    let stderr = '';
+    follower.stderr.on('data', (chunk: Buffer) => {
+      stderr += chunk.toString();
+    });
     follower.stdout.on('data', (chunk: Buffer) => {
       stdout += chunk.toString();
     });
@@ -98,6 +102,7 @@ describe('sc', () => {
     await sc(['queue', 'resume'], at());
     follower.kill('SIGINT');
     expect(await closed).toBe(130);
+    expect(stderr.trim()).toBe('The following ended.');
     const numbers = rows().map(([, seq]) => Number(seq));
     expect(numbers).toEqual([...new Set(numbers)].toSorted((a, b) => a - b));
     expect(rows().filter(([, , name]) => !name?.startsWith('session.'))).toEqual([]);
