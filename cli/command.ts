@@ -16,6 +16,7 @@ export interface Flag {
   /** `either`: a text, or alone as a switch. */
   readonly kind: 'boolean' | 'number' | 'text' | 'either';
   readonly isList: boolean;
+  readonly isRequired: boolean;
   readonly values: readonly string[] | undefined;
   readonly fallback: unknown;
   readonly description: string;
@@ -92,13 +93,22 @@ function commandOf(words: readonly string[], tool: Tool): Command {
 }
 
 function flagsOf(tool: Tool): readonly Flag[] {
-  const { properties = {} } = z.toJSONSchema(tool.input, { io: 'input' });
+  const { properties = {}, required = [] } = z.toJSONSchema(tool.input, { io: 'input' });
   return Object.entries(properties).map(([field, schema]) => {
     const { type, enum: values, anyOf, items, default: fallback, description } = Field.parse(schema);
     const isList = type === 'array';
     const isEither = anyOf.some((one) => one.type === 'boolean');
     const kind = isEither ? 'either' : kindOf(isList ? items?.type : type);
-    const flag = { field, flag: kebab(field), kind, isList, values: values ?? items?.enum, fallback, description } as const;
+    const flag = {
+      field,
+      flag: kebab(field),
+      kind,
+      isList,
+      isRequired: required.includes(field),
+      values: values ?? items?.enum,
+      fallback,
+      description,
+    } as const;
     return field === 'timeoutSeconds' && tool.name in WITHOUT_LIMIT ? { ...flag, ...MOST_SECONDS } : flag;
   });
 }
@@ -106,6 +116,26 @@ function flagsOf(tool: Tool): readonly Flag[] {
 function kindOf(type: string | undefined): Flag['kind'] {
   if (type === 'integer' || type === 'number') return 'number';
   return type === 'boolean' ? 'boolean' : 'text';
+}
+
+/** How a command is typed, without its flags. */
+export function usageOf({ words, tool, flags }: Command): string {
+  const places = tool.positional.flatMap((field) => flags.filter((flag) => flag.field === field).map(placeOf));
+  return ['sc', ...words, ...places].join(' ');
+}
+
+/** An argument without a flag, in the brackets that say whether it must be there. */
+export function placeOf({ field, isList, isRequired }: Flag): string {
+  const name = isList ? `${field}…` : field;
+  return isRequired ? `<${name}>` : `[${name}]`;
+}
+
+/** A text for callers of tools in the words of the command line: `session_list` is `sc session list`. */
+export function inCommands(text: string): string {
+  return text.replace(/`?\b[a-z]+_[a-z]+\b`?/g, (word) => {
+    const name = word.replaceAll('`', '');
+    return COMMANDS.some(({ tool }) => tool.name === name) ? `\`sc ${name.replace('_', ' ')}\`` : word;
+  });
 }
 
 /** The flags of the command of a tool that are no arguments of the tool. */
@@ -123,7 +153,8 @@ export interface Parsed {
 }
 
 /** The input a command line means. Fails with INVALID_INPUT and says what is allowed. */
-export function parseCommand({ tool, flags }: Command, args: readonly string[]): Parsed {
+export function parseCommand(command: Command, args: readonly string[]): Parsed {
+  const { tool, flags } = command;
   const options: NonNullable<ParseArgsConfig['options']> = {};
   for (const { flag, kind, isList } of flags)
     options[flag] = { type: kind === 'boolean' ? 'boolean' : 'string', multiple: isList };
@@ -137,6 +168,10 @@ export function parseCommand({ tool, flags }: Command, args: readonly string[]):
       given[flag.field] = Array.isArray(value) ? value.flatMap((one) => listOf(flag, one)) : valueIn(flag, value);
   }
   placePositionals(tool, flags, positionals, given);
+  const missing = flags.find(
+    (flag) => flag.isRequired && tool.positional.includes(flag.field) && given[flag.field] === undefined,
+  );
+  if (missing && !values.help) fail('INVALID_INPUT', `${placeOf(missing)} is missing. Usage: ${usageOf(command)} [options]`);
   return {
     input: given,
     workspace: textOf(values.workspace),

@@ -1,5 +1,5 @@
 // What `--help` says, made from the commands themselves.
-import { COMMANDS, type Command, type Flag, ownFlagsOf } from './command.ts';
+import { COMMANDS, type Command, type Flag, inCommands, ownFlagsOf, placeOf, usageOf } from './command.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 
 /** Commands that are not tools. */
@@ -16,7 +16,7 @@ export const LOCAL_COMMANDS = {
 
 /** All commands, each with a sentence. */
 const rows = () => [
-  ...COMMANDS.map(({ words, description }) => [words.join(' '), firstSentence(description)] as const),
+  ...COMMANDS.map(({ words, description }) => [words.join(' '), inCommands(firstSentence(description))] as const),
   ...Object.entries(LOCAL_COMMANDS),
 ];
 
@@ -42,20 +42,15 @@ export function overview(): string {
 }
 
 /** One command. */
-export function commandHelp({ words, tool, description, flags }: Command): string {
-  const positional = tool.positional.map((field) =>
-    flags.find((flag) => flag.field === field)?.isList ? `<${field}…>` : `<${field}>`,
-  );
+export function commandHelp(command: Command): string {
+  const { tool, description, flags } = command;
+  const args = flags.filter(({ field }) => tool.positional.includes(field));
   const rows = [
-    ...flags.filter(({ field }) => !tool.positional.includes(field)).map((flag) => [usage(flag), says(flag)] as const),
+    ...args.map((flag) => [placeOf(flag), says(flag)] as const),
+    ...flags.filter((flag) => !args.includes(flag)).map((flag) => [usage(flag), says(flag)] as const),
     ...ownFlagsOf(tool).map(([name, { type, says }]) => [type === 'boolean' ? `--${name}` : `--${name}=…`, says] as const),
   ];
-  const args = flags
-    .filter(({ field }) => tool.positional.includes(field))
-    .map((flag) => [`<${flag.field}>`, says(flag)] as const);
-  return [description, '', `Usage: sc ${[...words, ...positional].join(' ')} [options]`, '', ...aligned([...args, ...rows])].join(
-    '\n',
-  );
+  return [inCommands(description), '', `Usage: ${usageOf(command)} [options]`, '', ...aligned(rows)].join('\n');
 }
 
 function usage({ flag, kind, values }: Flag): string {
@@ -65,7 +60,11 @@ function usage({ flag, kind, values }: Flag): string {
 }
 
 function says({ description, isList, fallback }: Flag): string {
-  return [description, isList ? 'May be given several times.' : '', fallback === undefined ? '' : `Default: ${String(fallback)}.`]
+  return [
+    inCommands(description),
+    isList ? 'May be given several times.' : '',
+    fallback === undefined ? '' : `Default: ${String(fallback)}.`,
+  ]
     .filter(Boolean)
     .join(' ');
 }

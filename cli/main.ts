@@ -1,6 +1,6 @@
 // The `sc` command line: commands derived from the tools, and a few that look at this machine.
 import { ERRORS, errorView, fail, nearest, ScopecraftError } from '../core/errors.ts';
-import { COMMANDS, parseCommand } from './command.ts';
+import { COMMANDS, inCommands, parseCommand } from './command.ts';
 import { EXIT } from './exit-codes.ts';
 import { commandHelp, groupHelp, LOCAL_COMMANDS, overview } from './help.ts';
 import { runTool } from './tool-command.ts';
@@ -73,7 +73,7 @@ function report(error: unknown, asJson: boolean): number {
       : new ScopecraftError('INTERNAL', error instanceof Error ? error.message : String(error));
   const view = errorView(known);
   if (asJson) process.stderr.write(`${JSON.stringify(view)}\n`);
-  else process.stderr.write(`${view.code}: ${view.message}\n${view.hint}\n`);
+  else process.stderr.write(`${view.code}: ${view.message}\n${inCommands(view.hint)}\n`);
   if (known.code === 'INTERNAL') return EXIT.fault;
   return ERRORS[known.code].retry ? EXIT.later : EXIT.failed;
 }

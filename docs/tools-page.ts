@@ -1,5 +1,5 @@
 // docs/tools.md and the tool table of the README, made from the tools themselves.
-import { COMMANDS, type Command, type Flag } from '../cli/command.ts';
+import { COMMANDS, type Command, type Flag, usageOf } from '../cli/command.ts';
 import { ERRORS } from '../core/errors.ts';
 import { ALIASES } from '../tools/aliases.ts';
 import { EFFECTS, type Tool } from '../tools/define.ts';
@@ -98,15 +98,6 @@ function commandOf(tool: Tool): Command | undefined {
 function usageOrNone(tool: Tool): string {
   const command = commandOf(tool);
   return command ? code(usageOf(command)) : 'for sessions alone';
-}
-
-function usageOf({ words, tool, flags }: Command): string {
-  const required = tool.input.shape;
-  const places = tool.positional.map((field) => {
-    const name = flags.find((flag) => flag.field === field)?.isList ? `${field}…` : field;
-    return required[field]?.safeParse(undefined).success ? `[${name}]` : `<${name}>`;
-  });
-  return ['sc', ...words, ...places].join(' ');
 }
 
 function exampleOf(example: Readonly<Record<string, unknown>>, command: Command | undefined): string {

@@ -1,6 +1,6 @@
 // Commands derived from tools: what a command line means, and what help says.
 import { describe, expect, it } from 'vitest';
-import { COMMANDS, parseCommand } from '../../cli/command.ts';
+import { COMMANDS, inCommands, parseCommand } from '../../cli/command.ts';
 import { commandHelp, overview } from '../../cli/help.ts';
 import { TOOLS } from '../../tools/index.ts';
 import { sessionStart, startRequestOf } from '../../tools/session-start.ts';
@@ -88,6 +88,9 @@ describe('a command line', () => {
     [['session list', '--follow'], 'Unknown option "--follow".'],
     [['session start', '--priorty=high'], 'Did you mean "--priority"?'],
     [['session start', '--timeout-seconds=soon'], '"--timeout-seconds" must be a number, not "soon".'],
+    [['session logs'], '<sessionId> is missing. Usage: sc session logs <sessionId> [options]'],
+    [['session wait', '--until=all'], '<sessionIds…> is missing. Usage: sc session wait <sessionIds…> [options]'],
+    [['request answer', 's.1'], '<decision> is missing.'],
     [['session get', 'a', 'b'], '"b" is one argument too many'],
     [['session list', '--format=xml'], '"--format" must be table or json, not "xml".'],
     [['session list', '--limit'], '"--limit" needs a value.'],
@@ -109,9 +112,19 @@ describe('help', () => {
 
   it('explains a command with all of its flags, values and defaults', () => {
     const text = commandHelp(command('session start'));
-    expect(text).toContain('Usage: sc session start <taskId> [options]');
+    expect(text).toContain('Usage: sc session start [taskId] [options]');
     expect(text).toContain('--priority=lowest|low|medium|high|highest');
     expect(text).toContain('--queue, --no-queue');
-    expect(commandHelp(command('session wait'))).toContain('<sessionIds…>');
+    expect(commandHelp(command('session wait'))).toMatch(/^ {2}<sessionIds…> /m);
+  });
+
+  it('speaks of commands where tools are meant', () => {
+    expect(inCommands('Call task_list, or `session_wait`; session_ask and task_id are none.')).toBe(
+      'Call `sc task list`, or `sc session wait`; session_ask and task_id are none.',
+    );
+    for (const one of COMMANDS) {
+      const told = [...commandHelp(one).matchAll(/\b[a-z]+_[a-z]+\b/g)].map(([name]) => name);
+      expect(told.filter((name) => TOOLS.some((tool) => tool.name === name && tool.toolset !== 'session'))).toEqual([]);
+    }
   });
 });

@@ -150,6 +150,10 @@ describe('a wrong call', () => {
       code: 1,
       stderr: expect.stringMatching(/^INVALID_INPUT: A message is longer than 4194304 bytes\.$/m),
     });
+    expect(await sc(['session', 'get', 'nobody'], at)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('Call `sc session list` to see the session ids of this workspace.'),
+    });
     const asJson = await sc(['session', 'get', 'nobody', '--format=json'], at);
     expect(JSON.parse(asJson.stderr)).toMatchObject({ code: 'SESSION_NOT_FOUND', retry: false });
     expect(await sc(['session', 'list', '--status=running'], { ...at, cwd: '/' })).toMatchObject({
