@@ -1,8 +1,16 @@
 // Following the ledger in a terminal: the newest events, then each one as it comes.
 import { z } from 'zod';
 import type { HubConnection } from '../client/hub-connection.ts';
+import { wordsOf } from './render.ts';
 
-const Event = z.looseObject({ seq: z.number(), at: z.string(), name: z.string(), sessionId: z.string().optional() });
+const Why = z.looseObject({ cause: z.looseObject({ kind: z.string() }).optional(), reason: z.string().optional() });
+const Event = z.looseObject({
+  seq: z.number(),
+  at: z.string(),
+  name: z.string(),
+  sessionId: z.string().optional(),
+  data: Why.optional(),
+});
 export type FollowedEvent = z.infer<typeof Event>;
 const Page = z.looseObject({ events: z.array(Event), nextCursor: z.string().optional() });
 
@@ -36,6 +44,9 @@ export async function followEvents(
 }
 
 /** One event as a person reads it. */
-export function eventLine({ seq, at, name, sessionId = '' }: FollowedEvent): string {
-  return `${String(seq).padStart(7)}  ${new Date(at).toLocaleTimeString('en-GB')}  ${name.padEnd(20)}  ${sessionId}`.trimEnd();
+export function eventLine({ seq, at, name, sessionId = '', data }: FollowedEvent): string {
+  const { cause, reason } = data ?? {};
+  const why = cause?.kind === 'done' ? '' : wordsOf('cause', cause ?? reason);
+  const head = `${String(seq).padStart(7)}  ${new Date(at).toLocaleTimeString('en-GB')}  ${name.padEnd(20)}  ${sessionId}`;
+  return `${head.trimEnd()}  ${why.replace(/\s+/g, ' ')}`.trimEnd();
 }

@@ -54,7 +54,9 @@ export const eventList = defineTool({
     };
   },
   say: ({ events, total }) => `${events.length} of ${total} events.`,
-  tables: [{ rows: 'events', columns: { SEQ: 'seq', AT: 'at', EVENT: 'name', SESSION: 'sessionId' } }],
+  tables: [
+    { rows: 'events', columns: { SEQ: 'seq', AT: 'at', EVENT: 'name', SESSION: 'sessionId', WHY: 'data.cause|data.reason' } },
+  ],
 });
 
 function seqOf(after: string): number {

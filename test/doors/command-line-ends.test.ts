@@ -128,3 +128,21 @@ it('followed as JSON, a start is an object a line, the session last', async () =
   expect(lines).toEqual(expect.arrayContaining([expect.objectContaining({ kind: 'result', text: 'over' })]));
   expect(lines.at(-1)).toMatchObject({ status: 'completed', result: 'over' });
 });
+
+it('says in the list of events why a session failed and the line was paused, and follows them so', async () => {
+  const id = await started('@@fail broken');
+  await run('session', 'wait', id);
+  await run('queue', 'pause', '--reason=we deploy');
+  await run('queue', 'resume');
+  const { stdout } = await run('event', 'list');
+  expect(stdout).toMatch(new RegExp(`session\\.failed +${id} +agent error: broken$`, 'm'));
+  expect(stdout).toMatch(/queue\.paused +we deploy$/m);
+  const follower = spawn(process.execPath, [CLI, 'event', 'list', '--follow'], { ...at(), stdio: ['ignore', 'pipe', 'inherit'] });
+  onTestFinished(() => void follower.kill('SIGKILL'));
+  let told = '';
+  follower.stdout.on('data', (chunk: Buffer) => {
+    told += chunk.toString();
+  });
+  await expect.poll(() => told, { timeout: 10_000 }).toMatch(new RegExp(`session\\.failed +${id} {2}agent error: broken$`, 'm'));
+  expect(told).toMatch(/queue\.paused +we deploy$/m);
+});

@@ -90,7 +90,7 @@ describe('sc', () => {
       stdout += chunk.toString();
     });
     const closed = new Promise<number | null>((resolve) => follower.once('close', resolve));
-    const rows = () => [...stdout.matchAll(/^ *(\d+) {2}\d\d:\d\d:\d\d {2}(\S+) +(\S+)$/gm)];
+    const rows = () => [...stdout.matchAll(/^ *(\d+) {2}\d\d:\d\d:\d\d {2}(\S+) +(\S+)(?: {2}.*)?$/gm)];
     const seen = (id: string) => rows().flatMap(([, , name, session]) => (session === id ? [name] : []));
     const whole = ['session.queued', 'session.starting', 'session.started', 'session.completed'];
     const told = (id: string) => () => seen(id).filter((name) => whole.includes(name ?? ''));
@@ -152,7 +152,7 @@ describe('sc', () => {
     expect(listed).toMatchObject({ sessions: [{ status: 'queued', position: 1 }], nextCursor: expect.any(String) });
     const rest = await sc(['session', 'list', `--cursor=${listed.nextCursor}`], at());
     expect(rest.stdout).toContain(JSON.parse(first.stdout).id);
-    expect((await sc(['event', 'list', '--types=session.*', '--limit=3'], at())).stdout).toMatch(/SEQ +AT +EVENT +SESSION\n/);
+    expect((await sc(['event', 'list', '--types=session.*', '--limit=3'], at())).stdout).toMatch(/SEQ +AT +EVENT +SESSION\b/);
     expect((await sc(['task', 'list'], at())).stdout).toMatch(/slow +\w+ +Slow/);
     for (const id of [listed.sessions[0].id, JSON.parse(first.stdout).id]) await sc(['session', 'cancel', id], at());
   });
