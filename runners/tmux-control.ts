@@ -33,6 +33,8 @@ interface Waiting {
 
 /** So long unused it is closed, for it keeps the server. */
 const UNUSED_MS = 60_000;
+/** For so long one that was told to go may take. */
+const LEAVING_MS = 1000;
 
 /** With these words before the command, such as the socket. */
 export function openControl(program: string, words: readonly string[], unusedMs = UNUSED_MS): TmuxControl {
@@ -124,7 +126,10 @@ function startClient(program: string, words: readonly string[], onEnd: () => voi
       // before that its session would outlive it
       await isOpen;
       if (!isOver) child.stdin.write(`kill-session -t '=${session}'\n`);
+      // beside a client that waits for ever the server may not let this one go (seen in 3.3a)
+      const late = setTimeout(() => child.kill('SIGKILL'), LEAVING_MS);
       await gone;
+      clearTimeout(late);
     },
   };
 }
