@@ -6,7 +6,7 @@ import { fail } from '../core/errors.ts';
 import type { Clock } from '../core/ports.ts';
 import type { Run, Runner, RunSpec } from '../core/run-ports.ts';
 import { agentArgv, locateAgent, UNKNOWN_AGENT } from './agent-argv.ts';
-import { endMarked } from './end-marked.ts';
+import { endRun } from './end-marked.ts';
 import { followRun, type Launch } from './follow-run.ts';
 import { userLine } from './inbox.ts';
 import { errnoOf, placeOf, RUN_MARK } from './process.ts';
@@ -70,7 +70,7 @@ export function createAutonomousRunner(options: AutonomousRunnerOptions): Runner
     },
 
     adopt: find,
-    end: (sessionId, run) => endMarked(markFor(sessionId, run)),
+    end: (sessionId, run) => endRun(markFor(sessionId, run)),
   };
 }
 

@@ -3,10 +3,15 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { createProcessTree } from './process-tree.ts';
 import { LEFTOVERS, takeDown } from './stop-ladder.ts';
 
-/** Gently first. Resolves when none is left, or after some seconds of killing. */
-export async function endMarked(mark: string): Promise<void> {
+/** Resolves when none is left, however long that takes: nothing of a run may go on when its session has settled. */
+export async function endRun(mark: string): Promise<void> {
+  while (!(await endMarked(mark))) await pause(1000);
+}
+
+/** Gently first. True when none is left; false when some could not be killed in a few seconds. */
+export function endMarked(mark: string): Promise<boolean> {
   const tree = createProcessTree(() => ({ mark, supervisor: undefined, agent: undefined }));
-  await takeDown({
+  return takeDown({
     tree,
     steps: LEFTOVERS,
     agent: () => undefined,

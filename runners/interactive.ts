@@ -8,7 +8,7 @@ import type { Run, Runner, RunSpec, Terminals } from '../core/run-ports.ts';
 import { locateAgent, UNKNOWN_AGENT } from './agent-argv.ts';
 import type { AutonomousRunnerOptions } from './autonomous.ts';
 import { DELIVERY_LIMITS, type DeliveryLimits } from './deliver.ts';
-import { endMarked } from './end-marked.ts';
+import { endRun } from './end-marked.ts';
 import { followInteractive } from './follow-interactive.ts';
 import { prepareAsks } from './hook-asks.ts';
 import { hookSettings, interactiveArgv, settingsFile } from './interactive-argv.ts';
@@ -105,7 +105,7 @@ export function createInteractiveRunner(options: InteractiveRunnerOptions): Runn
     adopt,
 
     async end(sessionId, run) {
-      await endMarked(markFor(sessionId, run));
+      await endRun(markFor(sessionId, run));
       const { pane } = await found(sessionId, run);
       await pane.close();
     },

@@ -7,18 +7,21 @@ import { fakeClock } from '../support/fake-clock.ts';
 import { begunWith, ended, FIRST, get, process, prompt, states } from './talk-rig.ts';
 
 const at = Date.parse('2025-12-01T00:00:00Z');
+const WORK = {
+  type: 'autonomous',
+  taskId: 'fix-login',
+  taskTitle: 'Title',
+  agent: 'demo',
+  cwd: '/w',
+  priority: 'medium',
+  prompt: FIRST,
+  by: 'somebody',
+} as const;
 const queued = (sessionId: string, more: object = {}) => ({
   name: 'session.queued',
   data: {
     sessionId,
-    type: 'autonomous',
-    taskId: 'fix-login',
-    taskTitle: 'Title',
-    agent: 'demo',
-    cwd: '/w',
-    priority: 'medium',
-    prompt: FIRST,
-    by: 'somebody',
+    ...WORK,
     position: 1,
     ...more,
   },
@@ -95,14 +98,7 @@ describe('a journal', () => {
 
 describe('a snapshot', () => {
   const bare = {
-    type: 'autonomous',
-    taskId: 'fix-login',
-    taskTitle: 'Title',
-    agent: 'demo',
-    cwd: '/w',
-    priority: 'medium',
-    prompt: FIRST,
-    by: 'somebody',
+    ...WORK,
     customPrompts: ['an old one'],
     orderKey: at,
     orderSeq: 1,

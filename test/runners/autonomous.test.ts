@@ -143,6 +143,14 @@ describe('a run whose hub is gone', () => {
     expect(run && (await ending(run)).exit).toEqual({ code: 143 });
   });
 
+  it('can be ended where nobody follows it, with what it left in the background', async () => {
+    await rig.runner.start(rig.spec('unfollowed', '@@fork 600\n@@stubborn\n@@hang'));
+    const child = await eventually(() => readChild(rig.folder('unfollowed')));
+    await rig.runner.end('unfollowed', 1);
+    expect(isAlive(child)).toBe(false);
+    expect(await processesLeft(rig.root, 0)).toEqual([]);
+  });
+
   it('that never started is fenced: it is not there, and never will be', async () => {
     expect(await rig.runner.adopt('never', 1)).toBeUndefined();
     expect(await rig.runner.adopt('never', 1)).toBeUndefined();
