@@ -2,7 +2,7 @@
 import type { Exit } from '../core/run-ports.ts';
 import type { ProcessRef } from '../core/session.ts';
 import { isAlive } from './process.ts';
-import { fence, readChild, readClaim, readExit } from './run-folder.ts';
+import { fence, isBeingClaimed, readChild, readClaim, readExit } from './run-folder.ts';
 
 export interface ExitWatch {
   /** As far as they are known by the last look. */
@@ -24,7 +24,7 @@ export function watchExit(folder: string, isExpected: () => boolean): ExitWatch 
     // asked once, because it writes into the folder that is being watched
     isClaimed ||= !fence(folder);
     // whose it is the next look tells; a claim that cannot be read is nobody's
-    return isClaimed && readClaim(folder) !== undefined;
+    return isClaimed && (readClaim(folder) !== undefined || isBeingClaimed(folder));
   }
 
   return {

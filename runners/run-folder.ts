@@ -4,7 +4,8 @@
 //   spec.json  what was started (no environment values)      out, err  what the agent printed
 //   prompt     its standard input; instead of it `in` for an agent that can be told more while it runs
 //   mcp.json   for Claude Code in a terminal: the address of the hub and the run's token      mcp/  what the hub keeps about MCP sessions over HTTP
-//   claim      who owns the run: the supervisor, or the word `fenced` of a hub that found no claim; made by link(), so only once
+//   claim      who owns the run: the supervisor, or the word `fenced` of a hub that found no claim; made only once
+//   claim.*    the supervisors that try for it, by their pid; that of the owner stays
 //   child      the agent's process, written by itself before it becomes the agent
 //   feeder     the process that passes `in` on to the agent      watch  the one that makes sure of a hub meanwhile
 //   exit       its exit code, there as soon as it is known
@@ -18,6 +19,7 @@ import {
   linkSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   readSync,
   statSync,
@@ -30,7 +32,7 @@ import { AgentEntry } from '../core/agent.ts';
 import type { RunSpec } from '../core/run-ports.ts';
 import type { ProcessRef } from '../core/session.ts';
 import { HUB_SERVER } from './hub-server.ts';
-import { errnoOf } from './process.ts';
+import { errnoOf, isAlive } from './process.ts';
 
 /** After so long Claude Code gives up a call to the hub, which it would else wait for without end. None takes that long, also when it is sent again after a hub kill. */
 const CALL_TIMEOUT_MS = 120_000;
@@ -123,6 +125,15 @@ export function readClaim(folder: string): ProcessRef | 'fenced' | undefined {
   return line === 'fenced' ? line : line === undefined ? undefined : parseRef(line);
 }
 
+/** True while somebody who may have made the claim, and has not written into it yet, is alive. */
+export function isBeingClaimed(folder: string): boolean {
+  const names = readdirSync(folder).filter((name) => /^claim\.\d+$/.test(name));
+  return names.some((name) => {
+    const claimant = readRef(folder, name);
+    return claimant !== undefined && isAlive(claimant);
+  });
+}
+
 /** The agent's process, once it is there. */
 export function readChild(folder: string): ProcessRef | undefined {
   return readRef(folder, 'child');
@@ -131,6 +142,11 @@ export function readChild(folder: string): ProcessRef | undefined {
 /** The process that feeds the agent, once it is there; it may have ended. */
 export function readFeeder(folder: string): ProcessRef | undefined {
   return readRef(folder, 'feeder');
+}
+
+/** The process that makes sure that an agent which waits for its hub has one; it may have ended. */
+export function readWatch(folder: string): ProcessRef | undefined {
+  return readRef(folder, 'watch');
 }
 
 /** The exit code, once it is there. */

@@ -3,12 +3,13 @@
 #
 #   supervise.sh <runDir> <hubPidFile> <keeperScript> <nodePath> <hubScript> <workspace> -- <agent argv…>
 #
-# Claim:  `ln` of a file of our own to `claim`. Whoever makes that link owns the run; everybody else leaves with 125.
+# Claim:  whoever makes the file `claim` owns the run; everybody else leaves with 125. Who tries for it stands in `claim.<pid>` before, so that
+#         a claim in which no owner stands yet is not taken for that of a dead one.
 # Start:  the agent runs in the foreground, not with `&`: a background child of a script would be born deaf to INT. Its own process
 #         writes `child` before it becomes the agent, so that the record is there before the agent does anything.
 # Input:  the file `prompt`. Where there is a file `in` instead, the agent is fed from that for as long as it lives or the feeder does, so
 #         that more can be said to it. It then waits for its hub when it is done, so a watch makes sure that there is one. Both are started
-#         beside the agent, not before it, and are ended with it.
+#         beside the agent, not before it, and are ended with it, or by the hub that ends its input.
 # Terminal: where there is a file `terminal`, the agent has the terminal it is started in, and no files. It must not find the tmux server
 #         around it by name: others live there too. A terminal that goes away ends the agent by HUP, and we write down how.
 # End:    the exit code (128 + signal) goes to `exit`. TERM, INT, HUP and QUIT end the agent, never us.
@@ -107,10 +108,14 @@ watch() {
 }
 
 identify self
-echo "$identity" >"$run/claim.$$" && ln "$run/claim.$$" "$run/claim" 2>/dev/null || {
+echo "$identity" >"$run/claim.$$" || exit 125
+# the shell makes the file only where there is none
+set -C
+{ echo "$identity" >"$run/claim"; } 2>/dev/null || {
   rm -f "$run/claim.$$"
   exit 125
 }
+set +C
 
 trap : TERM INT HUP QUIT
 if [ -f "$run/terminal" ]; then
@@ -143,6 +148,5 @@ until echo "$code" >"$run/exit"; do
   [ "$tries" -lt 60 ] && [ -d "$run" ] || break
   sleep 1
 done 2>/dev/null
-rm -f "$run/claim.$$"
 
 [ -z "$keeper" ] || lives "$hub_pid_file" || start_keeper

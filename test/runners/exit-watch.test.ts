@@ -28,3 +28,16 @@ it('is followed by its agent where the claim cannot be read, and nothing is writ
   expect((await stat(folder)).mtimeMs).toBe(before);
   expect((await readdir(folder)).sort()).toEqual(['child', 'claim']);
 });
+
+it('is not lost while somebody who may have made the claim has not written into it yet', async () => {
+  const bootId = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '-');
+  const claimant = (startedAt: string | undefined) => `${process.pid} ${bootId.trim()} ${startedAt}\n`;
+  const mine = path.join(folder, `claim.${process.pid}`);
+  await writeFile(path.join(folder, 'claim'), '');
+  await writeFile(mine, claimant(processAt(process.pid)?.startedAt));
+  const watch = watchExit(folder, () => false);
+  expect(watch.look()).toBeUndefined();
+  // somebody else has its pid by now
+  await writeFile(mine, claimant('1'));
+  expect(watch.look()).toBe('lost');
+});
