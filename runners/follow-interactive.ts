@@ -83,7 +83,7 @@ export function followInteractive(parts: InteractiveParts): Run {
   }
 
   async function* events(): AsyncGenerator<RunEvent> {
-    const wake = openWake(folder, clock);
+    const wake = openWake(folder, clock, 'exit');
     nudge = wake.nudge;
     const hooks = openTail(hooksFile(folder));
     const out = openTail(path.join(folder, 'out'));

@@ -119,7 +119,7 @@ export function followRun({ folder, agent, promptIds, mark, clock, resultGraceMs
   }
 
   async function* events(): AsyncGenerator<RunEvent> {
-    const wake = openWake(folder, clock);
+    const wake = openWake(folder, clock, 'exit');
     const tail = openTail(path.join(folder, 'out'));
     if (launch) launch.onExit = wake.nudge;
     let isAnnounced = false;

@@ -57,7 +57,7 @@ export async function takeDown({ tree, steps, agent, isUrgent, pause, elapsed }:
     const aimed = to === 'all' ? members : members.filter(({ pid }) => pid === root?.pid);
     for (const member of aimed) signalProcess(member, signal);
     const until = elapsed() + graceMs;
-    while (elapsed() < until && !isUrgent() && aimed.some(isAlive)) await pause(20);
+    for (let ms = 1; elapsed() < until && !isUrgent() && aimed.some(isAlive); ms = Math.min(2 * ms, 20)) await pause(ms);
   }
   const until = elapsed() + KILL_LIMIT_MS;
   for (let quiet = 0; elapsed() < until; ) {

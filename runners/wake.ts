@@ -14,8 +14,10 @@ const LEAST_MS = 4;
 /** So many wakes in a row may do without: a result comes right behind other lines, and is waited for. */
 const AT_ONCE = 8;
 
-export function openWake(folder: string, clock: Clock): Wake {
+/** Wakes on changes in this folder; at once, however many there were, where the file of this name is among them. */
+export function openWake(folder: string, clock: Clock, urgent?: string): Wake {
   let changed = false;
+  let isUrgent = false;
   let resume: (() => void) | undefined;
   let credit = AT_ONCE;
   let earnedAt = clock.elapsed();
@@ -28,27 +30,36 @@ export function openWake(folder: string, clock: Clock): Wake {
     changed = true;
     resume?.();
   };
-  const watcher = openWatcher(folder, nudge);
+  const watcher = openWatcher(folder, (name) => {
+    if (name === urgent) isUrgent = true;
+    nudge();
+  });
+
+  /** Sleeps for so long, or until a change is enough. */
+  async function sleep(ms: number, isEnough: () => boolean): Promise<void> {
+    if (ms <= 0 || isEnough()) return;
+    await new Promise<void>((resolve) => {
+      const cancel = clock.after(ms, resolve);
+      resume = () => {
+        if (!isEnough()) return;
+        cancel();
+        resolve();
+      };
+    });
+    resume = undefined;
+  }
 
   return {
     async next(ms) {
       earn();
       const spacing = credit < 1 ? Math.min((1 - credit) * LEAST_MS, ms) : 0;
-      if (spacing > 0) await pause(clock, spacing);
+      await sleep(spacing, () => isUrgent);
       earn();
       // a timer may be a little early, which the next sleep makes up for
       credit = Math.max(-1, credit - 1);
-      if (!changed && ms > spacing) {
-        await new Promise<void>((resolve) => {
-          const cancel = clock.after(ms - spacing, resolve);
-          resume = () => {
-            cancel();
-            resolve();
-          };
-        });
-      }
-      resume = undefined;
+      await sleep(ms - spacing, () => changed);
       changed = false;
+      isUrgent = false;
     },
     nudge,
     close: () => watcher?.close(),
@@ -63,9 +74,9 @@ export function pause(clock: Clock, ms: number): Promise<void> {
 }
 
 /** Undefined when the folder cannot be watched (gone, or no watches left): then only time wakes. */
-function openWatcher(folder: string, onChange: () => void) {
+function openWatcher(folder: string, onChange: (name: string | null) => void) {
   try {
-    const watcher = watch(folder, { persistent: false }, onChange);
+    const watcher = watch(folder, { persistent: false }, (_event, name) => onChange(name));
     watcher.on('error', () => watcher.close());
     return watcher;
   } catch {
