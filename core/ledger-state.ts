@@ -27,6 +27,8 @@ export interface LedgerState {
   seq: number;
   at: number;
   isPaused: boolean;
+  /** What was said when the line was paused. */
+  pauseReason: string | undefined;
   /** Settings changed by calls: path → value. */
   overrides: Overrides;
 }
@@ -48,7 +50,7 @@ export function emptyState(): LedgerState {
   return restoredState({ sessions: [], keys: [], rules: [], seq: 0, at: 0, isPaused: false, overrides: {} });
 }
 
-export function restoredState({ sessions, keys, rules, seq, at, isPaused, overrides }: SavedState): LedgerState {
+export function restoredState({ sessions, keys, rules, seq, at, isPaused, pauseReason, overrides }: SavedState): LedgerState {
   const state: LedgerState = {
     sessions: new Map(sessions.map((session) => [session.id, session])),
     children: new Map(),
@@ -57,6 +59,7 @@ export function restoredState({ sessions, keys, rules, seq, at, isPaused, overri
     seq,
     at,
     isPaused,
+    pauseReason,
     overrides,
   };
   for (const session of sessions) adopt(state, session);
@@ -105,7 +108,10 @@ export function take(state: LedgerState, { event, sessionId, session, tally }: C
     const { requestKey, digest = '' } = event.data;
     state.keys.set(requestKey, { sessionId: sessionId ?? '', digest, at: event.at, seq: event.seq });
   }
-  if (event.name === 'queue.paused' || event.name === 'queue.resumed') state.isPaused = event.name === 'queue.paused';
+  if (event.name === 'queue.paused' || event.name === 'queue.resumed') {
+    state.isPaused = event.name === 'queue.paused';
+    state.pauseReason = event.name === 'queue.paused' ? event.data.reason : undefined;
+  }
   if (event.name === 'config.changed') state.overrides = changed(state.overrides, event.data);
   state.seq = event.seq;
   state.at = event.at;

@@ -53,6 +53,8 @@ export interface Ledger {
   readonly overrides: Overrides;
   /** True between `queue.paused` and `queue.resumed`. */
   readonly isPaused: boolean;
+  /** What was said when the line was paused. */
+  readonly pauseReason: string | undefined;
   /** Number and time of the newest fact. */
   readonly seq: number;
   readonly newest: number;
@@ -204,6 +206,9 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     },
     get isPaused() {
       return latest.isPaused;
+    },
+    get pauseReason() {
+      return latest.pauseReason;
     },
     get seq() {
       return latest.seq;

@@ -1,5 +1,6 @@
 // The line as callers see it: the slots, what runs, and who waits for what. One answer for all who ask.
 import { z } from 'zod';
+import { seenText } from './hidden-text.ts';
 import type { RunUsage } from './meter-ports.ts';
 import type { Orchestrator } from './orchestrator.ts';
 import { activeCount, asTheyMayStart, holdOf, holdText } from './scheduler.ts';
@@ -15,6 +16,7 @@ export const LineView = z.looseObject({
     lent: z.number().int().describe('Runs that wait for their own sessions and gave their slot to them.'),
   }),
   isPaused: z.boolean(),
+  pauseReason: z.string().optional().describe('What was said when the line was paused.'),
   heldBack: z.string().optional().describe('Why nothing is started, when the machine has no room.'),
   machine: z
     .array(z.looseObject({ resourceType: z.string(), currentUsage: z.number(), limit: z.number() }))
@@ -51,6 +53,7 @@ export type LineView = z.infer<typeof LineView>;
 /** How the line stands, for all sessions or those of a type; each row is of a session that the caller may see. */
 export function lineView(orchestrator: Orchestrator, type?: SessionType | undefined): LineView {
   const line = orchestrator.line();
+  const { pauseReason } = orchestrator.ledger;
   const of = (sessionId: string) => orchestrator.get(sessionId);
   const isOfType = ({ sessionId }: { readonly sessionId: string }) =>
     type === undefined || orchestrator.ledger.session(sessionId)?.type === type;
@@ -63,6 +66,7 @@ export function lineView(orchestrator: Orchestrator, type?: SessionType | undefi
   return {
     slots: { total: line.cap, taken: activeCount(line), lent: line.active.length - activeCount(line) },
     isPaused: line.isPaused,
+    pauseReason: pauseReason === undefined ? undefined : seenText(pauseReason),
     heldBack: line.isShort ? line.guard : undefined,
     machine: orchestrator.machine().map((reading) => ({ ...reading })),
     active: line.active
@@ -97,8 +101,9 @@ export function lineView(orchestrator: Orchestrator, type?: SessionType | undefi
 }
 
 /** How the line stands, in a sentence. */
-export function lineText({ slots, waiting, isPaused, heldBack }: LineView): string {
-  const still = isPaused ? '; the line is paused' : heldBack ? `; held back: ${heldBack}` : '';
+export function lineText({ slots, waiting, isPaused, pauseReason, heldBack }: LineView): string {
+  const paused = `; the line is paused${pauseReason === undefined ? '' : `: ${pauseReason}`}`;
+  const still = isPaused ? paused : heldBack ? `; held back: ${heldBack}` : '';
   return `${slots.taken} of ${slots.total} slots taken, ${waiting} waiting${still}.`;
 }
 

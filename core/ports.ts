@@ -51,6 +51,7 @@ export interface SavedState {
   readonly rules: readonly RuleTally[];
   /** True while the line is paused. */
   readonly isPaused: boolean;
+  readonly pauseReason?: string | undefined;
   readonly overrides: Overrides;
 }
 

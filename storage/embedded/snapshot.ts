@@ -30,6 +30,7 @@ const Document = z.object({
   seq: z.number().int().nonnegative(),
   at: z.number(),
   isPaused: z.boolean(),
+  pauseReason: z.string().optional(),
   overrides: z.record(z.string(), z.unknown()).default({}),
   keys: z.array(
     z.object({ key: z.string(), sessionId: z.string(), digest: z.string(), at: z.number(), seq: z.number().optional() }),
@@ -173,8 +174,8 @@ async function writeDocument(file: string, state: SavedState): Promise<number> {
 }
 
 /** The document without its end, in texts of bounded size. */
-function* piecesOf({ seq, at, isPaused, overrides, keys, rules, sessions }: SavedState): Generator<string> {
-  let text = `{"version":${VERSION},"seq":${seq},"at":${at},"isPaused":${isPaused},"overrides":${JSON.stringify(overrides)}`;
+function* piecesOf({ keys, rules, sessions, ...rest }: SavedState): Generator<string> {
+  let text = JSON.stringify({ version: VERSION, ...rest }).slice(0, -1);
   for (const [name, rows] of [['keys', keys] as const, ['rules', rules] as const, ['sessions', sessions] as const]) {
     text += `,"${name}":[`;
     for (const [nth, row] of rows.entries()) {

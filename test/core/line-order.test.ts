@@ -1,6 +1,6 @@
 // Who of those that wait is started first, and is shown so.
 import { expect, it } from 'vitest';
-import { lineView } from '../../core/line-view.ts';
+import { lineText, lineView } from '../../core/line-view.ts';
 import { Priority } from '../../core/priority.ts';
 import { caller, makeEngine } from '../support/engine.ts';
 
@@ -49,4 +49,18 @@ it('is behind none whose time has not come, and is shown and moved before those'
   expect(places()).toEqual([2, 1, 3, 4]);
   engine.clock.advance(60_000);
   expect(places()).toEqual([3, 1, 2, 4]);
+});
+
+it('tells why it is paused, to the next hub too, and no more when it goes on', async () => {
+  const engine = await makeEngine();
+  await engine.orchestrator.pause({ by: 'me', reason: 'the build is broken\u001b[2J' });
+  engine.kill();
+  const next = await makeEngine({ events: engine.events });
+  const view = lineView(next.orchestrator);
+  expect(view).toMatchObject({ isPaused: true, pauseReason: 'the build is broken' });
+  expect(lineText(view)).toContain('; the line is paused: the build is broken.');
+  await next.orchestrator.resume('me');
+  expect(lineView(next.orchestrator)).toMatchObject({ isPaused: false, pauseReason: undefined });
+  await next.orchestrator.pause({ by: 'me' });
+  expect(lineText(lineView(next.orchestrator))).toContain('; the line is paused.');
 });

@@ -60,7 +60,7 @@ describe('a snapshot', () => {
   });
 
   it('keeps that the line is paused', async () => {
-    const state = { ...stateOf(1), isPaused: true };
+    const state = { ...stateOf(1), isPaused: true, pauseReason: 'the "build" is broken' };
     await openSnapshot(file()).save(state);
     expect(await openSnapshot(file()).load()).toEqual(state);
   });
