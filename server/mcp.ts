@@ -8,6 +8,7 @@ import type { Orchestrator } from '../core/orchestrator.ts';
 import type { Caller } from '../core/start.ts';
 import type { ToolContext } from '../tools/define.ts';
 import { callWithForms, canShowForms, createStateCodec } from './elicit.ts';
+import { openHearing } from './hearing.ts';
 import { INSTRUCTIONS } from './instructions.ts';
 import { type Listed, type Listing, listing, refusalOf } from './listing.ts';
 import { complete, getPrompt, listPrompts } from './offering.ts';
@@ -37,8 +38,8 @@ const FIVE_MINUTES = { ttlMs: 300_000, cacheScope: 'public' } as const;
 const FINISHED_TTL_MS = 86_400_000;
 /** A person may take so long over a form. */
 const FORM_MS = 600_000;
-/** Most resources one connection of the older era may subscribe to. */
-const MAX_SUBSCRIBED = 1_000;
+/** What is offered besides tools. */
+const MORE = { resources: { listChanged: true, subscribe: true }, prompts: { listChanged: true }, completions: {} };
 
 const Meta = z.looseObject({ 'claudecode/toolUseId': z.string().optional(), [REQUEST_KEY]: z.string().optional() }).catch({});
 const Envelope = z
@@ -63,12 +64,12 @@ export function createMcpFactory(parts: McpParts): (peer: Peer) => (context: Mcp
 function buildServer(
   parts: McpParts & { stateKey: Uint8Array },
   peer: Peer,
-  { era, requestInfo }: McpRequestContext,
+  context: McpRequestContext,
   tools: () => Listing,
 ): Server {
-  const { updates, version } = parts;
+  const { version } = parts;
+  const { era } = context;
   const orchestrator = parts.orchestrator && seenBy(parts.orchestrator, peer);
-  const resources = resourcesOf(peer);
   const codec = createStateCodec(parts.stateKey, keyOfPeer(peer));
   const server = new Server(
     { name: 'scopecraft', title: 'Scopecraft Orchestrator', version },
@@ -76,9 +77,7 @@ function buildServer(
       capabilities: {
         // the list is the same as long as a hub lives
         tools: {},
-        resources: { listChanged: true, subscribe: true },
-        prompts: { listChanged: true },
-        completions: {},
+        ...(peer.wantsToolsAlone ? {} : MORE),
         ...(era === 'modern' && { extensions: TASK_CAPABILITIES }),
       },
       requestState: { verify: codec.verify },
@@ -92,42 +91,6 @@ function buildServer(
       },
     },
   );
-  const subscribed = new Set<string>();
-  // a modern server over HTTP lives for one request; who listens there is told by the HTTP door
-  const isBrief = era === 'modern' && requestInfo !== undefined;
-  const heard = isBrief ? undefined : updates;
-  const listChanged = {
-    // what a run or a guest may read does not grow by what others start
-    resources: () => (peer.session || peer.guest ? undefined : server.sendResourceListChanged()),
-    prompts: () => server.sendPromptListChanged(),
-    tools: () => server.sendToolListChanged(),
-  };
-  // nothing is looked for on behalf of who has not asked to be told
-  let endLists = () => {};
-  let endResources: (() => void) | undefined;
-  let isClosed = false;
-  const hearLists = () => {
-    if (heard && !isClosed) endLists = heard.subscribeLists((list) => void listChanged[list]()?.catch(() => undefined));
-  };
-  const hearResources = () => {
-    if (!heard || isClosed) return;
-    endResources ??= heard.subscribe((uri) => {
-      if (era === 'modern' || subscribed.has(uri)) server.sendResourceUpdated({ uri }).catch(() => undefined);
-    });
-  };
-  const { whenListening = (begin: () => void) => begin() } = peer;
-  if (era === 'legacy') hearLists();
-  else
-    whenListening(() => {
-      hearLists();
-      hearResources();
-    });
-  server.onclose = () => {
-    isClosed = true;
-    endLists();
-    endResources?.();
-  };
-
   server.setRequestHandler('tools/list', () => ({
     tools: tools().of(peer),
   }));
@@ -189,6 +152,17 @@ function buildServer(
       contextOf: orchestrator && ((serverContext) => ({ ...contextOf(serverContext), orchestrator })),
     });
 
+  if (!peer.wantsToolsAlone) {
+    serveResources(server, peer, context, { ...parts, orchestrator });
+    servePrompts(server, peer, orchestrator);
+  }
+  return server;
+}
+
+function serveResources(server: Server, peer: Peer, context: McpRequestContext, { orchestrator, updates }: McpParts): void {
+  const resources = resourcesOf(peer);
+  const hearing = openHearing({ server, peer, context, updates });
+  server.onclose = hearing.close;
   server.setRequestHandler('resources/list', async ({ params }) => listResources(orchestrator, resources, params?.cursor));
   server.setRequestHandler('resources/templates/list', () => ({
     resourceTemplates: resources.filter(isTemplate).map(({ name, title, description, uriTemplate, mimeType }) => ({
@@ -201,26 +175,22 @@ function buildServer(
   }));
   server.setRequestHandler('resources/read', async ({ params: { uri } }) => {
     const { text, mimeType, final } = await readResource(orchestrator, resources, uri);
-    const hint = era === 'modern' ? { ttlMs: final ? FINISHED_TTL_MS : 0, cacheScope: 'private' as const } : {};
+    const hint = context.era === 'modern' ? { ttlMs: final ? FINISHED_TTL_MS : 0, cacheScope: 'private' as const } : {};
     return { contents: [{ uri, text, mimeType }], ...hint };
   });
   server.setRequestHandler('resources/subscribe', async ({ params: { uri } }) => {
-    if (subscribed.size >= MAX_SUBSCRIBED && !subscribed.has(uri))
-      throw new ProtocolError(INVALID_PARAMS, `At most ${MAX_SUBSCRIBED} resources can be subscribed to on one connection.`);
+    hearing.expectRoom(uri);
     await readResource(orchestrator, resources, uri);
-    hearResources();
-    subscribed.add(uri);
+    hearing.subscribe(uri);
     return {};
   });
   server.setRequestHandler('resources/unsubscribe', ({ params: { uri } }) => {
-    subscribed.delete(uri);
-    if (subscribed.size === 0) {
-      endResources?.();
-      endResources = undefined;
-    }
+    hearing.unsubscribe(uri);
     return {};
   });
+}
 
+function servePrompts(server: Server, peer: Peer, orchestrator: Orchestrator | undefined): void {
   // prompts tell of tasks and rules, which were not shared with a guest
   server.setRequestHandler('prompts/list', ({ params }) =>
     peer.guest ? { prompts: [] } : listPrompts(orchestrator, params?.cursor),
@@ -237,5 +207,4 @@ function buildServer(
       known: context?.arguments,
     }),
   );
-  return server;
 }
