@@ -20,6 +20,7 @@ export function guestOf(whole: Orchestrator, { sessionId: shared, shareId, role 
   return {
     ...whole,
     ...sightOf(whole, (sessionId) => sessionId === shared, notShared),
+    pauseReason: () => undefined,
     sees: (sessionId) => sessionId === shared && whole.sees(sessionId),
     events: (query) => whole.events({ ...query, within: new Set([shared]) }),
     async prompt(request, by) {

@@ -53,7 +53,7 @@ export type LineView = z.infer<typeof LineView>;
 /** How the line stands, for all sessions or those of a type; each row is of a session that the caller may see. */
 export function lineView(orchestrator: Orchestrator, type?: SessionType | undefined): LineView {
   const line = orchestrator.line();
-  const { pauseReason } = orchestrator.ledger;
+  const pauseReason = orchestrator.pauseReason();
   const of = (sessionId: string) => orchestrator.get(sessionId);
   const isOfType = ({ sessionId }: { readonly sessionId: string }) =>
     type === undefined || orchestrator.ledger.session(sessionId)?.type === type;
@@ -102,7 +102,7 @@ export function lineView(orchestrator: Orchestrator, type?: SessionType | undefi
 
 /** How the line stands, in a sentence. */
 export function lineText({ slots, waiting, isPaused, pauseReason, heldBack }: LineView): string {
-  const paused = `; the line is paused${pauseReason === undefined ? '' : `: ${pauseReason}`}`;
+  const paused = `; the line is paused${pauseReason === undefined ? '' : ` ("${pauseReason.replace(/\s+/g, ' ')}")`}`;
   const still = isPaused ? paused : heldBack ? `; held back: ${heldBack}` : '';
   return `${slots.taken} of ${slots.total} slots taken, ${waiting} waiting${still}.`;
 }

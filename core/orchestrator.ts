@@ -82,6 +82,8 @@ export interface Orchestrator extends LineDeeds, TalkDeeds, SharingDeeds {
   pin(sessionId: string, how: Keyed & { readonly pinned: boolean }, by: string): Promise<Session>;
   /** How the line stands, waiting jobs best first. */
   line(): Line;
+  /** What was said when the line was paused. */
+  pauseReason(): string | undefined;
   /** What the session's processes use, as last measured. */
   usage(sessionId: string): RunUsage | undefined;
   /** What was measured of the machine, each against its limit. */
@@ -148,6 +150,7 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
         return get(sessionId);
       }),
     line: () => queue.line(),
+    pauseReason: () => ledger.pauseReason,
     usage: (sessionId) => parts.guard?.usage(sessionId),
     machine: () => parts.guard?.machine() ?? [],
     estimatedStarts: (most) => estimatedStarts(ledger, queue.line(), most),

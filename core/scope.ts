@@ -20,6 +20,8 @@ export function scopedTo(whole: Orchestrator, root: string): Orchestrator {
     ...whole,
     ...sight,
     start: (request, caller) => whole.start({ ...request, requestKey: keyOf(root, request.requestKey) }, caller),
+    // it is said to everybody else
+    pauseReason: () => undefined,
     sees(sessionId) {
       const session = whole.ledger.session(sessionId);
       return session !== undefined && isInTree(whole.ledger, session, root);

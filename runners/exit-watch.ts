@@ -23,7 +23,7 @@ export function watchExit(folder: string, isExpected: () => boolean): ExitWatch 
     if (isExpected()) return true;
     // asked once, because it writes into the folder that is being watched
     isClaimed ||= !fence(folder);
-    // whose it is the next look tells; a claim that cannot be read is nobody's
+    // whose it is the next look tells; a claim that cannot be read is nobody's once nobody lives who tried for it
     return isClaimed && (readClaim(folder) !== undefined || isBeingClaimed(folder));
   }
 

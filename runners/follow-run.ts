@@ -80,6 +80,15 @@ export function followRun({ folder, agent, promptIds, mark, clock, resultGraceMs
     });
   }
 
+  /** What served the agent ends with it, in a moment. */
+  async function isSoonGone(): Promise<boolean> {
+    for (let ms = 1; (await tree.members()).length > 0; ms *= 2) {
+      if (ms > 16) return false;
+      await pause(clock, ms);
+    }
+    return true;
+  }
+
   async function climbDown(): Promise<void> {
     // nothing can be aimed at before the agent has written down who it is
     while (look() === undefined && !watch.agent) await pause(clock, 20);
@@ -167,7 +176,7 @@ export function followRun({ folder, agent, promptIds, mark, clock, resultGraceMs
     async function* conclude(exit: Exit): AsyncGenerator<RunEvent> {
       await ladder;
       if (trouble !== undefined) throw trouble;
-      while ((await tree.members()).length > 0 && !(await descend(LEFTOVERS))) await pause(clock, 1000);
+      while (!(await isSoonGone()) && !(await descend(LEFTOVERS))) await pause(clock, 1000);
       for (let lines = tail.read(); lines.length > 0 || tail.isBehind; lines = tail.read()) {
         for (const line of lines) yield* told(line.text);
         await nextTurn();

@@ -13,7 +13,7 @@ import { oneAfterTheOther } from '../core/in-turn.ts';
 import type { Clock } from '../core/ports.ts';
 import type { Message } from '../core/run-ports.ts';
 import { errnoOf, isAlive, signalProcess } from './process.ts';
-import { readFeeder, readFrom, readWatch } from './run-folder.ts';
+import { readFeeder, readFrom } from './run-folder.ts';
 
 export interface Inbox {
   /** Says it, unless it was said before, or nothing reaches the agent any more: then it will not be received. */
@@ -129,8 +129,7 @@ export function openInbox(folder: string, clock: Clock): Inbox {
         const isOwing = [...said].some((id) => !id.startsWith(ANSWER) && !received.has(id));
         if (clock.elapsed() - mendedAt < MENDED_MS || isOwing) return;
         hasEnded = true;
-        // without input it waits for no hub any more
-        for (const helper of [readWatch(folder), feeder]) if (helper) signalProcess(helper, 'SIGTERM');
+        signalProcess(feeder, 'SIGTERM');
       }),
     get toldAt() {
       return toldAt;

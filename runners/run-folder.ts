@@ -5,7 +5,7 @@
 //   prompt     its standard input; instead of it `in` for an agent that can be told more while it runs
 //   mcp.json   for Claude Code in a terminal: the address of the hub and the run's token      mcp/  what the hub keeps about MCP sessions over HTTP
 //   claim      who owns the run: the supervisor, or the word `fenced` of a hub that found no claim; made only once
-//   claim.*    the supervisors that try for it, by their pid; that of the owner stays
+//   claim.<pid>  a supervisor that tries for it; that of the owner stays
 //   child      the agent's process, written by itself before it becomes the agent
 //   feeder     the process that passes `in` on to the agent      watch  the one that makes sure of a hub meanwhile
 //   exit       its exit code, there as soon as it is known
@@ -127,11 +127,19 @@ export function readClaim(folder: string): ProcessRef | 'fenced' | undefined {
 
 /** True while somebody who may have made the claim, and has not written into it yet, is alive. */
 export function isBeingClaimed(folder: string): boolean {
-  const names = readdirSync(folder).filter((name) => /^claim\.\d+$/.test(name));
-  return names.some((name) => {
-    const claimant = readRef(folder, name);
+  return namesIn(folder).some((name) => {
+    const claimant = /^claim\.\d+$/.test(name) ? readRef(folder, name) : undefined;
     return claimant !== undefined && isAlive(claimant);
   });
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw error;
+  }
 }
 
 /** The agent's process, once it is there. */
@@ -142,11 +150,6 @@ export function readChild(folder: string): ProcessRef | undefined {
 /** The process that feeds the agent, once it is there; it may have ended. */
 export function readFeeder(folder: string): ProcessRef | undefined {
   return readRef(folder, 'feeder');
-}
-
-/** The process that makes sure that an agent which waits for its hub has one; it may have ended. */
-export function readWatch(folder: string): ProcessRef | undefined {
-  return readRef(folder, 'watch');
 }
 
 /** The exit code, once it is there. */

@@ -9,7 +9,7 @@
 #         writes `child` before it becomes the agent, so that the record is there before the agent does anything.
 # Input:  the file `prompt`. Where there is a file `in` instead, the agent is fed from that for as long as it lives or the feeder does, so
 #         that more can be said to it. It then waits for its hub when it is done, so a watch makes sure that there is one. Both are started
-#         beside the agent, not before it, and are ended with it, or by the hub that ends its input.
+#         beside the agent, not before it, and are ended with it.
 # Terminal: where there is a file `terminal`, the agent has the terminal it is started in, and no files. It must not find the tmux server
 #         around it by name: others live there too. A terminal that goes away ends the agent by HUP, and we write down how.
 # End:    the exit code (128 + signal) goes to `exit`. TERM, INT, HUP and QUIT end the agent, never us.
@@ -66,6 +66,16 @@ end() {
   lives "$run/$1" && kill "${noted%% *}"
 } 2>/dev/null
 
+# a full disk may have room again in a moment
+write_down() {
+  tries=0
+  until echo "$2" >"$run/$1"; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 60 ] && [ -d "$run" ] || return 1
+    sleep 1
+  done
+} 2>/dev/null
+
 start_keeper() (
   # a hub would make anew what somebody has removed
   [ -d "$run" ] || exit
@@ -111,11 +121,12 @@ identify self
 echo "$identity" >"$run/claim.$$" || exit 125
 # the shell makes the file only where there is none
 set -C
-{ echo "$identity" >"$run/claim"; } 2>/dev/null || {
+{ true >"$run/claim"; } 2>/dev/null || {
   rm -f "$run/claim.$$"
   exit 125
 }
 set +C
+write_down claim "$identity" || exit 125
 
 trap : TERM INT HUP QUIT
 if [ -f "$run/terminal" ]; then
@@ -141,12 +152,6 @@ else
   code=$?
 fi
 
-# a full disk may have room again in a moment
-tries=0
-until echo "$code" >"$run/exit"; do
-  tries=$((tries + 1))
-  [ "$tries" -lt 60 ] && [ -d "$run" ] || break
-  sleep 1
-done 2>/dev/null
+write_down exit "$code"
 
 [ -z "$keeper" ] || lives "$hub_pid_file" || start_keeper

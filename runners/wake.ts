@@ -15,7 +15,7 @@ const LEAST_MS = 4;
 const AT_ONCE = 8;
 
 /** Wakes on changes in this folder; at once, however many there were, where the file of this name is among them. */
-export function openWake(folder: string, clock: Clock, urgent?: string): Wake {
+export function openWake(folder: string, clock: Clock, urgentFile: string): Wake {
   let changed = false;
   let isUrgent = false;
   let resume: (() => void) | undefined;
@@ -31,7 +31,7 @@ export function openWake(folder: string, clock: Clock, urgent?: string): Wake {
     resume?.();
   };
   const watcher = openWatcher(folder, (name) => {
-    if (name === urgent) isUrgent = true;
+    if (name === urgentFile) isUrgent = true;
     nudge();
   });
 

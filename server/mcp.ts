@@ -38,8 +38,6 @@ const FIVE_MINUTES = { ttlMs: 300_000, cacheScope: 'public' } as const;
 const FINISHED_TTL_MS = 86_400_000;
 /** A person may take so long over a form. */
 const FORM_MS = 600_000;
-/** What is offered besides tools. */
-const MORE = { resources: { listChanged: true, subscribe: true }, prompts: { listChanged: true }, completions: {} };
 
 const Meta = z.looseObject({ 'claudecode/toolUseId': z.string().optional(), [REQUEST_KEY]: z.string().optional() }).catch({});
 const Envelope = z
@@ -77,7 +75,9 @@ function buildServer(
       capabilities: {
         // the list is the same as long as a hub lives
         tools: {},
-        ...(peer.wantsToolsAlone ? {} : MORE),
+        resources: { listChanged: true, subscribe: true },
+        prompts: { listChanged: true },
+        completions: {},
         ...(era === 'modern' && { extensions: TASK_CAPABILITIES }),
       },
       requestState: { verify: codec.verify },
@@ -152,10 +152,8 @@ function buildServer(
       contextOf: orchestrator && ((serverContext) => ({ ...contextOf(serverContext), orchestrator })),
     });
 
-  if (!peer.wantsToolsAlone) {
-    serveResources(server, peer, context, { ...parts, orchestrator });
-    servePrompts(server, peer, orchestrator);
-  }
+  serveResources(server, peer, context, { ...parts, orchestrator });
+  servePrompts(server, peer, orchestrator);
   return server;
 }
 

@@ -18,8 +18,6 @@ export interface Peer {
   readonly scope?: Scope;
   /** With `guest`: the session that was shared. */
   readonly guest?: Guest;
-  /** An agent whose client has nobody before it: what else is offered would only take room and time from it. */
-  readonly wantsToolsAlone?: boolean;
   /** Calls back when the peer first asks to be told of changes; left out where that is not known. */
   readonly whenListening?: (begin: () => void) => void;
 }

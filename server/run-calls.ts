@@ -88,7 +88,7 @@ export function createRunServers(log: (line: string) => void): RunServers {
       async function connect(): Promise<AgentServer> {
         const { build, environmentOf } = await parts;
         const environment = (await environmentOf(identity.sessionId)) ?? {};
-        return openServer(build({ kind: 'session', session: identity, environment, wantsToolsAlone: true }), end, complain);
+        return openServer(build({ kind: 'session', session: identity, environment }), end, complain);
       }
 
       async function take(call: Call): Promise<void> {

@@ -53,12 +53,12 @@ it('is behind none whose time has not come, and is shown and moved before those'
 
 it('tells why it is paused, to the next hub too, and no more when it goes on', async () => {
   const engine = await makeEngine();
-  await engine.orchestrator.pause({ by: 'me', reason: 'the build is broken\u001b[2J' });
+  await engine.orchestrator.pause({ by: 'me', reason: 'The build\nis broken.\u001b[2J' });
   engine.kill();
   const next = await makeEngine({ events: engine.events });
   const view = lineView(next.orchestrator);
-  expect(view).toMatchObject({ isPaused: true, pauseReason: 'the build is broken' });
-  expect(lineText(view)).toContain('; the line is paused: the build is broken.');
+  expect(view).toMatchObject({ isPaused: true, pauseReason: 'The build\nis broken.' });
+  expect(lineText(view)).toContain('; the line is paused ("The build is broken.").');
   await next.orchestrator.resume('me');
   expect(lineView(next.orchestrator)).toMatchObject({ isPaused: false, pauseReason: undefined });
   await next.orchestrator.pause({ by: 'me' });

@@ -1,6 +1,4 @@
 // The file through which a run is spoken to, without a run: what is in it after hubs died within a line, at each of its bytes.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -8,7 +6,6 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { Message } from '../../core/run-ports.ts';
 import { openInbox, userLine } from '../../runners/inbox.ts';
-import { processAt } from '../../runners/process.ts';
 import { realClock, said } from './rig.ts';
 
 const Line = z.looseObject({ type: z.string(), uuid: z.unknown().optional() });
@@ -123,18 +120,4 @@ it('refuses where there is nothing to speak into', async () => {
   await rm(file);
   await expect(openInbox(folder, realClock).tell(said('hello'))).rejects.toMatchObject({ code: 'PROMPT_REFUSED' });
   await appendFile(file, '');
-});
-
-it('who passes it on, and who makes sure of a hub for as long as it is waited for, are ended once nothing is owed', async () => {
-  const helpers = ['feeder', 'watch'].map((name) => ({ name, child: spawn('/bin/sleep', ['600']) }));
-  const ends = helpers.map(async ({ child }) => (await once(child, 'exit'))[1]);
-  const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '-')).trim();
-  await writeFile(file, userLine(first));
-  for (const { name, child } of helpers)
-    await writeFile(path.join(folder, name), `${child.pid} ${bootId} ${processAt(child.pid ?? 0)?.startedAt}\n`);
-  const inbox = openInbox(folder, realClock);
-  await inbox.endUnlessOwing(new Set());
-  expect(helpers.map(({ child }) => child.signalCode)).toEqual([null, null]);
-  await inbox.endUnlessOwing(new Set([first.promptId]));
-  expect(await Promise.all(ends)).toEqual(['SIGTERM', 'SIGTERM']);
 });

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -75,6 +75,11 @@ it('of twenty supervisors on one run folder exactly one runs the agent', async (
   expect(codes.filter((code) => code === 0)).toHaveLength(1);
   expect(codes.filter((code) => code === 125)).toHaveLength(19);
   expect(await readFile(path.join(folder, 'out'), 'utf8')).toBe('ran\n');
+  // who tried for it stands there until it owns it or is gone
+  const tried = (await readdir(folder)).filter((name) => name.startsWith('claim.'));
+  const owner = readClaim(folder);
+  expect(tried).toEqual([`claim.${owner === 'fenced' ? owner : owner?.pid}`]);
+  expect(await readFile(path.join(folder, tried[0] ?? ''), 'utf8')).toBe(await readFile(path.join(folder, 'claim'), 'utf8'));
 });
 
 it('writes down itself and the agent by pid and start time before the agent does anything', async () => {

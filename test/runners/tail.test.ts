@@ -79,7 +79,7 @@ it('loses nothing of what is written in arbitrary pieces', async () => {
 });
 
 it('is woken by a change, by a nudge, and by time', async () => {
-  const wake = openWake(folder, realClock);
+  const wake = openWake(folder, realClock, 'exit');
   const waited = async () => {
     const before = Date.now();
     await wake.next(5000);
@@ -102,7 +102,7 @@ it('is woken by a change, by a nudge, and by time', async () => {
   }
   expect(Date.now() - from).toBeGreaterThanOrEqual(180);
   wake.close();
-  const gone = openWake(path.join(folder, 'not-there'), realClock);
+  const gone = openWake(path.join(folder, 'not-there'), realClock, 'exit');
   await gone.next(20);
   gone.close();
 });

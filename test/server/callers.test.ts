@@ -180,6 +180,11 @@ describe('a run', () => {
     const { events, total } = await read(door.run(ids.parent));
     expect(new Set(events.map(({ sessionId }) => sessionId))).toEqual(new Set([ids.parent, ids.child]));
     expect(events.filter(({ name }) => name === 'session.started')).toHaveLength(2);
+    // nor why everybody waits
+    const status = async (access: Access) => (await call(access, 'queue_status')).structuredContent;
+    expect(await status(await door.client('read'))).toMatchObject({ isPaused: true, pauseReason: 'a reason' });
+    expect(await status(door.run(ids.parent))).toMatchObject({ isPaused: true });
+    expect(await status(door.run(ids.parent))).not.toHaveProperty('pauseReason');
     expect(total).toBe(events.length);
     const all = await read(await door.client('read'));
     expect(all.events.map(({ name }) => name)).toContain('queue.paused');

@@ -102,14 +102,7 @@ it('a run is answered as over any other door: its own tools, in its own name', a
   begin(calls);
   say(calls, 'list', request(1, 'tools/list'));
   say(calls, 'start', call(2, 'session_start', { prompt: 'Help.', label: 'a child' }));
-  // nothing besides tools, which would but take room in its context
-  expect(await replyTo('begin')).toMatchObject({
-    id: 0,
-    result: { serverInfo: { name: 'scopecraft' }, capabilities: { tools: {} } },
-  });
-  expect(Object.keys(z.looseObject({}).parse((await replyTo('begin')).result?.capabilities))).toEqual(['tools']);
-  say(calls, 'read', request(3, 'resources/list'));
-  expect((await replyTo('read')).error?.code).toBe(-32601);
+  expect(await replyTo('begin')).toMatchObject({ id: 0, result: { serverInfo: { name: 'scopecraft' } } });
   expect(await replyTo('noted')).toMatchObject({ id: 0, result: {} });
   const { result } = await replyTo('list');
   const { tools } = z.looseObject({ tools: z.array(z.looseObject({ name: z.string() })) }).parse(result);
