@@ -2,7 +2,7 @@
 import { type StoredEvent, sessionOf } from './events.ts';
 import type { SavedState } from './ports.ts';
 import { type RuleTally, tallied, tallyKey } from './rule-tally.ts';
-import type { Session } from './session.ts';
+import { isActive, isSettled, type Session } from './session.ts';
 import { apply } from './session-fold.ts';
 import type { Overrides } from './tuning.ts';
 
@@ -84,6 +84,23 @@ export function savedState({ sessions, children: _children, keys, tallies, ...re
     keys: Array.from(keys, ([key, used]) => ({ key, ...used })),
     rules: [...tallies.values()],
   };
+}
+
+/** How many sessions there are of each kind. */
+export interface Counts {
+  readonly queued: number;
+  readonly active: number;
+  readonly settled: number;
+}
+
+export function countsOf({ sessions }: LedgerState): Counts {
+  let [queued, active, settled] = [0, 0, 0];
+  for (const session of sessions.values()) {
+    if (session.status === 'queued') queued++;
+    else if (isActive(session)) active++;
+    else if (isSettled(session)) settled++;
+  }
+  return { queued, active, settled };
 }
 
 /** What the event would make of the state; the state stays as it is. Fails with INTERNAL on an event that cannot follow. */

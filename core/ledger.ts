@@ -7,10 +7,10 @@ import { fail, ScopecraftError } from './errors.ts';
 import { EVENTS, type EventDraft, type StoredEvent } from './events.ts';
 import { isNewWork, mostTries } from './full-disk.ts';
 import { readState } from './ledger-open.ts';
-import { type Change, changeOf, copyOf, take, type UsedKey } from './ledger-state.ts';
+import { type Change, type Counts, changeOf, copyOf, countsOf, take, type UsedKey } from './ledger-state.ts';
 import type { Clock, Journal, Room, Snapshot } from './ports.ts';
 import type { RuleTally } from './rule-tally.ts';
-import { isActive, isSettled, type Session } from './session.ts';
+import type { Session } from './session.ts';
 import { createSnapshots } from './snapshots.ts';
 import type { Overrides } from './tuning.ts';
 
@@ -64,7 +64,7 @@ export interface Ledger {
   recent(): readonly StoredEvent[];
   /** Durable facts with a number above `after`, oldest first, from memory or from disk. */
   history(after: number): AsyncIterable<StoredEvent>;
-  counts(): { readonly queued: number; readonly active: number; readonly settled: number };
+  counts(): Counts;
   /** Why no new work is taken, in a sentence; undefined when it is. */
   roomProblem(): string | undefined;
   /** Fails with STORAGE_FULL when no new work is taken. */
@@ -225,15 +225,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
       if ((kept[0]?.seq ?? durable.seq + 1) > after + 1) return yield* journal.read(after);
       for (const event of kept) if (event.seq > after) yield event;
     },
-    counts() {
-      let [queued, active, settled] = [0, 0, 0];
-      for (const session of latest.sessions.values()) {
-        if (session.status === 'queued') queued++;
-        else if (isActive(session)) active++;
-        else if (isSettled(session)) settled++;
-      }
-      return { queued, active, settled };
-    },
+    counts: () => countsOf(latest),
     roomProblem,
     expectRoom,
     async close() {

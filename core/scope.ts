@@ -20,7 +20,7 @@ export function scopedTo(whole: Orchestrator, root: string): Orchestrator {
     ...whole,
     ...sight,
     start: (request, caller) => whole.start({ ...request, requestKey: keyOf(root, request.requestKey) }, caller),
-    // it is said to everybody else
+    // like the fact itself, which concerns everybody
     pauseReason: () => undefined,
     sees(sessionId) {
       const session = whole.ledger.session(sessionId);
