@@ -38,6 +38,8 @@ export interface Ledger {
   session(id: string): Session | undefined;
   /** What is on disk: of it one may tell the world that it is so. */
   readonly durable: { readonly seq: number; session(id: string): Session | undefined };
+  /** Resolves when every fact that counts now is on disk or was taken back. */
+  written(): Promise<void>;
   sessions(): Iterable<Session>;
   /** What a session started and is still there, oldest first. */
   childrenOf(id: string): readonly Session[];
@@ -122,6 +124,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   /** Counts the times that facts were taken back: those of an earlier one are refused already. */
   let age = 0;
   let isClosed = false;
+  let newestWrite = Promise.resolve(0);
 
   const tell = (event: StoredEvent | SpokeSignal) => {
     for (const listener of [...listeners]) {
@@ -171,7 +174,8 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
       if (isNewWork(draft.name)) expectRoom();
       for (let tries = 1; ; tries++) {
         try {
-          return await recordOnce(draft);
+          newestWrite = recordOnce(draft);
+          return await newestWrite;
         } catch (error) {
           const isFull = error instanceof ScopecraftError && error.code === 'STORAGE_FULL';
           if (isFull) await room?.giveReserve();
@@ -192,6 +196,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
       },
       session: (id) => durable.sessions.get(id),
     },
+    written: () => newestWrite.then(() => {}).catch(() => {}),
     sessions: () => latest.sessions.values(),
     childrenOf: (id) => Array.from(latest.children.get(id) ?? [], (child) => latest.sessions.get(child)).filter((one) => !!one),
     requestKey: (key) => latest.keys.get(key),

@@ -38,10 +38,13 @@ export async function waitFor(ledger: Ledger, clock: Clock, request: WaitRequest
   const met = () => holds(sessions(), until, since) || undefined;
   const how = await untilFound({ ledger, clock }, met, { sessionIds, timeoutMs, signal });
   if (how === 'given up') fail('CANCELLED', 'The caller gave up waiting.');
+  // what is being written has happened in time: who reads the state may have been told of it
+  const latest = sessionIds.map((id) => ledger.session(id)).filter((session) => session !== undefined);
+  if (how === 'late' && holds(latest, until, since)) await ledger.written();
   const now = sessions();
   const changed = now.filter((session) => session.seq > since);
   const isWhole = request.after === undefined && (until !== 'change' || changed.length === 0);
-  return { sessions: isWhole ? now : changed, timedOut: how === 'late', seq: ledger.durable.seq };
+  return { sessions: isWhole ? now : changed, timedOut: how === 'late' && !met(), seq: ledger.durable.seq };
 }
 
 function holds(sessions: readonly Session[], until: Until, since: number): boolean {

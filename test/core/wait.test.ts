@@ -127,10 +127,10 @@ describe('waiting', () => {
   it('repeats in `next` how it was told to wait, where that is not the usual', async () => {
     const engine = await makeEngine();
     const [a = ''] = await three(engine);
-    const next = async (more: object) => {
+    const next = async (more: { timeoutSeconds?: number; until?: string }) => {
       const answer = waitTool(engine, { sessionIds: [a], ...more });
       await engine.settle();
-      engine.clock.advance(45_000);
+      engine.clock.advance((more.timeoutSeconds ?? 25) * 1000);
       return String((await answer).next).replace(/"\d+"/, '"N"');
     };
     expect(await next({})).toBe(`session_wait {"sessionIds":["${a}"],"after":"N"}`);
@@ -152,6 +152,29 @@ describe('waiting', () => {
       timedOut: false,
       sessions: [{ status: 'completed' }],
     });
+  });
+
+  it('sees what is being written, also where its time is over at once, and not what then is refused', async () => {
+    let isFull = false;
+    const engine = await makeEngine({
+      refuse: () => {
+        if (isFull) throw new Error('no');
+      },
+    });
+    const [a = '', b = ''] = await three(engine);
+    const look = async (sessionId: string) => {
+      const cause = { kind: 'done' } as const;
+      const write = engine.ledger
+        .record({ name: 'session.completed', data: { sessionId, run: 1, cause } })
+        .catch(() => 'refused');
+      expect(engine.orchestrator.get(sessionId).status).toBe('completed');
+      expect(engine.ledger.durable.session(sessionId)?.status).toBe('starting');
+      const { timedOut, sessions } = await engine.orchestrator.wait({ sessionIds: [sessionId], until: 'any', timeoutMs: 0 });
+      return { timedOut, status: sessions[0]?.status, wasRefused: (await write) === 'refused' };
+    };
+    expect(await look(a)).toEqual({ timedOut: false, status: 'completed', wasRefused: false });
+    isFull = true;
+    expect(await look(b)).toEqual({ timedOut: true, status: 'starting', wasRefused: true });
   });
 
   it('ends after its time with nothing lost', async () => {
