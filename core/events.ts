@@ -84,7 +84,7 @@ export const EVENTS = {
     data: z.object({ sessionId, promptId: z.string(), reason: z.string() }),
   },
   'session.waiting': {
-    says: 'It waits for somebody: it asked something, or an interactive one stands at its prompt or at what `text` shows of its terminal.',
+    says: 'It waits for somebody: it asked something, or an interactive one stands at its prompt, after saying `text`, or at what `text` shows of its terminal.',
     data: z.object({ sessionId, run, for: z.enum(WAITS_FOR), request: RequestAsked.optional(), text: z.string().optional() }),
   },
   'session.answered': {

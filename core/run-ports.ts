@@ -72,7 +72,10 @@ export type RunEvent =
    * what was said before, such as how the connection began, is what the next hub must know. Without a message: it was too long to be read.
    */
   | { readonly kind: 'calls'; readonly callId: string; readonly message: unknown; readonly isReplied: boolean }
-  /** It stopped working and waits for somebody: at its prompt, at a permission, or for what cannot be told. Interactive runs only; told at each change. */
+  /**
+   * It stopped working and waits for somebody: at its prompt, at a permission, or for what cannot be told. Interactive runs only; told at each
+   * change. `text` is what it said last, asks, or shows.
+   */
   | { readonly kind: 'idle'; readonly for: 'prompt' | 'permission' | 'unknown'; readonly text?: string | undefined }
   /** It works again. */
   | { readonly kind: 'works' }

@@ -23,7 +23,7 @@ export const SessionDefaults = z.strictObject({
     .optional()
     .describe('Of the tools that the agent may use without asking only these.'),
   resultSchema: z.string().max(20_000).optional().describe('JSON Schema of the data the session is to end with.'),
-  timeoutSeconds: z.number().int().min(1).max(604_800).optional().describe('Longest time the agent may run.'),
+  timeoutSeconds: z.number().int().min(1).max(604_800).optional().describe('Longest time the agent may run; then it is ended.'),
   maxCostUsd: z.number().positive().max(10_000).optional().describe('Most it may cost in US dollars.'),
   label: z.string().max(80).optional().describe('A word by which session_list finds its sessions.'),
 });

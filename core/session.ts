@@ -83,7 +83,7 @@ export interface Session extends Spent {
   readonly requests?: readonly SessionRequest[] | undefined;
   /** While waiting: for what. */
   readonly waitsFor?: WaitsFor | undefined;
-  /** What its terminal asks or shows meanwhile, where that is no request. */
+  /** What its terminal asks or shows meanwhile, where that is no request; at its prompt, what it said last. */
   readonly waitsText?: string | undefined;
   /** Since when, in milliseconds since the epoch. */
   readonly waitsSince?: number | undefined;
@@ -136,6 +136,11 @@ const ACTIVE: readonly SessionStatus[] = ['starting', 'running', 'waiting', 'sto
 /** True when no process of it lives and no slot is taken. */
 export function isSettled(session: { readonly status: SessionStatus }): boolean {
   return SETTLED.includes(session.status);
+}
+
+/** What its agent said last: before it stood at its prompt, or as its answer at the end of a run. Text from an agent. */
+export function lastWords({ waitsFor, waitsText, result }: Session): string | undefined {
+  return (waitsFor === 'prompt' ? waitsText : undefined) ?? result?.text;
 }
 
 /** True when it holds a slot. */

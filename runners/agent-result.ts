@@ -37,7 +37,8 @@ export type ResultRecord = z.infer<typeof ResultRecord>;
 
 type ErrorKind = NonNullable<AgentResult['errorKind']>;
 
-const TEXT_LENGTH = 20_000;
+/** Most characters of what an agent says at the end of a turn. */
+export const TEXT_LENGTH = 20_000;
 const LAST_SECOND = Date.parse('2100-01-01T00:00:00Z') / 1000;
 const AUTH =
   /failed to authenticate|authentication[_ ](error|failed)|invalid (x-)?api[- ]key|not logged in|run \/login|oauth token|\b40[13]\b.*(unauthorized|forbidden)/i;

@@ -162,7 +162,7 @@ export function followInteractive(parts: InteractiveParts): Run {
       const { state: now, text } = state;
       if (now === 'works') return standing === '' ? undefined : { kind: 'works' };
       // a message is about to be brought in, or taken up
-      if (now === 'prompt') return delivery.isBusy || isTakingUp() ? undefined : { kind: 'idle', for: 'prompt' };
+      if (now === 'prompt' && (delivery.isBusy || isTakingUp())) return undefined;
       if (now === 'starting') return text === undefined ? undefined : { kind: 'idle', for: 'unknown', text };
       if (now === 'permission' && asks.isAsking) return undefined;
       return { kind: 'idle', for: now, ...(text !== undefined && { text }) };

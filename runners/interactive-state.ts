@@ -4,14 +4,14 @@
 //                 └──────────┴──────────┴─► unknown   (only by the screen: it does not work, and nobody said why)
 import type { AgentResult } from '../core/ending.ts';
 import type { Fact, Said } from './agent-record.ts';
-import { agentResult } from './agent-result.ts';
+import { agentResult, TEXT_LENGTH } from './agent-result.ts';
 import type { Box } from './input-box.ts';
 
 export type AgentState = 'starting' | 'works' | 'prompt' | 'permission' | 'unknown';
 
 export interface InteractiveState {
   readonly state: AgentState;
-  /** What is asked, or what the screen shows. */
+  /** What is asked, what the screen shows, or what it said last where it rests after that. */
   readonly text: string | undefined;
   /** A prompt was broken off, which no hook tells. */
   readonly mayRest: boolean;
@@ -78,7 +78,8 @@ export function createInteractiveState(): InteractiveState {
         case 'rests':
           if (fact.text !== undefined) stopped = fact.text;
           if (fact.result) reported = fact.result;
-          return become('prompt');
+          // who has heard that it rests may hear it again, without a word
+          return become('prompt', fact.text?.slice(0, TEXT_LENGTH) ?? (state === 'prompt' ? text : undefined));
         case 'asks':
           return become('permission', state === 'permission' ? (text ?? fact.text) : fact.text);
         case 'works':

@@ -25,7 +25,7 @@ const StartInput = z.strictObject({
   label: z.string().max(80).optional().describe('A word of your own to find it again with session_list.'),
   model: z.string().max(100).regex(/^[^-]/, 'it must not begin with a dash').optional().describe('Model the agent is to use.'),
   cwd: z.string().max(1000).optional().describe('Folder to work in, inside the workspace. Default: the workspace.'),
-  timeoutSeconds: z.number().int().min(1).max(604_800).optional().describe('Longest time the agent may run.'),
+  timeoutSeconds: z.number().int().min(1).max(604_800).optional().describe('Longest time the agent may run; then it is ended.'),
   maxCostUsd: z
     .number()
     .positive()

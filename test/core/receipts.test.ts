@@ -90,11 +90,13 @@ describe('a prompt', () => {
   it('to an interactive session is taken at its prompt, whatever its agent is, and ends its waiting when it works', async () => {
     const engine = await makeEngine();
     const id = await running(engine, { type: 'interactive', agent: 'plain' });
-    engine.run(id).say({ kind: 'idle', for: 'prompt' });
+    engine.run(id).say({ kind: 'idle', for: 'prompt', text: 'Done; what next?' });
     await engine.settle();
     expect(engine.orchestrator.view(get(engine, id))).toMatchObject({
       status: 'waiting',
       waitsFor: 'prompt',
+      result: 'Done; what next?',
+      untrusted: true,
       summary: expect.stringContaining('it stands at its prompt'),
       next: expect.stringContaining('session_prompt'),
     });
@@ -104,6 +106,7 @@ describe('a prompt', () => {
     await engine.settle();
     expect(heard(engine, id)).toEqual(['also this']);
     expect(get(engine, id)).toMatchObject({ status: 'running', waitsFor: undefined });
+    expect(engine.orchestrator.view(get(engine, id)).result).toBeUndefined();
     expect(count(engine, 'session.resumed')).toBe(1);
   });
 });

@@ -64,7 +64,7 @@ async function waitingSession(): Promise<string> {
 async function interactiveSession(): Promise<string> {
   const id = idOf(await client.call('session_start', { prompt: '@@say ready', type: 'interactive' }));
   const { sessions } = Waited.parse(await client.call('session_wait', { sessionIds: [id], timeoutSeconds: 45 }));
-  expect(sessions).toMatchObject([{ status: 'waiting', waitsFor: 'prompt' }]);
+  expect(sessions).toMatchObject([{ status: 'waiting', waitsFor: 'prompt', result: 'ready' }]);
   return id;
 }
 

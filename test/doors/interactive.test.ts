@@ -69,6 +69,8 @@ describe('an interactive Claude Code', () => {
       // it has a prompt before its model does
       for (const words of arrived) await expect.poll(() => seenByModel(words), { message: words.slice(0, 20) }).toBe(1);
       await person.shows('done: the one of lines');
+      const itsWords = async () => (await client.call('session_get', { sessionId: id })).result;
+      await expect.poll(itsWords).toMatch(/^done: the one of lines/);
       for (const words of arrived) expect(seenByModel(words), words.slice(0, 20)).toBe(1);
 
       const { promptId } = await say(client, id, '@@say said before the kill', 0);

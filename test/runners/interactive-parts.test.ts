@@ -113,14 +113,15 @@ describe('the screen of Claude Code', () => {
 describe('how an interactive agent stands', () => {
   const NO_BOX = { kind: 'none', text: '' } as const;
   const hook = (name: string, more: object = {}) => factOfHook(JSON.stringify({ hook_event_name: name, ...more }));
-  const standing = (...facts: (ReturnType<typeof hook> | ((state: ReturnType<typeof createInteractiveState>) => void))[]) => {
+  const stateAfter = (...facts: (ReturnType<typeof hook> | ((state: ReturnType<typeof createInteractiveState>) => void))[]) => {
     const state = createInteractiveState();
     for (const fact of facts) {
       if (typeof fact === 'function') fact(state);
       else if (fact) state.take(fact, 'hooks');
     }
-    return state.state;
+    return state;
   };
+  const standing = (...facts: Parameters<typeof stateAfter>) => stateAfter(...facts).state;
 
   it('is told by its hooks', () => {
     expect(standing()).toBe('starting');
@@ -132,6 +133,17 @@ describe('how an interactive agent stands', () => {
     expect(standing(hook('SessionStart'), hook('UserPromptSubmit'), hook('Stop'))).toBe('prompt');
     // compacting happens in the middle of something
     expect(standing(hook('SessionStart'), hook('UserPromptSubmit'), hook('SessionStart', { source: 'compact' }))).toBe('works');
+  });
+
+  it('tells at its prompt what it said last, until it works again', () => {
+    const begun = [hook('SessionStart'), hook('UserPromptSubmit')];
+    const said = hook('Stop', { last_assistant_message: 'Done.' });
+    expect(stateAfter(hook('SessionStart')).text).toBeUndefined();
+    expect(stateAfter(...begun, said).text).toBe('Done.');
+    expect(stateAfter(...begun, said, hook('Notification', { notification_type: 'idle_prompt' })).text).toBe('Done.');
+    expect(stateAfter(...begun, said, hook('UserPromptSubmit')).text).toBeUndefined();
+    expect(stateAfter(...begun, said, hook('UserPromptSubmit'), hook('Stop')).text).toBeUndefined();
+    expect(stateAfter(...begun, hook('Stop', { last_assistant_message: 'x'.repeat(30_000) })).text).toHaveLength(20_000);
   });
 
   it('is said to be unknown, never idle, when only the screen says that it does not work', () => {

@@ -20,6 +20,7 @@ describe('an interactive run', { timeout: 60_000 }, () => {
     const seen = listen(run);
     expect([await seen.outcome(1), await seen.outcome(2)]).toEqual(['received', 'received']);
     await seen.rests();
+    expect(seen.events.findLast(({ kind }) => kind === 'idle')).toEqual({ kind: 'idle', for: 'prompt', text: 'more' });
     rig.tmux('send-keys', '-t', '=s-plays:', 'C-d');
     await seen.over;
     expect(seen.events.at(-1)).toMatchObject({ kind: 'ended', exit: { code: 0 }, result: { text: 'more', isError: false } });
