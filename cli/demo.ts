@@ -67,7 +67,7 @@ Go on from here:
   sc session list
   sc session start greeting --agent=claude     (with Claude Code installed)
 
-Without an installation, \`node ${path.relative(process.cwd(), path.resolve(process.argv[1] ?? 'sc')) || 'dist/cli.cjs'}\` stands for \`sc\`.
+Without an installation, \`node ${path.resolve(process.argv[1] ?? 'dist/cli.cjs')}\` stands for \`sc\`.
 The hub of that folder leaves by itself when it is idle. Remove the folder when you are done.`);
   return 0;
 }

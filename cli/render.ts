@@ -8,49 +8,67 @@ type Row = Readonly<Record<string, unknown>>;
 
 /** So many of the files that a session changed are named. */
 const FILES_SHOWN = 5;
+/** A column becomes no narrower than that, in characters. */
+const LEAST_WIDTH = 16;
 const Changes = z.looseObject({ files: z.array(z.string()), fileCount: z.number(), commitCount: z.number() });
 
-/** The rows of an answer as a table with a heading, or a dash line when there are none. */
+/**
+ * The rows of an answer as a table with a heading. Where the terminal is narrow, columns become narrower, then those before the last one are left
+ * out; the first id is always whole, since the next command wants it.
+ */
 export function tableOf(rows: readonly Row[], columns: Table['columns'], width: number): string {
   const headings = Object.keys(columns);
   const cells = rows.map((row) => Object.values(columns).map((path) => cellOf(path, fieldAt(row, path))));
-  const used = headings.map((_, at) => cells.some((row) => row[at] !== '') || rows.length === 0);
-  const all = [headings, ...cells].map((row) => row.filter((_, at) => used[at]));
-  const isId = Object.values(columns)
-    .map(isIdPath)
-    .filter((_, at) => used[at]);
-  const widths = fitted(
-    isId.map((_, at) => Math.max(...all.map((row) => visible(row[at] ?? '')))),
-    isId,
-    width,
-  );
-  const lines = all.map((row) =>
-    widths
-      .map((most, at) => {
-        const cell = row[at] ?? '';
-        const shown = isId[at] ? cutInside(cell, most) : cut(cell, most);
-        return shown + ' '.repeat(Math.max(0, most - visible(shown)));
-      })
-      .join('  ')
-      .trimEnd(),
-  );
-  return lines.map((line) => cut(line, width)).join('\n');
+  const paths = Object.values(columns);
+  const named = paths.findIndex(isIdPath);
+  const wanted = headings.map((heading, at) => {
+    const widest = Math.max(visible(heading), ...cells.map((row) => visible(row[at] ?? '')));
+    return { at, isId: isIdPath(paths[at] ?? ''), width: widest, least: at === named ? widest : Math.min(widest, LEAST_WIDTH) };
+  });
+  const used = wanted.filter(({ at }) => cells.some((row) => row[at] !== '') || rows.length === 0);
+  const shown = fitted(used, named, width);
+  const whole = lengthOf(shown.slice(0, shown.findIndex(({ at }) => at === named) + 1).map((column) => column.width));
+  return [headings, ...cells]
+    .map((row) =>
+      shown
+        .map((column) => {
+          const cell = row[column.at] ?? '';
+          const text = column.isId ? cutInside(cell, column.width) : cut(cell, column.width);
+          return text + ' '.repeat(Math.max(0, column.width - visible(text)));
+        })
+        .join('  ')
+        .trimEnd(),
+    )
+    .map((line) => cut(line, Math.max(width, whole)))
+    .join('\n');
 }
 
-/** Widths with which a line is no longer than `width`, as far as that is possible: the widest lose first, those of ids last. */
-function fitted(wanted: readonly number[], isId: readonly boolean[], width: number): number[] {
-  const widths = [...wanted];
-  const total = () => widths.reduce((sum, one) => sum + one + 2, -2);
-  for (const [least, ids] of [
-    [16, false],
-    [8, true],
-  ] as const)
-    while (total() > width) {
-      const widest = Math.max(...widths.filter((_, at) => ids || !isId[at]));
-      if (widest <= least) break;
-      widths[widths.findIndex((one, at) => one === widest && (ids || !isId[at]))] = widest - 1;
+interface Column {
+  /** Which one of all. */
+  readonly at: number;
+  readonly isId: boolean;
+  readonly width: number;
+  readonly least: number;
+}
+
+/** The columns with which a line is no longer than `width`, as far as that is possible: the widest lose first, those of other ids last. */
+function fitted(used: readonly Column[], named: number, width: number): readonly Column[] {
+  const columns = used.map((column) => ({ ...column }));
+  const spare = () => columns.findLastIndex(({ at }, place) => at !== named && place < columns.length - 1);
+  while (lengthOf(columns.map(({ least }) => least)) > width && spare() >= 0) columns.splice(spare(), 1);
+  for (const ids of [false, true])
+    while (lengthOf(columns.map((column) => column.width)) > width) {
+      const widest = columns
+        .filter((column) => column.width > column.least && (ids || !column.isId))
+        .reduce<(typeof columns)[number] | undefined>((most, one) => (most && most.width >= one.width ? most : one), undefined);
+      if (!widest) break;
+      widest.width--;
     }
-  return widths;
+  return columns;
+}
+
+function lengthOf(widths: readonly number[]): number {
+  return widths.reduce((sum, one) => sum + one + 2, -2);
 }
 
 /** What the next command wants to be told whole. */

@@ -93,13 +93,13 @@ export async function followSessions(
     while (isStale && !ending.signal.aborted) {
       isStale = false;
       const { events } = await methods.eventList({ types: TYPES, taskId, after: cursor, limit: 50 }, { signal: ending.signal });
-      if (events.length > 0) isStale = true;
       for (const event of events) {
         const session = await sessionOf(methods, event.sessionId);
         if (ending.signal.aborted) return;
         if (session) await tell(hooks, session, event).catch(report);
         cursor = String(event.seq);
       }
+      if (events.length > 0) isStale = true;
     }
   };
   const follow = async (): Promise<void> => {

@@ -11,15 +11,19 @@ const LEAST_USD = 0.01;
 /** What the session's whole tree, from its root down, has cost. */
 export function treeCost(ledger: Ledger, session: Pick<Session, 'id' | 'parentId'>): number {
   const root = ancestorsOf(ledger, session).at(-1) ?? ledger.session(session.id);
-  if (!root) return 0;
-  return [root, ...descendantsOf(ledger, root.id)].reduce((sum, one) => sum + (one.spentUsd ?? 0), 0);
+  return root ? costFrom(ledger, root) : 0;
 }
 
-/** What all sessions whose last run began or ended in the last 24 hours have cost. */
+/** What the session and all that came of it has cost. */
+function costFrom(ledger: Ledger, session: Session): number {
+  return [session, ...descendantsOf(ledger, session.id)].reduce((sum, one) => sum + (one.spentUsd ?? 0), 0);
+}
+
+/** What all sessions have cost whose last run began or ended in the last 24 hours, or which wait for the next one. */
 export function dayCost(ledger: Ledger, now: number): number {
   let sum = 0;
-  for (const { settledAt, spentUsd, runStartedAt } of ledger.sessions())
-    if ((settledAt ?? runStartedAt ?? 0) > now - DAY_MS) sum += spentUsd ?? 0;
+  for (const { settledAt, spentUsd, runStartedAt, queuedAt } of ledger.sessions())
+    if ((settledAt ?? runStartedAt ?? queuedAt) > now - DAY_MS) sum += spentUsd ?? 0;
   return sum;
 }
 
@@ -64,14 +68,14 @@ function costsByRoot(ledger: Ledger): ReadonlyMap<string, number> {
   return costs;
 }
 
-/** The most one run may cost: what was asked for, the session's limit, and what its tree has left; undefined when nothing limits it. */
+/** The most one run may cost: what was asked for, the session's limit, and what its tree and its ancestors have left; undefined when nothing limits it. */
 export function costLimit(ledger: Ledger, session: Session, budget: Config['budget']): number | undefined {
   const limits = [
     session.maxCostUsd === undefined ? undefined : Math.max(LEAST_USD, session.maxCostUsd - (session.spentUsd ?? 0)),
     budget.maxCostPerSession > 0 ? budget.maxCostPerSession : undefined,
     budget.maxCostPerTree > 0 ? Math.max(LEAST_USD, budget.maxCostPerTree - treeCost(ledger, session)) : undefined,
     ...ancestorsOf(ledger, session).map((one) =>
-      one.maxCostUsd === undefined ? undefined : Math.max(LEAST_USD, one.maxCostUsd - treeCost(ledger, session)),
+      one.maxCostUsd === undefined ? undefined : Math.max(LEAST_USD, one.maxCostUsd - costFrom(ledger, one)),
     ),
   ].filter((limit) => limit !== undefined);
   return limits.length > 0 ? Math.min(...limits) : undefined;

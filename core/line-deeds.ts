@@ -50,7 +50,8 @@ export function createLineDeeds(parts: LineParts): LineDeeds {
     if (!queue.remove(sessionId)) fail('NOT_QUEUED', `Session ${sessionId} is ${session.status} and does not wait in the line.`);
     const wanted = priority ?? session.priority;
     const ownOrder = { orderKey: orderKeyOf(settings.current(), wanted, session.queuedAt), orderSeq: session.queuedSeq };
-    const order = place === undefined ? ownOrder : orderAt(place, queue.line(), ownOrder);
+    const isUrgent = wanted === 'urgent';
+    const order = place === undefined ? ownOrder : orderAt(place, queue.line(), ownOrder, isUrgent);
     const recorded = ledger.record({ name: 'queue.moved', data: { sessionId, priority: wanted, ...order, by, ...call } });
     queue.add(jobOf(ledger, get(sessionId)));
     await recorded.catch((error: unknown) => {
@@ -92,11 +93,14 @@ export function createLineDeeds(parts: LineParts): LineDeeds {
       }),
     pause: ({ by, reason, requestKey }) =>
       once(requestKey, { deed: 'pause', reason }, async (call, used) => {
-        if (!used && !ledger.isPaused) await ledger.record({ name: 'queue.paused', data: { by, reason, ...call } });
+        const told = reason ?? ledger.pauseReason;
+        // what changes nothing is kept too: the same call, sent again after a resume, is not to pause anew
+        if (!used && (call || !ledger.isPaused))
+          await ledger.record({ name: 'queue.paused', data: { by, reason: told, ...call } });
       }),
     resume: (by, { requestKey } = {}) =>
       once(requestKey, { deed: 'resume' }, async (call, used) => {
-        if (!used && ledger.isPaused) await ledger.record({ name: 'queue.resumed', data: { by, ...call } });
+        if (!used && (call || ledger.isPaused)) await ledger.record({ name: 'queue.resumed', data: { by, ...call } });
         queue.admit();
       }),
   };
@@ -135,11 +139,16 @@ interface Order {
   readonly orderSeq: number;
 }
 
-/** What puts a job at a place in the line, 1 being next: between its neighbours there. Those whose time has not come are none. */
-function orderAt(place: number, { waiting: all, now }: Line, own: Order): Order {
-  const waiting = all.filter((job) => mayStartBy(job, now));
-  const before = waiting[Math.min(place - 1, waiting.length) - 1];
-  const behind = waiting[place - 1];
+/**
+ * What puts a job at a place in the line, 1 being next: between its neighbours there. Those whose time has not come are none; urgent jobs stand
+ * in front, among themselves.
+ */
+function orderAt(place: number, { waiting, now }: Line, own: Order, isUrgent: boolean): Order {
+  const inLine = waiting.filter((job) => mayStartBy(job, now));
+  const peers = inLine.filter(({ priority }) => (priority === 'urgent') === isUrgent);
+  const at = isUrgent ? place : Math.max(1, place - (inLine.length - peers.length));
+  const before = peers[Math.min(at - 1, peers.length) - 1];
+  const behind = peers[at - 1];
   if (!before) return behind ? { orderKey: behind.key - 1, orderSeq: own.orderSeq } : own;
   if (!behind) return { orderKey: before.key + 1, orderSeq: own.orderSeq };
   const orderKey = (before.key + behind.key) / 2;

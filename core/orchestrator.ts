@@ -1,7 +1,7 @@
 // All that can be done, as plain calls: the one thing that tools, resources and doors talk to.
 import { z } from 'zod';
 import { type CancelRequest, createCancel } from './cancelling.ts';
-import { ancestorsOf } from './delegation.ts';
+import { ancestorsOf, descendantsOf } from './delegation.ts';
 import { fail } from './errors.ts';
 import { estimatedStart, estimatedStarts } from './estimate.ts';
 import { type EventPage, type EventQuery, eventPage } from './event-page.ts';
@@ -118,8 +118,13 @@ export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
     ledger.session(sessionId) ?? fail('SESSION_NOT_FOUND', `There is no session "${sessionId}".`);
   const once = createOnce(parts);
   const all = () => [...ledger.sessions()];
-  const noted = (session: Session, view: SessionView): SessionView =>
-    isActive(session) && parts.isCutOff?.(session) ? { ...view, notes: [...(view.notes ?? []), CUT_OFF] } : view;
+  const noted = (session: Session, view: SessionView): SessionView => {
+    if (isActive(session) && parts.isCutOff?.(session)) return { ...view, notes: [CUT_OFF] };
+    const left = isSettled(session) ? descendantsOf(ledger, session.id).filter((one) => !isSettled(one)).length : 0;
+    return left > 0
+      ? { ...view, notes: [`Of the sessions that came of it ${left} ${left === 1 ? 'has' : 'have'} not settled.`] }
+      : view;
+  };
 
   return {
     start: createStart(parts),

@@ -70,7 +70,7 @@ const FOUND_BY = [
   'mark',
 ];
 const LEAST_LENGTH = 8;
-/** So many values are known at most; the oldest are forgotten. */
+/** So many values are known at most; those that were learned longest ago are forgotten. */
 const MOST_VALUES = 2_000;
 
 /** `named` are further names of variables that hold a secret. */
@@ -80,7 +80,8 @@ export function createSecrets(named: () => readonly string[] = () => []): Secret
   /** What facts say in words of ours, such as `interactive`: masked, they could not be read again. */
   let words: ReadonlySet<string> | undefined;
   const add = (value: string) => {
-    if (value.length < LEAST_LENGTH || values.has(value)) return;
+    if (value.length < LEAST_LENGTH) return;
+    if (values.delete(value)) return void values.add(value);
     if (/^[A-Za-z_]+$/.test(value)) {
       words ??= new Set(wordsOf(Object.values(EVENTS).map(({ data }) => z.toJSONSchema(data))));
       if (words.has(value)) return;

@@ -138,9 +138,10 @@ export function isSettled(session: { readonly status: SessionStatus }): boolean 
   return SETTLED.includes(session.status);
 }
 
-/** What its agent said last: before it stood at its prompt, or as its answer at the end of a run. Text from an agent. */
-export function lastWords({ waitsFor, waitsText, result }: Session): string | undefined {
-  return (waitsFor === 'prompt' ? waitsText : undefined) ?? result?.text;
+/** What its agent said last: as its answer at the end, or before it stood at its prompt. Text from an agent. Nothing while it is at work. */
+export function lastWords(session: Session): string | undefined {
+  if (session.waitsFor === 'prompt') return session.waitsText ?? session.result?.text;
+  return isSettled(session) ? session.result?.text : undefined;
 }
 
 /** True when it holds a slot. */

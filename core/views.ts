@@ -135,7 +135,7 @@ export function sessionView(session: Session, line: Line, estimatedStart?: numbe
     costUsd: spent.costUsd,
     turns: spent.turns,
     untrusted: isTold || undefined,
-    data,
+    data: isSettled(session) ? data : undefined,
     tokens: spent.tokens,
     waitsFor: session.waitsFor,
     shows,

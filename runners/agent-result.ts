@@ -42,7 +42,8 @@ export const TEXT_LENGTH = 20_000;
 const LAST_SECOND = Date.parse('2100-01-01T00:00:00Z') / 1000;
 const AUTH =
   /failed to authenticate|authentication[_ ](error|failed)|invalid (x-)?api[- ]key|not logged in|run \/login|oauth token|\b40[13]\b.*(unauthorized|forbidden)/i;
-const OVERLOADED = /overloaded_error|\bAPI Error: 5\d\d\b|internal server error/i;
+/** Claude Code that gave up tells no status, but "API Error: Repeated 529 Overloaded errors". */
+const OVERLOADED = /overloaded_error|\bAPI Error: (?:Repeated )?(?:5\d\d\b|Overloaded)|internal server error/i;
 const LIMIT = /(usage|session|weekly|rate|opus|sonnet|spend) limit|rate_limit|limit reached|too many requests/i;
 
 /** What the agent reported. Input tokens count those from the cache too. */

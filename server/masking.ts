@@ -36,7 +36,6 @@ export interface MaskedLogsOptions extends SessionLogsOptions {
 
 /** The logs as they may be read: without secrets, also those of sessions of an earlier hub, and without what nobody would see. */
 export function maskedLogs({ environments, secrets, ...options }: MaskedLogsOptions): Logs {
-  const known = new Set<string>();
   const logs = createSessionLogs({
     ...options,
     reader(sessionId) {
@@ -46,10 +45,8 @@ export function maskedLogs({ environments, secrets, ...options }: MaskedLogsOpti
   });
   return {
     async page(sessionId, runs, query) {
-      if (!known.has(sessionId)) {
-        await environments.find(sessionId).catch(() => undefined);
-        known.add(sessionId);
-      }
+      // also where they were known before: of very many the oldest are forgotten
+      await environments.find(sessionId).catch(() => undefined);
       return logs.page(sessionId, runs, query);
     },
   };

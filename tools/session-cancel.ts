@@ -10,7 +10,7 @@ export const sessionCancel = defineTool({
   title: 'Cancel a session',
   description:
     'Take a queued session out of the line, or stop a running one with every process it started. Answers when the stop is on its way; ' +
-    'session_wait tells when nothing is left. Cancelling a settled session changes nothing.',
+    'session_wait tells when nothing is left. A settled session stays as it is, but what it started is cancelled unless children is false.',
   effect: 'destroys',
   toolset: 'core',
   input: z.strictObject({

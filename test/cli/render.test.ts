@@ -14,10 +14,15 @@ describe('a table', () => {
       'a        running  agent_error  1m05s  $0.5000',
       'longer   done',
     ]);
-    expect(tableOf(rows, columns, 12).split('\n')).toEqual(['SESSION  ST…', 'a        ru…', 'longer   do…']);
+    expect(tableOf(rows, columns, 12).split('\n')).toEqual(['SESSION  CO…', 'a        $0…', 'longer']);
+    expect(tableOf(rows, columns, 30).split('\n')).toEqual([
+      'SESSION  STATUS   COST',
+      'a        running  $0.5000',
+      'longer   done',
+    ]);
   });
 
-  it('makes its widest columns narrower where the terminal is, so that the last ones keep room, and ids only then', () => {
+  it('makes its widest columns narrower where the terminal is, so that the last one keeps room, and never the id', () => {
     const reason = 'waits for a slot: 4 of 4 taken by sessions that began before';
     const columns = { SESSION: 'id', PRIORITY: 'priority', QUEUED: 'queuedAt', NOTES: 'notes', WAITS: 'reason' };
     const rows = [{ id: 'write-a-greeting-k3xp', priority: 'medium', queuedAt: new Date(), notes: ['n'.repeat(40)], reason }];
@@ -26,8 +31,12 @@ describe('a table', () => {
     expect([row.length, heading.indexOf('WAITS')]).toEqual([80, row.indexOf('waits')]);
     const long = [{ id: `${'a-long-name-'.repeat(6)}k3xp`, priority: 'medium', reason }];
     const [, shorter = ''] = tableOf(long, columns, 80).split('\n');
-    expect(shorter).toMatch(/^a-long-name-\S+…\S+-k3xp {2}medium {4}waits for a slo…$/);
+    expect(shorter).toMatch(/^(a-long-name-){6}k3xp {2}w…$/);
     expect(shorter).toHaveLength(80);
+    const other = [{ sessionId: 'x-k3xp', taskId: `${'a-long-name-'.repeat(6)}k3xp`, status: 'running' }];
+    const both = { SESSION: 'sessionId', TASK: 'taskId', STATUS: 'status' };
+    expect(tableOf(other, both, 60).split('\n')[1]).toMatch(/^x-k3xp {3}a-long-name-\S+…\S+k3xp {2}running$/);
+    expect(tableOf(long, { SESSION: 'id' }, 20).split('\n')[1]).toBe(long[0]?.id);
   });
 
   it('shows the first that is there of several fields, and a cause with its reason', () => {

@@ -37,6 +37,25 @@ describe('a move', () => {
     );
   });
 
+  it('beside urgent ones is one behind them, or among them', async () => {
+    const { engine, ids } = await held(5, { config: { ...HELD, queue: { allowUrgent: true } } });
+    const [a = '', b = '', c = '', d = '', e = ''] = ids;
+    for (const id of [d, e]) await engine.orchestrator.move(id, { priority: 'urgent' }, 'me');
+    // as when they came long after the others
+    await engine.orchestrator.move(a, { priority: 'highest' }, 'me');
+    expect(line(engine)).toEqual([d, e, a, b, c]);
+    await engine.orchestrator.move(c, { place: 3 }, 'me');
+    expect(line(engine)).toEqual([d, e, c, a, b]);
+    await engine.orchestrator.move(b, { place: 1 }, 'me');
+    expect(line(engine)).toEqual([d, e, b, c, a]);
+    await engine.orchestrator.move(b, { place: 4 }, 'me');
+    expect(line(engine)).toEqual([d, e, c, b, a]);
+    await engine.orchestrator.move(d, { place: 4 }, 'me');
+    expect(line(engine)).toEqual([e, d, c, b, a]);
+    await engine.orchestrator.move(d, { place: 1 }, 'me');
+    expect(line(engine)).toEqual([d, e, c, b, a]);
+  });
+
   it('to another priority gives the place of that one', async () => {
     const { engine, ids } = await held(3);
     const [first = '', second = '', third = ''] = ids;
@@ -96,5 +115,20 @@ describe('a pause', () => {
     expect(get(engine, ids[0] ?? '').status).toBe('starting');
     const told = engine.events.flatMap(({ name }) => (name.startsWith('queue.') ? [name] : []));
     expect(told).toEqual(['queue.paused', 'queue.resumed']);
+  });
+
+  it('that changed nothing does nothing either when it comes again after the end of the pause', async () => {
+    const { engine } = await held(0);
+    const { orchestrator, ledger } = engine;
+    await orchestrator.pause({ by: 'me', reason: 'deploying', requestKey: 'k0' });
+    await orchestrator.pause({ by: 'me', requestKey: 'k1' });
+    expect(ledger.pauseReason).toBe('deploying');
+    await orchestrator.resume('me', { requestKey: 'k2' });
+    await orchestrator.pause({ by: 'me', requestKey: 'k1' });
+    expect(ledger.isPaused).toBe(false);
+    await orchestrator.resume('me', { requestKey: 'k3' });
+    await orchestrator.pause({ by: 'me', requestKey: 'k4' });
+    await orchestrator.resume('me', { requestKey: 'k3' });
+    expect(ledger.isPaused).toBe(true);
   });
 });

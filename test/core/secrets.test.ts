@@ -67,6 +67,16 @@ describe('the value of a variable', () => {
     const many = createSecrets();
     for (let at = 0; at < 3000; at++) many.learn({ A_TOKEN: `value-number-${at}-x` });
     expect(many.mask('value-number-2999-x')).toBe(MASK);
+    expect(many.mask('value-number-0-x')).toBe('value-number-0-x');
+  });
+
+  it('is not forgotten while it is learned again', () => {
+    const many = createSecrets();
+    for (let at = 0; at < 3000; at++) {
+      many.learn({ A_TOKEN: `value-number-${at}-x` });
+      if (at % 100 === 0) many.learn({ B_TOKEN: 'again-and-again' });
+    }
+    expect(many.mask('again-and-again')).toBe(MASK);
   });
 });
 

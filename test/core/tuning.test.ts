@@ -4,6 +4,7 @@ import { costLimit, dayCost } from '../../core/budget.ts';
 import { knownPath, parseTuning, settingAt, tunable, tuned } from '../../core/tuning.ts';
 import { caller, type Engine, makeEngine } from '../support/engine.ts';
 
+const NO_BUDGET = { maxCostPerSession: 0, maxCostPerTree: 0, maxCostPerDay: 0 };
 const request = { taskId: 'fix-login', type: 'autonomous', queue: true, concurrent: true } as const;
 
 async function finished(engine: Engine, costUsd: number, more: object = {}, sessionId?: string): Promise<string> {
@@ -111,17 +112,41 @@ describe('a budget', () => {
       { ...request, taskId: 'other', maxCostUsd: 9 },
       { ...caller, sessionId: root.id },
     );
-    const limit = (budget: object) =>
-      costLimit(engine.ledger, session, { maxCostPerSession: 0, maxCostPerTree: 0, maxCostPerDay: 0, ...budget });
+    const limit = (budget: object) => costLimit(engine.ledger, session, { ...NO_BUDGET, ...budget });
     expect(limit({})).toBe(2);
     expect(limit({ maxCostPerSession: 0.5 })).toBe(0.5);
     expect(limit({ maxCostPerTree: 1.75 })).toBe(0.75);
     expect(
-      costLimit(
-        engine.ledger,
-        { ...session, parentId: undefined, id: 'alone', maxCostUsd: undefined },
-        { maxCostPerSession: 0, maxCostPerTree: 0, maxCostPerDay: 0 },
-      ),
+      costLimit(engine.ledger, { ...session, parentId: undefined, id: 'alone', maxCostUsd: undefined }, NO_BUDGET),
     ).toBeUndefined();
+  });
+
+  it('of a session is used up by what came of it, not by what stands above it or beside it', async () => {
+    const engine = await makeEngine({ config: { resources: { maxConcurrentSessions: 9 } } });
+    const started = { type: 'autonomous', queue: true, prompt: 'x' } as const;
+    const under = async (parent: string | undefined, maxCostUsd?: number) =>
+      (await engine.orchestrator.start({ ...started, maxCostUsd }, { ...caller, sessionId: parent })).session;
+    const root = await under(undefined);
+    const middle = await under(root.id, 3);
+    const low = await under(middle.id);
+    await engine.settle();
+    await finished(engine, 50, {}, root.id);
+    expect(costLimit(engine.ledger, low, NO_BUDGET)).toBe(3);
+    await finished(engine, 1, {}, middle.id);
+    expect(costLimit(engine.ledger, low, NO_BUDGET)).toBe(2);
+  });
+
+  it('of a day knows what was spent also while the session waits for its next run', async () => {
+    const engine = await makeEngine({ config: { resources: { maxConcurrentSessions: 1 } } });
+    const id = await finished(engine, 1.25);
+    await engine.orchestrator.pause({ by: 'me' });
+    const prompt = { sessionId: id, prompt: 'go on', mode: 'queue', timeoutMs: 0 } as const;
+    await engine.orchestrator.prompt(prompt, 'me');
+    for (const status of ['queued', 'starting']) {
+      expect(engine.orchestrator.get(id).status).toBe(status);
+      expect(dayCost(engine.ledger, engine.clock.now())).toBe(1.25);
+      await engine.orchestrator.resume('me');
+      await engine.settle();
+    }
   });
 });

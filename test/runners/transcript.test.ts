@@ -176,6 +176,16 @@ describe('the result of an agent', () => {
     expect(result(record)).toMatchObject({ isError: true, errorKind });
   });
 
+  it.each([
+    [true, { api_error_status: 529, result: 'API Error: Overloaded' }],
+    [true, { api_error_status: null, result: 'API Error: Repeated 529 Overloaded errors. The API is at capacity' }],
+    [true, { result: 'API Error: 500 Internal server error' }],
+    [undefined, { api_error_status: 400, result: 'API Error: 400 the overloaded operator is no tool' }],
+    [undefined, { result: 'The class has an overloaded method, which I could not mend.' }],
+  ])('may pass by itself: %s for %j', (isTransient, record) => {
+    expect(result({ is_error: true, ...record })?.isTransient).toBe(isTransient);
+  });
+
   it('carries the structured data of a turn that kept to its schema', () => {
     expect(result({ is_error: false, result: '{"n":1}', structured_output: { n: 1 } })).toMatchObject({ data: { n: 1 } });
   });

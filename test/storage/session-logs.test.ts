@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { LogEntry, LogQuery, Logs } from '../../core/ports.ts';
+import { createSecrets, MASK } from '../../core/secrets.ts';
+import { learningSecrets, maskedLogs } from '../../server/masking.ts';
 import { createSessionLogs } from '../../storage/session-logs.ts';
 
 let root = '';
@@ -28,6 +30,24 @@ const page = (query: Partial<LogQuery>, runs = 1) => logs.page('s', runs, { limi
 const texts = (entries: readonly LogEntry[]) => entries.map(({ text }) => text);
 
 describe('the log of a session', () => {
+  it('hides a secret of its environment on every page, however many others were learned between two', async () => {
+    await writeFile(out(1), 'it is first-secret-of-s\nit is first-secret-of-s\n');
+    const secrets = createSecrets();
+    const environments = {
+      keep: async () => {},
+      forget: async () => {},
+      kept: async () => [],
+      find: async () => ({ A_TOKEN: 'first-secret-of-s' }),
+    };
+    const reader = () => (text: string) => [{ kind: 'text' as const, text }];
+    const masked = maskedLogs({ stateDir: root, reader, environments: learningSecrets(environments, secrets), secrets });
+    const query = { limit: 1, characters: 10_000 };
+    const first = await masked.page('s', 1, { ...query, after: '0:0.0' });
+    expect(texts(first.entries)).toEqual([`it is ${MASK}`]);
+    for (let at = 0; at < 3000; at++) secrets.learn({ A_TOKEN: `another-secret-${at}-x` });
+    expect(texts((await masked.page('s', 1, { ...query, after: first.cursor })).entries)).toEqual([`it is ${MASK}`]);
+  });
+
   it('is empty while nothing was written', async () => {
     expect(await page({ tail: 5 })).toEqual({ entries: [], cursor: undefined, more: false });
     expect(await page({ after: '0:0.0' }, 0)).toEqual({ entries: [], cursor: '0:0.0', more: false });

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { agentResult, ResultRecord } from '../../runners/agent-result.ts';
 import { type ClaudeSandbox, claudeSandbox, DUMMY_KEY, recordsOf, runClaude } from './claude.ts';
 import { ECHO_SERVER, PROJECT } from './project.ts';
 import { type StubModel, startStubModel } from './stub-model.ts';
@@ -76,6 +77,11 @@ describe('the real Claude Code on the stub model', () => {
     const retries = records.filter(({ subtype }) => subtype === 'api_retry');
     expect(retries).toMatchObject([{ type: 'system', attempt: 1, error_status: 529 }]);
     expect(result).toMatchObject({ is_error: false, result: 'better now' });
+  });
+
+  test('gives up on a model that stays overloaded, which is told as what may pass', async () => {
+    const { result } = await runClaude({ sandbox, prompt: '@@error 529 40\n@@say never' });
+    expect(agentResult(ResultRecord.parse(result))).toMatchObject({ isError: true, errorKind: 'agent_error', isTransient: true });
   });
 
   test('waits as long as the script says', async () => {
