@@ -115,7 +115,9 @@ export function createSupervisor(parts: SupervisorParts): Supervisor {
       case 'idle':
         if (
           (status === 'running' || status === 'waiting') &&
-          session.waitsFor !== event.for &&
+          // at its prompt again with other words: a turn has passed while nobody looked
+          (session.waitsFor !== event.for ||
+            (event.for === 'prompt' && event.text !== undefined && event.text !== session.waitsText)) &&
           openRequests(session).length === 0
         )
           await ledger

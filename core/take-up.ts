@@ -39,12 +39,15 @@ export function createTakeUp({ clock, onError }: { readonly clock: Clock; readon
     async carry(sessionId, deed) {
       let faults = 0;
       for (let pauseMs = FIRST_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_MS)) {
+        const begunAt = clock.elapsed();
         try {
           await deed();
           return true;
         } catch (error) {
           if (error instanceof ScopecraftError && error.code === 'STORAGE_FAILED') throw error;
           onError(error);
+          // one that went well for long begins to count anew
+          if (clock.elapsed() - begunAt > LONGEST_MS) [faults, pauseMs] = [0, FIRST_MS];
           faults = isShortage(error) ? 0 : faults + 1;
           if (faults === MOST_FAULTS) return false;
         }

@@ -2,7 +2,7 @@
 //
 // A mark is `<commit>:<tree>:<large files>`; the tree is left out while it is that of the commit. It speaks of the whole checkout, also where the
 // folder is only a part of it: what an agent changes beside its folder is changed all the same. Paths are told relative to the folder.
-// A caller never fails here and never waits for more than two seconds: what cannot be told is undefined.
+// A caller never fails here and never waits for more than three seconds: what cannot be told is undefined.
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import type { Changes, Git } from '../core/git-ports.ts';

@@ -9,7 +9,7 @@ import type { ProcessRef } from '../core/session.ts';
 import { createAttribution, type MarkedRun } from './attribution.ts';
 import { measureMachine } from './machine.ts';
 import { createMemoryShares, type ResidentProcess } from './memory-share.ts';
-import { isAlive, processTable } from './process.ts';
+import { type ProcessEntry, processTable, type Used } from './process.ts';
 import { readClaim, readSpec, runFolder } from './run-folder.ts';
 
 export interface MeterOptions {
@@ -47,19 +47,19 @@ export function createMeter({ stateDir, exactAbove = () => Number.POSITIVE_INFIN
   }
 
   /** Resident size and processor share of the processes that are still there. */
-  async function measured(refs: readonly ProcessRef[]): Promise<ReadonlyMap<number, MeasuredProcess>> {
-    const stats = await statsOf(refs);
-    const atMs = performance.now();
+  async function measured(entries: readonly ProcessEntry[], readAtMs: number): Promise<ReadonlyMap<number, MeasuredProcess>> {
+    const asked = entries.filter(({ used }) => used === undefined);
+    const stats = await statsOf(asked);
+    const atMs = asked.length > 0 ? performance.now() : readAtMs;
     const now = new Map<number, Spent>();
     const processes = new Map<number, MeasuredProcess>();
-    for (const { pid, startedAt } of refs) {
-      const stat = stats[pid];
-      if (!stat) continue;
+    for (const { pid, startedAt, used = stats.get(pid) } of entries) {
+      if (!used) continue;
       const last = spent.get(pid);
       const before = last?.startedAt === startedAt ? last : undefined;
-      const cpu = before && atMs > before.atMs ? Math.max(0, stat.ctime - before.cpuMs) / (atMs - before.atMs) : 0;
-      now.set(pid, { startedAt, cpuMs: stat.ctime, atMs });
-      processes.set(pid, { pid, startedAt, residentBytes: stat.memory, cpu });
+      const cpu = before && atMs > before.atMs ? Math.max(0, used.cpuMs - before.cpuMs) / (atMs - before.atMs) : 0;
+      now.set(pid, { startedAt, cpuMs: used.cpuMs, atMs });
+      processes.set(pid, { pid, startedAt, residentBytes: used.residentBytes, cpu });
     }
     spent = now;
     return processes;
@@ -70,9 +70,10 @@ export function createMeter({ stateDir, exactAbove = () => Number.POSITIVE_INFIN
       const machine = measureMachine();
       const found = asked.map(({ sessionId, run }) => marked(sessionId, run));
       runs = new Map(found.map((run) => [run.key, run]));
-      const members =
-        asked.length === 0 ? new Map<string, readonly ProcessRef[]>() : attribution.sort(await processTable(), found);
-      const processes = await measured([...members.values()].flat());
+      const table = asked.length === 0 ? [] : await processTable();
+      const readAtMs = performance.now();
+      const members = attribution.sort(table, found);
+      const processes = await measured([...members.values()].flat(), readAtMs);
       const groups = [...members].map(([key, refs]) => ({ key, processes: refs.flatMap(({ pid }) => processes.get(pid) ?? []) }));
       const near = groups.filter((group) => memoryOf(group.processes) > exactAbove());
       await shares.refresh([...processes.values()], new Set(near.flatMap((group) => group.processes.map(({ pid }) => pid))));
@@ -102,18 +103,18 @@ function keyOf(sessionId: string, run: number): string {
   return `${sessionId} ${run}`;
 }
 
-type Stats = Readonly<Record<number, pidusage.Status | undefined>>;
-
-/** What pidusage knows of these processes; those that are gone are missing. */
-async function statsOf(refs: readonly ProcessRef[]): Promise<Stats> {
-  const stats = await pidusageOf(refs, {});
-  // pidusage keeps what it knew of a pid, so that it misses a process that was given that pid since; asking ps makes it forget
-  const missed = refs.filter((ref) => !stats[ref.pid] && isAlive(ref));
-  return missed.length === 0 ? stats : { ...stats, ...(await pidusageOf(missed, { usePs: true })) };
-}
-
-async function pidusageOf(refs: readonly ProcessRef[], options: { readonly usePs?: boolean }): Promise<Stats> {
-  const pids = refs.map(({ pid }) => pid);
+/** What pidusage knows of these processes, by their pid; those that are gone are missing. It asks `ps`: of /proc it would keep files open. */
+async function statsOf(refs: readonly ProcessRef[]): Promise<ReadonlyMap<number, Used>> {
+  if (refs.length === 0) return new Map();
+  const options = { usePs: true };
   // it fails when none of them is there any more
-  return pids.length === 0 ? {} : pidusage(pids, options).catch(() => ({}));
+  const stats = await pidusage(
+    refs.map(({ pid }) => pid),
+    options,
+  ).catch((): Record<string, pidusage.Status | undefined> => ({}));
+  return new Map(
+    Object.values(stats).flatMap((stat) =>
+      stat ? [[stat.pid, { cpuMs: stat.ctime, residentBytes: stat.memory }] as const] : [],
+    ),
+  );
 }

@@ -12,12 +12,24 @@ export interface ProcessEntry extends ProcessRef {
   readonly sid: number;
   /** First letter of the state, `Z` for a zombie. */
   readonly state: string;
+  /** Where there is a /proc. */
+  readonly used?: Used;
+}
+
+/** What a process has used until now. */
+export interface Used {
+  /** Processor time in user and system mode, in milliseconds. */
+  readonly cpuMs: number;
+  /** Resident set size in bytes. */
+  readonly residentBytes: number;
 }
 
 /** The environment variable that says to which run a process belongs. */
 export const RUN_MARK = 'SCOPECRAFT_RUN';
 
 const hasProc = process.platform === 'linux';
+/** The kernel tells times to programs in hundredths of a second (USER_HZ). */
+const TICK_MS = 10;
 const PS_COLUMNS = 'pid=,ppid=,pgid=,stat=,lstart=';
 
 /** The process that has this pid now, or undefined when there is none. */
@@ -90,10 +102,28 @@ export function signalProcess(ref: ProcessRef, signal: NodeJS.Signals): boolean 
 export function parseStat(stat: string): ProcessEntry | undefined {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [state, ppid, pgid, sid] = fields;
-  const startedAt = fields[19];
+  const [userTicks, systemTicks, startedAt, residentPages] = [11, 12, 19, 21].map((at) => fields[at]);
   if (state === undefined || startedAt === undefined) return undefined;
-  return { pid: Number.parseInt(stat, 10), startedAt, ppid: Number(ppid), pgid: Number(pgid), sid: Number(sid), state };
+  return {
+    pid: Number.parseInt(stat, 10),
+    startedAt,
+    ppid: Number(ppid),
+    pgid: Number(pgid),
+    sid: Number(sid),
+    state,
+    used: { cpuMs: (Number(userTicks) + Number(systemTicks)) * TICK_MS, residentBytes: Number(residentPages) * pageBytes() },
+  };
 }
+
+/** The size of a page of memory, which Node.js does not tell: what it says of itself in bytes, by what the kernel says of it in pages. */
+function pageBytes(): number {
+  if (page === undefined) {
+    const [, pages] = (readOrNothing('/proc/self/statm')?.toString() ?? '').split(' ').map(Number);
+    page = pages ? 2 ** Math.round(Math.log2(process.memoryUsage.rss() / pages)) : 4096;
+  }
+  return page;
+}
+let page: number | undefined;
 
 /** Reads what `ps -o pid=,ppid=,pgid=,stat=,lstart=` prints. */
 export function parsePs(text: string): ProcessEntry[] {

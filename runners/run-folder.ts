@@ -15,6 +15,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   closeSync,
+  existsSync,
   fstatSync,
   linkSync,
   mkdirSync,
@@ -22,8 +23,8 @@ import {
   readdirSync,
   readFileSync,
   readSync,
+  rmSync,
   statSync,
-  unlinkSync,
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
@@ -106,16 +107,19 @@ export function readSpec(folder: string): SpecFile | undefined {
 /** Takes the claim for nobody: the run can never start from here on. False when somebody has it. */
 export function fence(folder: string): boolean {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const claim = path.join(folder, 'claim');
+  // also on a full disk, where nothing could be written, a run that lives is taken up
+  if (existsSync(claim)) return false;
   const own = path.join(folder, `claim.${randomUUID()}`);
-  writeFileSync(own, 'fenced\n', { mode: 0o600 });
   try {
-    linkSync(own, path.join(folder, 'claim'));
+    writeFileSync(own, 'fenced\n', { mode: 0o600 });
+    linkSync(own, claim);
     return true;
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') return false;
     throw error;
   } finally {
-    unlinkSync(own);
+    rmSync(own, { force: true });
   }
 }
 

@@ -47,7 +47,10 @@ started_at() {
 
 agent() {
   identify self
-  echo "$identity" >"$run/child" || exit 126
+  write_down child "$identity" || {
+    echo "The disk is full: the run was not started." >&2
+    exit 126
+  }
   exec "$@"
 }
 
@@ -126,7 +129,8 @@ set -C
   exit 125
 }
 set +C
-write_down claim "$identity" || exit 125
+# a full disk has room for another name of what is written already
+{ echo "$identity" >"$run/claim"; } 2>/dev/null || mv -f "$run/claim.$$" "$run/claim" || exit 125
 
 trap : TERM INT HUP QUIT
 if [ -f "$run/terminal" ]; then

@@ -50,7 +50,7 @@ export interface Answer {
 
 const SOCKET_PATH_BYTES = 103;
 /** The first that can be called without starting a server. */
-const OLDEST = 3.2;
+const OLDEST = '3.2';
 /** For so long a server waits for its first session. */
 const EMPTY_SECONDS = 30;
 
@@ -157,18 +157,22 @@ export async function tmuxProgramOn(searchPath: string): Promise<string> {
       'Interactive sessions run in tmux, and "tmux" is not installed or not on PATH (Debian package tmux).',
     );
   const version = await versionOf(program);
-  if (version !== undefined && version < OLDEST)
+  if (version !== undefined && isOlder(version, OLDEST))
     fail('AGENT_MISSING', `Interactive sessions need tmux ${OLDEST} or newer; "${program}" is ${version}.`);
   return program;
 }
 
-/** As a number, such as 3.3; undefined for versions between releases. */
-async function versionOf(program: string): Promise<number | undefined> {
+/** Such as `3.10`; undefined for versions between releases. */
+async function versionOf(program: string): Promise<string | undefined> {
   const client = spawn(program, ['-V'], { stdio: ['ignore', 'pipe', 'ignore'], env: {} });
   const stdout = collected(client.stdout);
   await once(client, 'close');
-  const [, version] = /^tmux (\d+\.\d+)/.exec(stdout()) ?? [];
-  return version === undefined ? undefined : Number(version);
+  return /^tmux (\d+\.\d+)/.exec(stdout())?.[1];
+}
+
+/** True when the first version came before the second: 3.9 before 3.10. */
+export function isOlder(version: string, than: string): boolean {
+  return version.localeCompare(than, 'en', { numeric: true }) < 0;
 }
 
 /** Text that tmux expands as a format and as a time, so that it comes out as it is. */

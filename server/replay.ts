@@ -130,12 +130,16 @@ export function createMemory({ toHub, toClient, newKey }: MemoryOptions): Memory
     if (request.method === 'resources/subscribe' && 'result' in message) {
       for (const uri of request.uris) subscriptions.set(uri, JSON.parse(request.line));
     }
+    // behind the answer to a subscription that was under way
+    if (request.method === 'resources/unsubscribe') for (const uri of request.uris) subscriptions.delete(uri);
     toClient(line);
   }
 
   function notificationFromHub(message: object, method: string, line: string): void {
     if (method === 'notifications/cancelled') {
-      toClient(cancelled(shownId(part(part(message, 'params'), 'requestId')), 'No longer asked.'));
+      const shown = shownId(part(part(message, 'params'), 'requestId'));
+      asked.delete(keyOf(shown));
+      toClient(cancelled(shown, 'No longer asked.'));
       return;
     }
     const request =

@@ -168,11 +168,13 @@ export async function createTaskFiles({ workspace, folders = ['.tasks'] }: TaskF
       if (taken !== undefined) fail('TASK_EXISTS', `The task "${id}" is there already, in ${relative(root, taken)}.`);
       const file = await createTaskFile(root, folders[0] ?? '.tasks', { ...draft, id });
       walked.files.set(id, file);
+      sorted = undefined;
       return taskOf(readPlace(root, { id, file }));
     },
     async discard(draft) {
       const isRemoved = await removeTaskFile(root, folders[0] ?? '.tasks', { ...draft, id: checkedId(draft.id) });
       if (isRemoved) walked.files.delete(draft.id);
+      sorted = undefined;
     },
   };
 }

@@ -27,7 +27,7 @@ export interface RoomOptions {
   /** So many bytes must be free; 0 asks for none. */
   readonly minFreeBytes: () => number;
   readonly clock: Clock;
-  /** Told when a problem comes, changes its words or ends. */
+  /** Told when a problem comes, and when it ends. */
   readonly onChange: (problem: string | undefined) => void;
   /** Free bytes on the disk of a path; tests say something else. */
   readonly freeBytes?: (path: string) => Promise<number>;

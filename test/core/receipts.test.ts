@@ -100,6 +100,14 @@ describe('a prompt', () => {
       summary: expect.stringContaining('it stands at its prompt'),
       next: expect.stringContaining('session_prompt'),
     });
+    // a turn passed while no hub was there
+    const waited = engine.orchestrator.wait({ sessionIds: [id], until: 'any', after: engine.ledger.seq, timeoutMs: 1000 });
+    for (const text of ['Done; what next?', 'Done that too.', 'Done that too.'])
+      engine.run(id).say({ kind: 'idle', for: 'prompt', text });
+    await engine.settle();
+    expect(engine.orchestrator.view(get(engine, id)).result).toBe('Done that too.');
+    expect(await waited).toMatchObject({ timedOut: false, sessions: [{ id }] });
+    expect(count(engine, 'session.waiting')).toBe(2);
     await prompt(engine, id, 'also this');
     engine.run(id).say({ kind: 'works' });
     engine.run(id).say({ kind: 'works' });

@@ -57,6 +57,23 @@ it('is given up as lost when it goes wrong again and again, and nothing of it is
   expect(get(engine, other).status).toBe('completed');
 });
 
+it('is not given up for faults with long good times between them', async () => {
+  const clock = fakeClock();
+  const engine = await makeEngine({ clock });
+  const id = await running(engine);
+  for (let times = 0; times < 30; times += 1) {
+    clock.advance(61_000);
+    await engine.settle();
+    engine.run(id).breakOff(new TypeError('a fault'));
+    await engine.settle();
+    clock.advance(200);
+    await engine.settle();
+  }
+  expect(get(engine, id).status).toBe('running');
+  await ended(engine, id);
+  expect(get(engine, id).status).toBe('completed');
+});
+
 it('is stopped without a rest when it is cancelled', async () => {
   const engine = await makeEngine({ clock: fakeClock() });
   const id = await running(engine);

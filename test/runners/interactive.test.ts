@@ -2,6 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readExit } from '../../runners/run-folder.ts';
+import { isOlder } from '../../runners/tmux.ts';
 import { processesLeft } from '../support/processes.ts';
 import { type InteractiveRig, listen, message, openInteractiveRig } from './interactive-rig.ts';
 import { eventually } from './rig.ts';
@@ -121,6 +122,10 @@ describe('an interactive run', { timeout: 60_000 }, () => {
     await seen.over;
     expect(seen.events.at(-1)).toMatchObject({ kind: 'ended', exit: { code: 7 }, result: undefined, stderr: 'because of this' });
     expect(await seen.outcome(1)).toMatch(/ended before/);
+  });
+
+  it('knows which tmux is too old by number, not as a decimal', () => {
+    expect(['2.9', '3.1', '3.2', '3.3', '3.10', '10.0'].filter((version) => isOlder(version, '3.2'))).toEqual(['2.9', '3.1']);
   });
 
   it('is not started where tmux is missing, and says so', async () => {

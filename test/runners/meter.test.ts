@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, writeFileSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -106,6 +106,22 @@ describe('the processes of a run', () => {
       expect(usage?.processes).toBeLessThanOrEqual(2);
     }
   });
+
+  // elsewhere there is no such list, and nothing that is kept open
+  it.runIf(process.platform === 'linux')(
+    'leave no file open here, however many of them end while they are looked at',
+    async () => {
+      await start('storm', 'echo ready; while :; do for n in 1 2 3 4 5 6 7 8 9 10; do sleep 0.05 & done; wait; done');
+      const meter = meterOf();
+      let seen = 0;
+      for (let samples = 0; samples < 30; samples++) seen = Math.max(seen, (await use(meter, 'storm'))?.processes ?? 0);
+      expect(seen).toBeGreaterThan(2);
+      const files = await Promise.all(
+        (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')),
+      );
+      expect(files.filter((file) => /^\/proc\/\d+\//.test(file))).toEqual([]);
+    },
+  );
 
   it('do not include zombies', async () => {
     await start('zombie', `exec perl -e '$| = 1; fork or exit; fork or exit; sleep 1; print "ready\\n"; sleep 600'`);

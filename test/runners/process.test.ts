@@ -34,9 +34,27 @@ function known(pid: number | undefined) {
 
 describe('a process', () => {
   it('is read from its stat line whatever its name is', () => {
-    const fields = `S 1 2 3 0 -1 4 0 0 0 0 0 0 0 0 20 0 1 0 777 0`;
-    expect(parseStat(`42 (a) b) (c) ${fields}`)).toEqual({ pid: 42, state: 'S', ppid: 1, pgid: 2, sid: 3, startedAt: '777' });
+    const fields = `S 1 2 3 0 -1 4 0 0 0 0 150 25 0 0 20 0 1 0 777 0 0`;
+    const used = { cpuMs: 1750, residentBytes: 0 };
+    expect(parseStat(`42 (a) b) (c) ${fields}`)).toEqual({
+      pid: 42,
+      state: 'S',
+      ppid: 1,
+      pgid: 2,
+      sid: 3,
+      startedAt: '777',
+      used,
+    });
     expect(parseStat('')).toBeUndefined();
+  });
+
+  // elsewhere it is not told with the rest
+  it.runIf(process.platform === 'linux')('tells what it uses', () => {
+    const { user, system } = process.cpuUsage();
+    const { cpuMs = 0, residentBytes = 0 } = known(process.pid).used ?? {};
+    expect(Math.abs(cpuMs - (user + system) / 1000)).toBeLessThan(100);
+    expect(residentBytes / process.memoryUsage.rss()).toBeGreaterThan(0.8);
+    expect(residentBytes / process.memoryUsage.rss()).toBeLessThan(1.25);
   });
 
   it('is read from ps too', () => {

@@ -85,6 +85,29 @@ test('what was unsubscribed, refused or cancelled is not repeated', () => {
   expect(toHub()).toEqual([]);
 });
 
+test('what was unsubscribed while its subscription was under way is not repeated either', () => {
+  const { memory, client, hub, toHub } = bench();
+  memory.hubCame();
+  client({ id: 1, method: 'resources/subscribe', params: { uri: 'a://1' } });
+  client({ id: 2, method: 'resources/unsubscribe', params: { uri: 'a://1' } });
+  hub({ id: 1, result: {} });
+  hub({ id: 2, result: {} });
+  memory.hubWent(60_000);
+  toHub();
+  memory.hubCame();
+  expect(toHub()).toEqual([]);
+});
+
+test('a question that its hub took back is taken back once', () => {
+  const { memory, hub, toClient } = bench();
+  memory.hubCame();
+  for (const id of [1, 2]) hub({ id, method: 'elicitation/create', params: {} });
+  hub({ method: 'notifications/cancelled', params: { requestId: 1 } });
+  toClient();
+  memory.hubWent(60_000);
+  expect(toClient()).toMatchObject([{ method: 'notifications/cancelled', params: { requestId: 2 } }]);
+});
+
 test('an answer comes once: a cancelled call and a second answer are not passed on', () => {
   const { memory, client, hub, toClient } = bench();
   memory.hubCame();
