@@ -18,6 +18,8 @@ export interface FoundWorktree extends Worktree {
 
 /** Git worktrees of sessions. */
 export interface Worktrees {
+  /** Fails with WORKTREE_FAILED where it can be told now that none can be made, on this branch or on one of its own. */
+  expectPossible(branch?: string | undefined): Promise<void>;
   /**
    * Makes the worktree, or makes it again at the same path when its folder is gone and its branch is not. Set-up commands and copied files come
    * from the settings; they are done once for each worktree, and broken off by the signal. Fails with WORKTREE_GONE, WORKTREE_FAILED, CANCELLED.

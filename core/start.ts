@@ -1,6 +1,7 @@
 // Starting a session: everything that can be wrong is found before the first fact is recorded, and the same request makes one session.
 import { agentNamed, environmentOf, type PermissionMode } from './agent.ts';
 import { fail } from './errors.ts';
+import type { Worktrees } from './git-ports.ts';
 import type { Ledger } from './ledger.ts';
 import { type CallKey, createOnce, type OnceParts } from './once.ts';
 import type { Clock, Environments, Ids, JobQueue, Prompts, Settings, TaskDraft, TaskStore } from './ports.ts';
@@ -29,6 +30,7 @@ export interface StartParts extends RuleStartParts, OnceParts {
   readonly workspace: string;
   /** A folder given by a caller as an absolute path inside the workspace. Fails with PATH_OUTSIDE. */
   readonly folder: (path: string) => Promise<string>;
+  readonly worktrees?: Pick<Worktrees, 'expectPossible'> | undefined;
   /** The text with secrets masked; not there where nothing is masked. */
   readonly mask?: ((text: string) => string) | undefined;
 }
@@ -140,6 +142,7 @@ async function startNew(...[made, parts, asked, caller, call]: [made: Made, ...S
   }
   const agent = agentNamed(config, agentName) ?? unknownAgent(agentName, config);
   checkKind(request);
+  if (request.worktree) await parts.worktrees?.expectPossible(request.worktree === true ? undefined : request.worktree);
   const priority = request.priority ?? config.queue.defaultPriority;
   checkPriority(priority, config);
   const notBefore = request.notBefore === undefined ? undefined : timeOf(request.notBefore);

@@ -75,7 +75,7 @@ async function startOf(
   { workspace, folder, branch, isAsked, isKnown, records }: Making,
 ): Promise<{ readonly words: readonly string[]; readonly base: string; readonly isNewBranch: boolean }> {
   const elsewhere = records.find((record) => record.branch === branch && record.path !== folder);
-  if (elsewhere) fail('WORKTREE_FAILED', `The branch "${branch}" is checked out in ${elsewhere.path}.`);
+  if (elsewhere) isElsewhere(branch, elsewhere);
   if (await tipOf(git, workspace, branch))
     return { words: ['--', folder, branch], base: await baseOf(git, workspace, branch), isNewBranch: false };
   if (isKnown)
@@ -84,12 +84,20 @@ async function startOf(
   const [remote] = remotes;
   if (remotes.length > 1)
     fail('WORKTREE_FAILED', `The branch "${branch}" is not here, and on several remotes: ${remotes.map(shortOf).join(', ')}.`);
-  const from = remote ?? 'HEAD';
-  const base =
-    (await commitOf(git, workspace, from)) ??
-    fail('WORKTREE_FAILED', `The repository of ${workspace} has no commit yet to work from.`);
+  const base = await headOf(git, workspace, remote);
   const words = [...(remote === undefined ? ['--no-track'] : ['--track']), '-b', branch, '--', folder, remote ?? base];
   return { words, base, isNewBranch: true };
+}
+
+/** The commit to work from: that of the workspace, or of a branch. Fails with WORKTREE_FAILED. */
+export async function headOf(git: RunGit, workspace: string, from = 'HEAD'): Promise<string> {
+  const found = await commitOf(git, workspace, from);
+  return found ?? fail('WORKTREE_FAILED', `The repository of ${workspace} has no commit yet to work from.`);
+}
+
+/** Fails with WORKTREE_FAILED. */
+export function isElsewhere(branch: string, { path }: WorktreeRecord): never {
+  fail('WORKTREE_FAILED', `The branch "${branch}" is checked out in ${path}.`);
 }
 
 async function refuseStranger(folder: string): Promise<void> {

@@ -73,6 +73,7 @@ export const sessionStart = defineTool({
     'RULE_INVALID',
     'AGENT_UNKNOWN',
     'AGENT_MISSING',
+    'WORKTREE_FAILED',
     'CONFIG_INVALID',
     'CONFIG_UNTRUSTED',
     'QUEUE_FULL',

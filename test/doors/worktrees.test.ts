@@ -98,6 +98,14 @@ describe('four sessions in four worktrees at once', { timeout: 120_000 }, () => 
 });
 
 describe('a worktree', { timeout: 120_000 }, () => {
+  it('on a branch that the workspace itself has is refused at once, and nothing is made', async () => {
+    const { workspace, client } = await begin();
+    await expect(client.call('session_start', { prompt: 'x', worktree: 'main' })).rejects.toThrow(
+      `WORKTREE_FAILED: The branch "main" is checked out in ${workspace.path}.`,
+    );
+    expect(await client.call('session_list')).toMatchObject({ total: 0 });
+  });
+
   it('with work that is nowhere else stays when it is to be removed, unless that is forced; its commits stay in any case', async () => {
     const { workspace, client } = await begin();
     const { id, worktree } = await ran(client, `${bash('echo loose > loose.txt')}\n@@say done`);

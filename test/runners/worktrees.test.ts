@@ -155,16 +155,13 @@ describe('a workspace', () => {
     await mkdir(outside);
     const empty = await makeRepository({ isEmpty: true });
     try {
-      const refusals = await Promise.all(
-        [rig.worktreesOf(outside), rig.worktreesOf(empty.path), rig.worktreesOf(repository.path, { PATH: '/nowhere' })].map(
-          (some) => some.open({ sessionId: 'a' }).catch((error: unknown) => error),
-        ),
-      );
-      expect(refusals).toMatchObject([
-        { code: 'WORKTREE_FAILED', message: `The workspace ${outside} is no git repository.` },
-        { code: 'WORKTREE_FAILED', message: `The repository of ${empty.path} has no commit yet to work from.` },
-        { code: 'WORKTREE_FAILED', message: 'The workspace: git is not installed or not on PATH.' },
-      ]);
+      const all = [rig.worktreesOf(outside), rig.worktreesOf(empty.path), rig.worktreesOf(repository.path, { PATH: '/nowhere' })];
+      for (const tried of [(some: Worktrees) => some.open({ sessionId: 'a' }), (some: Worktrees) => some.expectPossible()])
+        expect(await Promise.all(all.map((some) => tried(some).catch((error: unknown) => error)))).toMatchObject([
+          { code: 'WORKTREE_FAILED', message: `The workspace ${outside} is no git repository.` },
+          { code: 'WORKTREE_FAILED', message: `The repository of ${empty.path} has no commit yet to work from.` },
+          { code: 'WORKTREE_FAILED', message: 'The workspace: git is not installed or not on PATH.' },
+        ]);
       expect(await rig.worktreesOf(outside).list()).toEqual([]);
       expect(await readdir(outside)).toEqual([]);
     } finally {
@@ -206,11 +203,14 @@ describe('a branch', () => {
   });
 
   it('that is checked out somewhere is not taken, and the place is named', async () => {
-    await expect(worktrees.open({ sessionId: 'a', branch: 'main' })).rejects.toMatchObject({
-      code: 'WORKTREE_FAILED',
-      message: `The branch "main" is checked out in ${repository.path}.`,
-    });
+    for (const tried of [() => worktrees.open({ sessionId: 'a', branch: 'main' }), () => worktrees.expectPossible('main')])
+      await expect(tried()).rejects.toMatchObject({
+        code: 'WORKTREE_FAILED',
+        message: `The branch "main" is checked out in ${repository.path}.`,
+      });
     await worktrees.open({ sessionId: 'b', branch: 'topic' });
+    // the other session may be gone by then
+    await worktrees.expectPossible('topic');
     await expect(worktrees.open({ sessionId: 'c', branch: 'topic' })).rejects.toMatchObject({
       message: `The branch "topic" is checked out in ${rig.folderOf('b')}.`,
     });

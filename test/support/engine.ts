@@ -326,6 +326,7 @@ function playedGit(
   return {
     git: { mark: async () => undefined, since: async () => undefined, ...git },
     worktrees: {
+      expectPossible: async () => {},
       open: openWorktree ?? open,
       folder: async ({ path }) => path,
       list: async () => [],
