@@ -24,7 +24,10 @@ export const EndCause = z.object({
   signal: z.string().optional().describe('With `killed`: the signal, such as SIGKILL.'),
   exitCode: z.number().int().optional().describe('Exit code of the agent where it was seen.'),
   resetsAt: z.string().optional().describe('With `rate_limited`: when the quota resets, ISO 8601.'),
-  by: z.string().optional().describe('With `cancelled`: who asked.'),
+  by: z
+    .string()
+    .optional()
+    .describe('With `cancelled`: who asked. With `done`: who said so, where the agent did not end by itself.'),
   reason: z.string().optional().describe('What was said about it.'),
 });
 export type EndCause = z.infer<typeof EndCause>;

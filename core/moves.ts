@@ -32,7 +32,8 @@ const MOVES = {
   'session.shared': { from: STATUSES, to: undefined },
   'session.unshared': { from: STATUSES, to: undefined },
   'session.stopping': { from: ['starting', 'running', 'waiting'], to: 'stopping' },
-  'session.completed': { from: ['starting', 'running', 'waiting'], to: 'completed' },
+  // from stopping: ended as done
+  'session.completed': { from: ['starting', 'running', 'waiting', 'stopping'], to: 'completed' },
   'session.failed': { from: ['queued', 'starting', 'running', 'waiting', 'stopping'], to: 'failed' },
   // from active ones: where the disk was too full to record that it was being stopped
   'session.cancelled': { from: ['queued', 'starting', 'running', 'waiting', 'stopping'], to: 'cancelled' },

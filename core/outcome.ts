@@ -31,7 +31,7 @@ const SIGNALS: Readonly<Record<number, string>> = {
 };
 
 export function outcomeOf({ exit, result, stop, reports, stderr }: Ending): Outcome {
-  if (stop) return { name: stop.kind === 'cancelled' ? 'session.cancelled' : 'session.failed', cause: stop };
+  if (stop) return { name: nameOf(stop), cause: stop };
   if (exit === 'lost')
     return { name: 'session.lost', cause: { kind: 'lost', reason: 'its process is gone and its exit was not seen' } };
   const { code } = exit;
@@ -53,6 +53,11 @@ export function outcomeOf({ exit, result, stop, reports, stderr }: Ending): Outc
   if (reports)
     return { name: 'session.failed', cause: { kind: 'agent_error', exitCode: 0, reason: 'it ended without a result' } };
   return { name: 'session.completed', cause: { kind: 'done' } };
+}
+
+function nameOf({ kind }: EndCause): Outcome['name'] {
+  if (kind === 'done') return 'session.completed';
+  return kind === 'cancelled' ? 'session.cancelled' : 'session.failed';
 }
 
 function resets({ resetsAt }: AgentResult) {

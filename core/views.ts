@@ -167,7 +167,8 @@ function nextOf(session: Session): string | undefined {
     const decision = open.kind === 'permission' ? 'allow or deny' : 'answer';
     return `request_answer { "requestId": "${open.requestId}", "decision": "${decision}"${open.kind === 'question' ? ', "text": "…"' : ''} }`;
   }
-  if (session.waitsFor === 'prompt') return `session_prompt { "sessionId": "${session.id}", "prompt": "…" }`;
+  if (session.waitsFor === 'prompt')
+    return `session_prompt { "sessionId": "${session.id}", "prompt": "…" }, or session_cancel { "sessionId": "${session.id}", "done": true } where its work is done`;
   if (isAtTerminal(session)) return `session_attach { "sessionId": "${session.id}" } tells a person where to answer it.`;
   return `session_wait { "sessionIds": ["${session.id}"] }`;
 }

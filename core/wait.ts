@@ -10,7 +10,7 @@ export type Until = (typeof UNTIL)[number];
 
 export interface WaitRequest {
   readonly sessionIds: readonly string[];
-  /** `any`: one of them settles or asks; `all`: all have settled, or one asks; `change`: any status changes. */
+  /** `any`: one of them settles or waits for somebody; `all`: all have settled, or one waits so; `change`: any status changes. */
   readonly until: Until;
   /** Answer only with what changed after this number of the ledger. */
   readonly after?: number | undefined;

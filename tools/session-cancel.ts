@@ -16,15 +16,19 @@ export const sessionCancel = defineTool({
   input: z.strictObject({
     sessionId,
     reason: z.string().max(500).optional().describe('Why; it is kept in the history of the task.'),
+    done: z
+      .boolean()
+      .default(false)
+      .describe('true: an interactive session at its prompt has done its work and ends as completed; what it started goes on.'),
     children: z.boolean().default(true).describe('Cancel the sessions it started too, first.'),
   }),
   output: SessionView,
   positional: ['sessionId'],
   fails: ['SESSION_NOT_FOUND', 'OUTSIDE_TREE', 'REQUEST_KEY_REUSED', 'WORKSPACE_MISSING', 'STORAGE_FAILED'],
   examples: [{ sessionId: '{{session}}', reason: 'no longer needed' }],
-  async handle({ sessionId, reason, children }, { orchestrator, caller, callKey }) {
+  async handle({ sessionId, reason, done, children }, { orchestrator, caller, callKey }) {
     return withShare(
-      orchestrator.view(await orchestrator.cancel(sessionId, { by: caller.by, reason, children, requestKey: callKey })),
+      orchestrator.view(await orchestrator.cancel(sessionId, { by: caller.by, reason, done, children, requestKey: callKey })),
       1,
     );
   },

@@ -27,7 +27,9 @@ export const sessionWait = defineTool({
     until: z
       .enum(UNTIL)
       .default('any')
-      .describe('any: one settles or asks. all: all have settled, or one asks. change: any status changes.'),
+      .describe(
+        'any: one settles or waits for somebody. all: all have settled, or one waits for somebody. change: any status changes.',
+      ),
     after: z.string().max(20).optional().describe('cursor of the answer before: answers only with what changed since.'),
     timeoutSeconds: z.number().min(0).max(45).default(USUAL_SECONDS).describe('Longest time to block.'),
   }),
@@ -47,7 +49,7 @@ export const sessionWait = defineTool({
     const request = {
       sessionIds: ids,
       until,
-      after: after === undefined ? undefined : seqOf(after),
+      after: after === undefined ? undefined : seqOf(after, orchestrator.ledger.seq),
       timeoutMs: timeoutSeconds * 1000,
     };
     const waited = await waitTelling(request, context);
@@ -73,7 +75,7 @@ export const sessionWait = defineTool({
       ),
       timedOut: waited.timedOut,
       cursor: String(waited.seq),
-      next: asking ?? (open.length > 0 ? `session_wait ${again}` : nextOfSettled(all)),
+      next: nextOf(asking, open.length > 0 ? `session_wait ${again}` : undefined, open.length > 1) ?? nextOfSettled(all),
     };
   },
   say: ({ summary }) => summary ?? '',
@@ -104,6 +106,12 @@ function summaryOf(all: readonly Session[], changed: readonly string[], timedOut
   return all.length === 1 ? changed.join(' ') : `${counts}. ${changed.join(' ')}`;
 }
 
-function seqOf(after: string): number {
-  return /^\d+$/.test(after) ? Number(after) : fail('CURSOR_INVALID', `"${after}" is not a cursor of session_wait.`);
+/** What one waits for is to be said to it, or it is left so while others are waited for. */
+function nextOf(asking: string | undefined, again: string | undefined, areOthers: boolean): string | undefined {
+  return asking && again && areOthers ? `${asking}; or leave it so: ${again}` : (asking ?? again);
+}
+
+function seqOf(after: string, newest: number): number {
+  const seq = /^\d+$/.test(after) ? Number(after) : Number.POSITIVE_INFINITY;
+  return seq <= newest ? seq : fail('CURSOR_INVALID', `"${after}" is not a cursor that session_wait gave.`);
 }

@@ -84,6 +84,32 @@ describe('a session', () => {
     expect(engine.runs.has(id)).toBe(false);
   });
 
+  it('is ended as done at its prompt, and nowhere else', async () => {
+    const engine = await makeEngine();
+    const { session } = await engine.orchestrator.start({ ...request, type: 'interactive' }, caller);
+    await engine.settle();
+    const run = engine.run(session.id);
+    run.say({ kind: 'started', process: { pid: 1, startedAt: '1' } });
+    await engine.settle();
+    const done = { by: 'me', reason: 'thanks', done: true, requestKey: 'k' };
+    await expect(engine.orchestrator.cancel(session.id, done)).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+    expect(run.stops).toEqual([]);
+    run.say({ kind: 'idle', for: 'prompt', text: 'All done.' });
+    await engine.settle();
+    expect(engine.orchestrator.view(engine.orchestrator.get(session.id)).next).toContain('"done": true');
+    for (const _ of [1, 2]) await engine.orchestrator.cancel(session.id, done);
+    expect(run.stops).toEqual([{ kind: 'done', by: 'me', reason: 'thanks' }]);
+    expect(engine.orchestrator.get(session.id).status).toBe('stopping');
+    run.end(143, { result: { text: 'All done.', isError: false } });
+    await engine.settle();
+    expect(engine.orchestrator.view(engine.orchestrator.get(session.id))).toMatchObject({
+      status: 'completed',
+      cause: { kind: 'done', by: 'me', reason: 'thanks' },
+      result: 'All done.',
+    });
+    expect(await engine.orchestrator.cancel(session.id, { by: 'me', done: true })).toMatchObject({ status: 'completed' });
+  });
+
   it('is cancelled while it runs only when its processes are gone', async () => {
     const engine = await makeEngine();
     const id = await startedSession(engine);

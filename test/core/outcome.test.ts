@@ -55,6 +55,12 @@ const CASES: readonly [string, Partial<Ending>, string, object][] = [
     { kind: 'cancelled', by: 'me' },
   ],
   [
+    'an end as done, whatever the exit',
+    { stop: { kind: 'done', by: 'me' }, exit: { code: 143 } },
+    'session.completed',
+    { kind: 'done', by: 'me' },
+  ],
+  [
     'a cancel of a run that vanished',
     { stop: { kind: 'cancelled', by: 'me' }, exit: 'lost' },
     'session.cancelled',

@@ -113,6 +113,7 @@ const ALLOWED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   stopping: {
     ...ALWAYS('stopping'),
+    completed: 'completed',
     started: 'stopping',
     prepared: 'stopping',
     prompted: 'stopping',

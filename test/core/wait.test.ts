@@ -115,7 +115,7 @@ describe('waiting', () => {
     expect(answer).toMatchObject({
       timedOut: false,
       summary: expect.stringMatching(/^1 of 3 settled, 1 asks\. Session /),
-      next: expect.stringContaining(`"requestId": "${b}.1"`),
+      next: expect.stringMatching(/^request_answer .*"requestId": ".*\.1".*; or leave it so: session_wait \{/),
     });
     expect(await wait({ until: 'all', after: cursor })).toMatchObject({
       timedOut: true,
@@ -197,6 +197,16 @@ describe('waiting', () => {
     await expect(
       engine.orchestrator.wait({ sessionIds: [a], until: 'any', timeoutMs: 1000, signal: caller.signal }),
     ).rejects.toMatchObject({ code: 'CANCELLED' });
+  });
+
+  it('refuses a cursor that it never gave', async () => {
+    const engine = await makeEngine();
+    const [a = ''] = await three(engine);
+    for (const after of ['999999', 'x', '-1'])
+      await expect(waitTool(engine, { sessionIds: [a], after })).rejects.toMatchObject({ code: 'CURSOR_INVALID' });
+    expect(await waitTool(engine, { sessionIds: [a], after: String(engine.ledger.seq), timeoutSeconds: 0 })).toMatchObject({
+      timedOut: true,
+    });
   });
 
   it('refuses a session that is not there', async () => {

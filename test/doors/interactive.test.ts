@@ -151,9 +151,12 @@ describe('twenty interactive sessions at once', () => {
       expect(first).toContain('@@say begun');
       expect(rest.map((text) => text.trim()).toSorted()).toEqual([...wanted, last].toSorted());
     }
-    await Promise.all(ids.map((sessionId) => client.call('session_cancel', { sessionId })));
+    await atPrompt(client, ids[0] ?? '');
+    await Promise.all(ids.map((sessionId, at) => client.call('session_cancel', { sessionId, done: at === 0 })));
     await client.call('session_wait', { sessionIds: ids, until: 'all', timeoutSeconds: 45 }, { timeoutMs: 90_000 });
-    expect(await client.call('session_list', { status: 'cancelled' })).toMatchObject({ total: COUNT });
+    expect(await client.call('session_list', { status: 'cancelled' })).toMatchObject({ total: COUNT - 1 });
+    const done = await client.call('session_get', { sessionId: ids[0] });
+    expect(done).toMatchObject({ status: 'completed', cause: { kind: 'done' }, result: expect.stringContaining('the last') });
   });
 });
 
