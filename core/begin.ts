@@ -10,6 +10,7 @@ import type { RuleBook } from './rules.ts';
 import type { Message, Run, Runner } from './run-ports.ts';
 import { isSettled, type Session } from './session.ts';
 import { sessionSituation } from './situation.ts';
+import { isShortage } from './take-up.ts';
 import { pendingPrompts } from './talk.ts';
 import type { Task } from './task.ts';
 
@@ -38,6 +39,9 @@ interface Beginning {
   readonly mark: string | undefined;
   readonly stopped: AbortSignal;
 }
+
+/** How long a start waits for files, processes or room that the machine does not have. */
+const SHORTAGE_MS = 10_000;
 
 /** Failures of a start that are the session's own; others are a fault of ours, and are told besides. */
 const START_FAILURES: readonly ErrorCode[] = [
@@ -114,10 +118,26 @@ export async function begin(parts: BeginParts, id: string, stopped: AbortSignal)
     if (!isKnown) parts.onError(error);
     // what broke when it was stopped is not why it ended
     if (!mayGoOn()) return undefined;
+    if (isShortage(error)) {
+      await again(parts, { session: ledger.session(id) ?? before, run, error, resume: before.resumes === true });
+      return undefined;
+    }
     const reason = isKnown ? error.message : 'it could not be started; the log of the hub says why';
     await ledger.record({ name: 'session.failed', data: { sessionId: id, run, cause: { kind: 'spawn_failed', reason } } });
     return undefined;
   }
+}
+
+/** Puts it into the line again, at its place, until the machine may have room. */
+async function again(
+  { ledger, clock }: BeginParts,
+  { session, run, error, resume }: { session: Session; run: number; error: unknown; resume: boolean },
+): Promise<void> {
+  const { id: sessionId, orderKey } = session;
+  const reason = `the machine was short of something: ${error instanceof Error ? error.message : error}`;
+  const cause = { kind: 'spawn_failed', reason } as const;
+  const notBefore = clock.now() + SHORTAGE_MS;
+  await ledger.record({ name: 'session.requeued', data: { sessionId, run, cause, notBefore, orderKey, resume } });
 }
 
 /** Opens its worktree where it wants one, and keeps how its folder stands before it begins. */

@@ -58,6 +58,7 @@ export function createTakeUp({ clock, onError }: { readonly clock: Clock; readon
   };
 }
 
-function isShortage(error: unknown): boolean {
+/** True for what may be otherwise in a moment, and is no fault of the session. */
+export function isShortage(error: unknown): boolean {
   return error instanceof Error && 'code' in error && SHORTAGES.includes(String(error.code));
 }

@@ -5,6 +5,7 @@ import { Socket } from 'node:net';
 import { fail } from '../core/errors.ts';
 import type { Clock } from '../core/ports.ts';
 import type { Run, Runner, RunSpec } from '../core/run-ports.ts';
+import { isShortage } from '../core/take-up.ts';
 import { agentArgv, locateAgent, UNKNOWN_AGENT } from './agent-argv.ts';
 import { endRun } from './end-marked.ts';
 import { followRun, type Launch } from './follow-run.ts';
@@ -93,6 +94,7 @@ async function launchSupervisor(words: readonly string[], cwd: string, env: Read
   const launch: Launch = { hasExited: false, feed: () => supervisor.stdin.destroy() };
   if (supervisor.pid === undefined) {
     const [error]: unknown[] = await once(supervisor, 'error');
+    if (isShortage(error)) throw error;
     fail('STORAGE_FAILED', `The supervisor could not be started in "${cwd}" (${errnoOf(error) ?? 'unknown error'}).`);
   }
   supervisor.once('exit', () => {

@@ -261,3 +261,27 @@ describe('a run whose log cannot be read', () => {
     expect(engine.errors).toEqual(Array.from({ length: 2 }, () => new Error('the log is broken')));
   });
 });
+
+describe('a start for which the machine has no file or process left', () => {
+  it('is made again after a rest, as the next run at the same place in the line, and can be cancelled meanwhile', async () => {
+    let isShort = true;
+    const engine = await makeEngine({
+      start: () => {
+        if (isShort) throw Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' });
+      },
+    });
+    const ids = [await started(engine), await started(engine)];
+    const [id = '', other = ''] = ids;
+    await engine.settle();
+    expect(engine.orchestrator.view(get(engine, id))).toMatchObject({ status: 'queued', cause: { kind: 'spawn_failed' } });
+    expect(get(engine, id).cause?.reason).toContain('EMFILE');
+    await engine.orchestrator.cancel(other, { by: 'me' });
+    isShort = false;
+    engine.clock.advance(10_000);
+    await engine.settle();
+    expect(get(engine, id)).toMatchObject({ status: 'starting', run: 2 });
+    expect(engine.run(id).spec?.messages).toHaveLength(1);
+    await ended(engine, id);
+    expect(ids.map((one) => get(engine, one).status)).toEqual(['completed', 'cancelled']);
+  });
+});

@@ -22,13 +22,16 @@ describe('a hub that is killed between the task file and its session', () => {
   let killed: Engine;
 
   beforeEach(async () => {
+    let isMade = false;
     const create: TaskStore['create'] = async (draft) => {
       await tasks.create(draft);
+      isMade = true;
       return new Promise(() => {});
     };
     killed = await makeEngine({ tasks: { ...tasks, create } });
     void start(killed, KEYED);
-    await expect.poll(files).toHaveLength(1);
+    await expect.poll(() => isMade).toBe(true);
+    expect(await files()).toHaveLength(1);
   });
 
   it('leaves a file that the same call, sent again, takes for its session', async () => {
