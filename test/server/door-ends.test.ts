@@ -12,10 +12,13 @@ import { hubPid, makeWorkspace, openDoor, ownersOf, processesOf, readOr, until }
 import { kill } from '../support/processes.ts';
 import { doorBench } from './door-bench.ts';
 
+/** The rest of a door whose hubs die at once, as in stdio.ts. */
+const RETRY_MS = 1_000;
+
 const { calls, doors, open, programs, workspaces } = doorBench();
 
 test.each(['EOF', 'SIGINT', 'SIGTERM'] as const)(
-  'the door ends within a second of %s, also under a call; the hub stays',
+  'the door ends at %s, also under a call, and does not wait for it; the hub stays',
   async (how) => {
     const { door, workspace } = open();
     await door.ask(1, 'ping');
@@ -25,7 +28,8 @@ test.each(['EOF', 'SIGINT', 'SIGTERM'] as const)(
     if (how === 'EOF') door.process.stdin?.end();
     else door.process.kill(how);
     expect(await door.exited).toBe(0);
-    expect(performance.now() - began).toBeLessThan(1_000);
+    // the call would take 30 s
+    expect(performance.now() - began).toBeLessThan(10_000);
     await sleep(100);
     expect(readOr(`/proc/${hubPid(workspace)}/stat`)).not.toBe('');
     expect(ownersOf(workspace)).toHaveLength(1);
@@ -39,16 +43,21 @@ test('a door whose parent died ends although its input stays open', async () => 
   const fifo = path.join(workspace, 'fifo');
   execFileSync('mkfifo', [fifo]);
   const input = openSync(fifo, 'r+');
-  const script = 'exec 3<&0; "$1" "$2" --workspace "$3" <&3 & sleep 1';
+  // the shell leaves at the end of a pipe of its own
+  const script = 'exec 4<&0; "$1" "$2" --workspace "$3" <&4 3<&- & read -r word <&3';
   const shell = spawn('/bin/sh', ['-c', script, 'sh', process.execPath, path.join(programs(), 'door.cjs'), workspace], {
-    stdio: [input, 'ignore', 'ignore'],
+    stdio: [input, 'ignore', 'ignore', 'pipe'],
   });
+  const exited = once(shell, 'exit');
   const isThere = () =>
     processesOf(workspace).some(({ command }) => command.includes('door.cjs') && !command.startsWith('/bin/sh'));
-  await until(isThere);
-  await new Promise((resolve) => shell.once('exit', resolve));
+  // it knows its parent before it looks for a hub
+  await until(() => hubPid(workspace) > 0);
   expect(isThere()).toBe(true);
-  await until(() => !isThere());
+  const [, , , leash] = shell.stdio;
+  if (leash instanceof Duplex) leash.end();
+  await exited;
+  await until(() => !isThere(), 30_000);
   closeSync(input);
 });
 
@@ -97,12 +106,18 @@ test('a door whose hubs close each connection rests after some of them, until it
     setImmediate(() => hub.destroy());
     return hub;
   };
+  /** How many rests can be over since then. */
+  const restsSince = (since: number) => Math.floor((performance.now() - since + 10) / RETRY_MS);
+  const began = performance.now();
   void runDoor({ input, output, connect, newKey: () => 'key', onTrouble: () => {}, signal: ending.signal });
-  await until(() => hubs === 5);
+  await until(() => hubs >= 5);
   await sleep(300);
-  expect(hubs).toBe(5);
+  expect(hubs).toBeLessThanOrEqual(5 + restsSince(began));
+  const [before, written] = [hubs, performance.now()];
+  const answered = once(output, 'data');
   input.write('{"jsonrpc":"2.0","id":1,"method":"ping"}\n');
-  // five more die under it
-  expect(JSON.parse(String(await once(output, 'data')))).toMatchObject({ id: 1, error: { data: { code: 'INTERNAL' } } });
-  expect(hubs).toBe(10);
+  // five more die under it; one that is just dying may be the first of them
+  expect(JSON.parse(String(await answered))).toMatchObject({ id: 1, error: { data: { code: 'INTERNAL' } } });
+  expect(hubs - before).toBeGreaterThanOrEqual(4);
+  expect(hubs - before).toBeLessThanOrEqual(5 + restsSince(written));
 });
