@@ -3,6 +3,7 @@ import { appendFileSync, linkSync, renameSync, rmSync, writeFileSync } from 'nod
 import {
   appendFile,
   chmod,
+  type FileHandle,
   link,
   mkdtemp,
   open,
@@ -19,7 +20,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { rewriteFile } from '../../storage/file-rewrite.ts';
+import { type RewriteOutcome, rewriteFile } from '../../storage/file-rewrite.ts';
 
 const onDisk = <Result>(deed: () => Promise<Result>): Promise<Result> => deed();
 
@@ -132,8 +133,8 @@ describe('a rewrite', () => {
 describe('an edit that comes too late, through the old file', () => {
   it('is appended to the new one when it was appended', async () => {
     const old = await open(file, 'a');
-    const done = rewrite();
-    await untilOurs();
+    const done = rewriteFile({ root, file, change: withOurs, lateLooksMs: [0, 500, 1_500], onDisk });
+    while (!(await text()).startsWith('ours\n')) await pause(1);
     await old.write('late\n');
     expect(await done).toEqual({ kind: 'written' });
     await old.close();
@@ -141,78 +142,98 @@ describe('an edit that comes too late, through the old file', () => {
   });
 
   it('is appended also when the new one was appended to as well', async () => {
-    const old = await open(file, 'a');
-    const done = rewrite();
-    await untilOurs();
-    await appendFile(file, 'new\n');
-    await old.write('late\n');
-    expect(await done).toEqual({ kind: 'written' });
-    await old.close();
+    const outcome = await rewriteUnder('a', async (old) => {
+      await appendFile(file, 'new\n');
+      await old.write('late\n');
+    });
+    expect(outcome).toEqual({ kind: 'written' });
     expect(await text()).toBe('ours\none\ntwo\nnew\nlate\n');
   });
 
   it('is taken over when it was any other change', async () => {
-    const old = await open(file, 'r+');
-    const done = rewrite();
-    await untilOurs();
-    await old.truncate();
-    await old.write('theirs\n', 0);
-    expect(await done).toEqual({ kind: 'written' });
-    await old.close();
+    const outcome = await rewriteUnder('r+', async (old) => {
+      await old.truncate();
+      await old.write('theirs\n', 0);
+    });
+    expect(outcome).toEqual({ kind: 'written' });
     expect(await text()).toBe('ours\ntheirs\n');
   });
 
-  it('is taken over as soon as it looks the same twice, and watched again', async () => {
-    const old = await open(file, 'r+');
-    const done = rewrite();
-    await untilOurs();
-    await old.truncate();
-    await old.write('theirs\n', 0);
-    while ((await text()) !== 'ours\ntheirs\n') await pause(1);
-    await old.close();
-    expect(await done).toEqual({ kind: 'written' });
-    expect(await text()).toBe('ours\ntheirs\n');
+  it('is taken over as soon as it looks the same twice, and what took its place is watched as well', async () => {
+    const times: number[] = [];
+    const outcome = await rewriteUnder(
+      'r+',
+      async (old) => {
+        times.push(performance.now());
+        await old.truncate();
+        await old.write('theirs\n', 0);
+      },
+      {
+        looksMs: [0, 1, 2_000],
+        async again(old) {
+          times.push(performance.now());
+          await old.write('again\n');
+        },
+      },
+    );
+    expect(outcome).toEqual({ kind: 'written' });
+    expect(await text()).toBe('ours\ntheirs\nagain\n');
+    const [edited = 0, takenOver = Number.POSITIVE_INFINITY] = times;
+    expect(takenOver - edited).toBeLessThan(2_000);
   });
 
   it('is not taken over while it is only begun', async () => {
-    const old = await open(file, 'r+');
-    const done = rewrite();
-    await untilOurs();
-    await old.truncate();
-    expect(await done).toEqual({ kind: 'written' });
-    await old.close();
+    expect(await rewriteUnder('r+', (old) => old.truncate())).toEqual({ kind: 'written' });
     expect(await text()).toBe('ours\none\ntwo\n');
   });
 
   it('is saved beside where the file was when it is gone', async () => {
-    const old = await open(file, 'a');
-    const done = rewrite();
-    await untilOurs();
-    await rm(file);
-    await old.write('late\n');
-    expect(await done).toEqual({ kind: 'conflict', copy: 'a.md.conflict' });
-    await old.close();
+    const outcome = await rewriteUnder('a', async (old) => {
+      await rm(file);
+      await old.write('late\n');
+    });
+    expect(outcome).toEqual({ kind: 'conflict', copy: 'a.md.conflict' });
     expect(await readFile(join(root, 'a.md.conflict'), 'utf8')).toBe('one\ntwo\nlate\n');
   });
 
   it('is saved beside the file when both were changed, each copy under a name of its own', async () => {
     for (const copy of ['a.md.conflict', 'a.md.conflict-2']) {
       await writeFile(file, 'one\ntwo\n');
-      const old = await open(file, 'r+');
-      const done = rewrite();
-      await untilOurs();
-      await appendFile(file, 'new\n');
-      await old.truncate();
-      await old.write(`theirs in ${copy}\n`, 0);
-      expect(await done).toEqual({ kind: 'conflict', copy });
-      await old.close();
+      const outcome = await rewriteUnder('r+', async (old) => {
+        await appendFile(file, 'new\n');
+        await old.truncate();
+        await old.write(`theirs in ${copy}\n`, 0);
+      });
+      expect(outcome).toEqual({ kind: 'conflict', copy });
       expect(await text()).toBe('ours\none\ntwo\nnew\n');
       expect(await readFile(join(root, copy), 'utf8')).toBe(`theirs in ${copy}\n`);
     }
   });
 });
 
-/** Waits until the new file is in place. */
-async function untilOurs(): Promise<void> {
-  while (!(await text()).startsWith('ours\n')) await pause(1);
+type LateEdit = (old: FileHandle) => Promise<unknown>;
+
+/**
+ * Rewrites the file, and edits it through a descriptor from before as soon as it was replaced, before anybody looks at it again; `again` does
+ * the same to what took its place, when that is replaced too.
+ */
+async function rewriteUnder(
+  flags: 'a' | 'r+',
+  edit: LateEdit,
+  { again, looksMs = [0, 1, 1] }: { readonly again?: LateEdit; readonly looksMs?: readonly number[] } = {},
+): Promise<RewriteOutcome> {
+  const handles = [await open(file, flags)];
+  const edits = [edit, again];
+  const editing = async <Result>(deed: () => Promise<Result>): Promise<Result> => {
+    const result = await deed();
+    const [late, old] = [edits.shift(), handles.at(-1)];
+    if (edits[0]) handles.push(await open(file, 'a'));
+    if (late && old) await late(old);
+    return result;
+  };
+  try {
+    return await rewriteFile({ root, file, change: withOurs, lateLooksMs: looksMs, onDisk: editing });
+  } finally {
+    for (const handle of handles) await handle.close();
+  }
 }
