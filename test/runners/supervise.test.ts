@@ -108,9 +108,9 @@ it('lets INT reach an agent that has no handler of its own', async () => {
 
 it('outlives TERM, INT and HUP to itself and to its group, and records what became of the agent', async () => {
   const folder = await newFolder();
-  const supervisor = supervise(folder, ['sh', '-c', 'trap "exit 9" TERM; sleep 600 & wait']);
+  const supervisor = supervise(folder, ['sh', '-c', 'trap "exit 9" TERM; echo ready; sleep 600 & wait']);
   const child = await eventually(() => readChild(folder));
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await eventually(async () => (await readFile(path.join(folder, 'out'), 'utf8').catch(() => '')) === 'ready\n' || undefined);
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) supervisor.kill(signal);
   await new Promise((resolve) => setTimeout(resolve, 100));
   expect(isAlive(child)).toBe(true);
@@ -207,7 +207,7 @@ it('feeds an agent whatever is added to its input, until the feeder is ended', a
   process.kill(feeder.pid, 'SIGTERM');
   await exitOf(supervisor);
   expect(readExit(folder)).toBe(0);
-  expect(await processesLeft(`${folder}/`, 1000)).toEqual([]);
+  expect(await processesLeft(`${folder}/`, 10_000)).toEqual([]);
 });
 
 it.each([
@@ -218,7 +218,7 @@ it.each([
   const folder = await newFed('one\n');
   await exitOf(supervise(folder, argv, await keeping('alive', process.pid)));
   expect(readExit(folder)).toBe(code);
-  expect(await processesLeft(`${folder}/`, 1000)).toEqual([]);
+  expect(await processesLeft(`${folder}/`, 10_000)).toEqual([]);
 });
 
 it('lets INT reach an agent that is fed, too', async () => {
@@ -250,5 +250,5 @@ it('starts the keeper when the hub is dead while an agent waits to be told more'
   process.kill((await eventually(() => readFeeder(folder))).pid, 'SIGTERM');
   await exitOf(supervisor);
   expect(readExit(folder)).toBe(0);
-  expect(await processesLeft(`${folder}/`, 1000)).toEqual([]);
+  expect(await processesLeft(`${folder}/`, 10_000)).toEqual([]);
 });

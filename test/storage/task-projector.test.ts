@@ -190,6 +190,8 @@ describe('the projector', () => {
 });
 
 it('a file rests after an event, so that what follows at once shares its write', async () => {
+  await projector.close();
+  await followAgain([0], { restMs: 1_000, mostRestMs: 60_000 });
   const inodes = new Set<number>();
   const seen = setInterval(() => stat(file).then(({ ino }) => inodes.add(ino)), 5);
   ledger.queue('a');

@@ -17,9 +17,9 @@ it('finds them by what their front matter says, wherever they are', async () => 
 });
 
 it('looks no further when nobody wants to know any more', async () => {
-  for (let at = 0; at < 2000; at++) await put(`.tasks/t${at}.md`, SESSIONS);
+  for (let at = 0; at < 20; at++) await put(`.tasks/t${at}.md`, SESSIONS);
   const leaving = new AbortController();
   const looking = tasksWithSessions(tasks, leaving.signal);
   leaving.abort();
-  expect((await looking).length).toBeLessThan(2000);
+  expect(await looking).toEqual([]);
 });
