@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { connect, sc, type TestClient } from '../support/clients.ts';
+import { kill } from '../support/processes.ts';
 import { type StubModel, startStubModel } from '../support/stub-model.ts';
 import { makeWorkspace, type Workspace } from '../support/workspace.ts';
 
@@ -230,7 +231,7 @@ describe('real Claude Code as a parent', () => {
     for (const pauseMs of [150, 400, 700, 250, 550, 300]) {
       await delay(pauseMs);
       const hub = await workspace.hub().catch(() => undefined);
-      if (hub) process.kill(hub.pid, 'SIGKILL');
+      if (hub) kill(hub.pid, 'SIGKILL');
     }
     expect(await settled(client, String(id))).toMatchObject({ status: 'completed', result: 'all five' });
     const { sessions } = z

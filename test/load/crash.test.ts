@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { connect, type TestClient, ToolFailure } from '../support/clients.ts';
-import { processesMarked } from '../support/processes.ts';
+import { kill, processesMarked } from '../support/processes.ts';
 import { randomFrom } from '../support/random.ts';
 import { makeWorkspace, type Workspace } from '../support/workspace.ts';
 
@@ -121,9 +121,7 @@ async function killHubs(workspace: Workspace, random: ReturnType<typeof randomFr
     const enough = story.answers + 4;
     if (kills % 2 === 0) for (const late = Date.now() + 2000; story.answers < enough && Date.now() < late; ) await sleep(50);
     const hub = await workspace.hub();
-    if (!hub) continue;
-    process.kill(hub.pid, 'SIGKILL');
-    kills++;
+    if (hub && kill(hub.pid, 'SIGKILL')) kills++;
   }
   return kills;
 }
@@ -206,7 +204,7 @@ describe('the crash loop', () => {
       for (const one of clients) await one.close();
 
       expect(kills).toBe(KILLS);
-      expect(story.acknowledged.size).toBeGreaterThan(KILLS);
+      expect(story.acknowledged.size).toBeGreaterThan(KILLS / 2);
       // every acknowledged start is there exactly once, and nothing that nobody asked for
       expect(new Set(sessions.map(({ id }) => id)).size).toBe(sessions.length);
       const labels = sessions.map(({ label = '' }) => label);

@@ -7,16 +7,22 @@ import { AgentEntry } from '../../core/agent.ts';
 import { isAlive } from '../../runners/process.ts';
 import { readChild, readClaim, readExit } from '../../runners/run-folder.ts';
 import { processesLeft, processesMarked } from '../support/processes.ts';
-import { allEvents, bundled, ending, eventually, openRig, type Rig } from './rig.ts';
+import { allEvents, bundled, ending, eventually, openRig, type Rig, realClock } from './rig.ts';
 
 let rig: Rig;
+/** Its graces are ten times as long, so that what comes at once is told from them also on a slow machine. */
+let patient: Rig;
 beforeAll(async () => {
   rig = await openRig({ resultGraceMs: 500 });
+  patient = await openRig({ clock: { ...realClock, elapsed: () => performance.now() / 10 } });
 });
-afterAll(() => rig.close());
+afterAll(async () => {
+  await rig.close();
+  await patient.close();
+});
 
-const supervisorOf = async (sessionId: string) => {
-  const claim = readClaim(rig.folder(sessionId));
+const supervisorOf = async (sessionId: string, of = rig) => {
+  const claim = readClaim(of.folder(sessionId));
   return claim === 'fenced' ? undefined : claim;
 };
 
@@ -163,25 +169,28 @@ describe('a run whose hub is gone', () => {
 
 describe('a run whose supervisor was killed', () => {
   it('is followed to its end, and then lost, with the result it gave', async () => {
-    const run = await rig.runner.start(rig.spec('unsupervised', '@@sleep 600\n@@say last words'));
+    const go = path.join(rig.root, 'unsupervised.go');
+    const wait = `@@tool Bash ${JSON.stringify({ command: `while [ ! -e ${go} ]; do sleep 0.05; done` })}`;
+    const run = await rig.runner.start(rig.spec('unsupervised', `${wait}\n@@say last words`));
     const supervisor = await eventually(() => supervisorOf('unsupervised'));
     const child = await eventually(() => readChild(rig.folder('unsupervised')));
     process.kill(supervisor.pid, 'SIGKILL');
     const ended = ending(run);
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(isAlive(child)).toBe(true);
+    await writeFile(go, '');
     expect(await ended).toMatchObject({ exit: 'lost', result: { text: 'last words' } });
   });
 
   it('is lost at once when the agent is gone too', async () => {
-    const run = await rig.runner.start(rig.spec('both', '@@hang'));
-    const supervisor = await eventually(() => supervisorOf('both'));
-    const child = await eventually(() => readChild(rig.folder('both')));
+    const run = await patient.runner.start(patient.spec('both', '@@hang'));
+    const supervisor = await eventually(() => supervisorOf('both', patient));
+    const child = await eventually(() => readChild(patient.folder('both')));
     process.kill(supervisor.pid, 'SIGKILL');
     process.kill(child.pid, 'SIGKILL');
     const before = Date.now();
     expect(await ending(run)).toMatchObject({ exit: 'lost', result: undefined });
-    expect(Date.now() - before).toBeLessThan(2000);
+    expect(Date.now() - before).toBeLessThan(10_000);
   });
 
   it('is lost when the supervisor died before it claimed the run, and cannot start any more', async () => {
@@ -231,27 +240,27 @@ describe('stopping a run', () => {
   });
 
   it('ends the tool of the agent, which has a session of its own, and keeps the exit code', async () => {
-    const run = await rig.runner.start(rig.spec('tool', '@@tool Bash {"command":"sleep 600 & exec sleep 601"}'));
+    const run = await patient.runner.start(patient.spec('tool', '@@tool Bash {"command":"sleep 600 & exec sleep 601"}'));
     await eventually(async () =>
-      (await processesMarked(rig.root)).some(({ command }) => command === 'sleep 601') ? true : undefined,
+      (await processesMarked(patient.root)).some(({ command }) => command === 'sleep 601') ? true : undefined,
     );
     const before = Date.now();
     await run.stop({ kind: 'cancelled' });
     expect((await ending(run)).exit).toEqual({ code: 143 });
-    expect(Date.now() - before).toBeLessThan(3000);
-    expect(await processesLeft(rig.root, 2000)).toEqual([]);
+    expect(Date.now() - before).toBeLessThan(10_000);
+    expect(await processesLeft(patient.root, 2000)).toEqual([]);
   });
 
   it('kills at once for memory', async () => {
-    const run = await rig.runner.start(rig.spec('memory', '@@stubborn\n@@tool Bash {"command":"sleep 600"}'));
+    const run = await patient.runner.start(patient.spec('memory', '@@stubborn\n@@tool Bash {"command":"sleep 600"}'));
     await eventually(async () =>
-      (await processesMarked(rig.root)).some(({ command }) => command === 'sleep 600') ? true : undefined,
+      (await processesMarked(patient.root)).some(({ command }) => command === 'sleep 600') ? true : undefined,
     );
     await run.stop({ kind: 'cancelled' });
     const before = Date.now();
     await run.stop({ kind: 'memory' });
     expect((await ending(run)).exit).toEqual({ code: 137 });
-    expect(Date.now() - before).toBeLessThan(1000);
+    expect(Date.now() - before).toBeLessThan(10_000);
   });
 
   it('may be asked before the agent is there, and after everything is over', async () => {

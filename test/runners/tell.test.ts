@@ -2,7 +2,7 @@
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { AgentEntry } from '../../core/agent.ts';
 import { createAutonomousRunner } from '../../runners/autonomous.ts';
 import { userLine } from '../../runners/inbox.ts';
@@ -10,7 +10,7 @@ import { isAlive, signalProcess } from '../../runners/process.ts';
 import { readChild, readExit, readFeeder } from '../../runners/run-folder.ts';
 import { readLine } from '../../runners/transcript.ts';
 import { processesLeft } from '../support/processes.ts';
-import { ending, eventually, followed, openRig, type Rig, said } from './rig.ts';
+import { ending, eventually, followed, openRig, type Rig, realClock, said } from './rig.ts';
 
 let rig: Rig;
 beforeAll(async () => {
@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => rig.close());
 
-const outOf = (sessionId: string) => readFile(path.join(rig.folder(sessionId), 'out'), 'utf8');
+const outOf = (sessionId: string, of = rig) => readFile(path.join(of.folder(sessionId), 'out'), 'utf8');
 const shows = (sessionId: string, word: string) =>
   eventually(async () => ((await outOf(sessionId)).includes(word) ? true : undefined));
 
@@ -213,48 +213,66 @@ describe('a message at the end of a run', () => {
 
 describe('an agent that is done', () => {
   /** Acknowledges each line and ends its turn, after the first one with a pause; hangs at the end of input. */
-  const slow = (seconds: string) => `#!/bin/sh
-seconds=${seconds}
+  const slow = (pause: string) => `#!/bin/sh
 echo '{"type":"system","subtype":"init","session_id":"s"}'
 while IFS= read -r line; do
   id=\${line#*:\\"}
   id=\${id%%\\"*}
   echo "{\\"type\\":\\"user\\",\\"isReplay\\":true,\\"uuid\\":\\"$id\\",\\"message\\":{\\"content\\":\\"m\\"}}"
   echo "{\\"type\\":\\"result\\",\\"is_error\\":false,\\"result\\":\\"after $id\\"}"
-  sleep $seconds
-  seconds=0
+  if [ -z "$paused" ]; then ${pause}; fi
+  paused=yes
 done
 exec sleep 600
 `;
 
-  async function started(sessionId: string, seconds: string) {
-    const program = path.join(rig.root, `${sessionId}-agent`);
-    await writeFile(program, slow(seconds), { mode: 0o755 });
+  async function started(sessionId: string, pause: string, on = rig) {
+    const program = path.join(on.root, `${sessionId}-agent`);
+    await writeFile(program, slow(pause), { mode: 0o755 });
     const agent = { ...AgentEntry.parse({ kind: 'claude', command: program }), name: 'slow' };
     const first = said('first');
-    return { first, run: await rig.runner.start(rig.spec(sessionId, '', undefined, { agent, messages: [first] })) };
+    return { first, run: await on.runner.start(on.spec(sessionId, '', undefined, { agent, messages: [first] })) };
   }
 
   it('and hangs is taken down after its grace, with its result', async () => {
-    const { first, run } = await started('hangs', '0');
+    const { first, run } = await started('hangs', ':');
     expect(await ending(run)).toMatchObject({ exit: { code: 130 }, result: { text: `after ${first.promptId}` } });
     expect(await processesLeft(rig.root, 2000)).toEqual([]);
   });
 
   it('is left alone as long as it was told something new a short while ago', async () => {
-    const { first, run } = await started('patient', '4');
+    let [elapsedMs, looks, stands] = [0, 0, true];
+    const elapsed = () => {
+      looks++;
+      return stands ? elapsedMs : elapsedMs + performance.now();
+    };
+    const timed = await openRig({ resultGraceMs: 3000, clock: { ...realClock, elapsed } });
+    onTestFinished(() => timed.close());
+    /** Time passes at once, and whoever follows the run sees it; a look asks for the time less than ten times. */
+    const pass = async (ms: number) => {
+      elapsedMs += ms;
+      const enough = looks + 30;
+      await eventually(() => looks > enough || undefined);
+    };
+    const go = path.join(timed.root, 'go');
+    const { first, run } = await started('patient', `while [ ! -e ${go} ]; do sleep 0.05; done`, timed);
     const follow = followed(run);
     const [second, third] = [said('second'), said('third')];
     await run.tell(second);
-    await shows('patient', 'after');
-    await delay(2000);
+    await eventually(async () => ((await outOf('patient', timed)).includes('after') ? true : undefined));
+    await pass(0);
+    await pass(2000);
     await run.tell(third);
+    await pass(2000);
+    await writeFile(go, '');
+    await eventually(() => follow.received().length === 3 || undefined);
+    stands = false;
     await follow.done;
     expect(follow.received()).toEqual([first, second, third].map(({ promptId }) => promptId));
   });
 
   it('and does not take what it was told is taken down, and the message not received', async () => {
-    const { first, run } = await started('deaf', '600');
+    const { first, run } = await started('deaf', 'sleep 600');
     const follow = followed(run);
     await run.tell(said('second'));
     expect((await follow.done).result?.text).toBe(`after ${first.promptId}`);

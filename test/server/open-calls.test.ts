@@ -1,10 +1,10 @@
 // Calls over HTTP of the older era that never get an answer: nothing of them stays open, and nothing is kept that nobody will ask for.
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { runFolder } from '../../runners/run-folder.ts';
 import { asCall, callEnded, currentCall } from '../../server/open-calls.ts';
 import { running } from '../core/talk-rig.ts';
 import { type Engine, makeEngine } from '../support/engine.ts';
@@ -24,9 +24,9 @@ const isAnyOpen = () =>
     callEnded('mine');
     return currentCall() !== undefined;
   });
-/** Requests that are kept until they are answered. */
-const kept = async () =>
-  (await readdir(path.join(door.root, 'mcp', 'read'))).filter((name) => name.split('.').length === 3).length;
+/** Requests that are kept until they are answered; of the client that may read, or as they are kept in this folder. */
+const kept = async (folder = path.join(door.root, 'mcp', 'read')) =>
+  (await readdir(folder)).filter((name) => name.split('.').length === 3).length;
 /** Begins to wait for a session that does not end. */
 const waitForSession = (id: number) =>
   openStream(access, {
@@ -52,13 +52,13 @@ it('a call that is cancelled is open no more, and not kept; one beside it is', a
   const [stream] = await Promise.all([waitForSession(7), waitForSession(8)]);
   expect([isAnyOpen(), await kept()]).toEqual([true, 2]);
   await sendHttp(access, { headers, body: body({ method: 'notifications/cancelled', params: { requestId: 7 } }) });
-  await expect.poll(kept).toBe(1);
+  await expect.poll(() => kept()).toBe(1);
   expect(isAnyOpen()).toBe(true);
   if (typeof stream === 'number') throw new Error(`It was refused: ${stream}.`);
   await stream.ended;
   expect(stream.text().match(/^data: {.*/gm)).toEqual([expect.stringContaining('"id":7,"error"')]);
   await sendHttp(access, { headers, body: body({ method: 'notifications/cancelled', params: { requestId: 8 } }) });
-  await expect.poll(kept).toBe(0);
+  await expect.poll(() => kept()).toBe(0);
   expect(isAnyOpen()).toBe(false);
 });
 
@@ -68,13 +68,15 @@ it('a client that cancelled more calls than it may have open at once is served a
   const run = door.run(sessionId);
   const requestInit = { headers: { Authorization: `Bearer ${run.token}` } };
   await client.connect(fitting(new StreamableHTTPClientTransport(new URL(run.url), { requestInit })));
+  const folder = path.join(runFolder(door.root, sessionId, 1), 'mcp');
   for (let at = 0; at < 66; at++) {
     const given = new AbortController();
     const wait = { name: 'session_wait', arguments: { sessionIds: [sessionId] } };
     const waiting = client.callTool(wait, undefined, { signal: given.signal });
-    await sleep(20);
+    await expect.poll(() => kept(folder), { interval: 5 }).toBe(1);
     given.abort('enough');
     await expect(waiting).rejects.toThrow('enough');
+    await expect.poll(() => kept(folder), { interval: 5 }).toBe(0);
   }
   expect(await client.callTool({ name: 'queue_status', arguments: {} })).not.toHaveProperty('isError');
   await client.close();
@@ -97,7 +99,7 @@ it('a call that is refused before it is worked on is not kept', async () => {
     body: body({ id: 9, method: 'tools/list' }),
   });
   expect(listed.status).toBe(400);
-  await expect.poll(kept).toBe(0);
+  await expect.poll(() => kept()).toBe(0);
   expect(isAnyOpen()).toBe(false);
 });
 

@@ -107,12 +107,13 @@ async function stillThere(processes: readonly MarkedProcess[], marker: string): 
     .filter((entry) => processes.some((before) => before.pid === entry.pid && before.startedAt === entry.startedAt));
 }
 
-/** Signals one process, where it is still there. Fails on what is no process: 0, which an empty answer reads as, would be all of this test's group. */
-export function kill(pid: number | undefined, signal: NodeJS.Signals): void {
+/** Signals one process, where it is still there; false when it is not. Fails on what is no process: 0, which an empty answer reads as, would be all of this test's group. */
+export function kill(pid: number | undefined, signal: NodeJS.Signals): boolean {
   if (pid === undefined || !(pid > 1)) throw new Error(`There is no process ${pid} to be told ${signal}.`);
   try {
-    process.kill(pid, signal);
+    return process.kill(pid, signal);
   } catch {
     // it is gone already
+    return false;
   }
 }
