@@ -196,18 +196,6 @@ describe('a state folder that is gone', () => {
     expect(history.match(/Session completed/g)).toHaveLength(2);
   });
 
-  it('is not missed where there was none, also when sessions start while the first hub looks through many tasks', async () => {
-    const workspace = await workspaceWith();
-    for (let at = 0; at < 4000; at++) await writeFile(path.join(workspace.path, '.tasks', `a${at}.md`), '# A\n');
-    const client = await clientOf(workspace);
-    await client.call('queue_status');
-    await new Promise((resolve) => setTimeout(resolve, 400));
-    await client.call('session_start', { taskId: 'quick' });
-    await expect.poll(() => workspace.task('quick')).toContain('sessions:');
-    await new Promise((resolve) => setTimeout(resolve, 3_000));
-    expect(await readFile(path.join(stateOf(workspace), 'hub.log'), 'utf8')).not.toContain('of sessions');
-  });
-
   it('while the hub runs: nothing is acknowledged that is not in a journal that is there', async () => {
     const workspace = await workspaceWith();
     const client = await clientOf(workspace);
