@@ -43,6 +43,7 @@ export const promptGet = defineTool({
   positional: ['name'],
   fails: [
     'RULE_NOT_FOUND',
+    'RULE_INVALID',
     'TASK_NOT_FOUND',
     'TASK_UNREADABLE',
     'SESSION_NOT_FOUND',

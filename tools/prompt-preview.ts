@@ -65,6 +65,7 @@ export const promptPreview = defineTool({
     'RULE_NOT_FOUND',
     'RULE_INVALID',
     'PROMPT_TOO_LARGE',
+    'CURSOR_INVALID',
     'WORKSPACE_MISSING',
   ],
   examples: [{ taskId: 'fix-login' }, { sessionId: '{{session}}', moment: 'review' }],

@@ -19,7 +19,7 @@ export const requestList = defineTool({
   input: z.strictObject({ sessionId: sessionId.optional().describe('Only of this session.'), cursor, limit: limit(50, 50) }),
   output: z.looseObject({ summary, requests: z.array(RequestView), total, nextCursor, untrusted, next }),
   positional: ['sessionId'],
-  fails: ['SESSION_NOT_FOUND', 'CURSOR_INVALID', 'OUTSIDE_TREE', 'WORKSPACE_MISSING'],
+  fails: ['SESSION_NOT_FOUND', 'OUTSIDE_TREE', 'NOT_SHARED', 'CURSOR_INVALID', 'WORKSPACE_MISSING'],
   examples: [{}],
   async handle({ sessionId, cursor, limit }, { orchestrator }) {
     if (sessionId !== undefined) orchestrator.get(sessionId);

@@ -25,7 +25,7 @@ export const sessionAttach = defineTool({
     detached: z.number().int().optional().describe('Terminals that were detached now.'),
   }),
   positional: ['sessionId'],
-  fails: ['SESSION_NOT_FOUND', 'OUTSIDE_TREE', 'TERMINAL_MISSING', 'WORKSPACE_MISSING'],
+  fails: ['SESSION_NOT_FOUND', 'TERMINAL_MISSING', 'WORKSPACE_MISSING'],
   examples: [{ sessionId: '{{interactive}}' }],
   async handle({ sessionId, detach }, { orchestrator }) {
     const detached = detach ? await orchestrator.detach(sessionId) : undefined;

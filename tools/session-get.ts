@@ -16,7 +16,7 @@ export const sessionGet = defineTool({
   input: z.strictObject({ sessionId }),
   output: SessionView,
   positional: ['sessionId'],
-  fails: ['SESSION_NOT_FOUND', 'WORKSPACE_MISSING'],
+  fails: ['SESSION_NOT_FOUND', 'OUTSIDE_TREE', 'NOT_SHARED', 'WORKSPACE_MISSING'],
   examples: [{ sessionId: '{{session}}' }],
   async handle({ sessionId }, { orchestrator }) {
     const session = orchestrator.get(sessionId);

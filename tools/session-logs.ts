@@ -59,7 +59,7 @@ export const sessionLogs = defineTool({
     next,
   }),
   positional: ['sessionId'],
-  fails: ['SESSION_NOT_FOUND', 'CURSOR_INVALID', 'WORKSPACE_MISSING'],
+  fails: ['SESSION_NOT_FOUND', 'OUTSIDE_TREE', 'NOT_SHARED', 'CURSOR_INVALID', 'WORKSPACE_MISSING'],
   examples: [
     { sessionId: '{{session}}' },
     { sessionId: '{{session}}', tail: 5, kinds: ['text'] },

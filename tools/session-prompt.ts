@@ -34,6 +34,9 @@ export const sessionPrompt = defineTool({
   fails: [
     'SESSION_NOT_FOUND',
     'OUTSIDE_TREE',
+    'NOT_SHARED',
+    'TASK_UNREADABLE',
+    'PATH_OUTSIDE',
     'RULE_NOT_FOUND',
     'RULE_INVALID',
     'PROMPT_EMPTY',

@@ -41,7 +41,7 @@ export const sessionWait = defineTool({
     next,
   }),
   positional: ['sessionIds'],
-  fails: ['SESSION_NOT_FOUND', 'CURSOR_INVALID', 'CANCELLED', 'WORKSPACE_MISSING'],
+  fails: ['SESSION_NOT_FOUND', 'OUTSIDE_TREE', 'NOT_SHARED', 'CURSOR_INVALID', 'CANCELLED', 'WORKSPACE_MISSING'],
   examples: [{ sessionIds: ['{{session}}'], timeoutSeconds: 20 }],
   async handle({ sessionIds, until, after, timeoutSeconds }, context) {
     const { orchestrator } = context;
