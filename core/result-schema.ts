@@ -1,7 +1,9 @@
 // The data a session is to end with: its JSON Schema, given as text, and whether what the agent said fits it.
+
 import { z } from 'zod';
 import type { AgentResult } from './ending.ts';
 import { fail } from './errors.ts';
+import { parsedJson } from './json.ts';
 import { isTooDeep, strictSchema } from './schema-strict.ts';
 
 /** Longest schema in characters. */
@@ -16,7 +18,7 @@ const Schema = z.record(z.string(), z.unknown());
 
 /** Reads a schema. Fails with INVALID_INPUT where it is no JSON, no JSON Schema of an object, or uses what is not supported. */
 export function schemaOf(text: string): z.ZodType {
-  const parsed = Schema.safeParse(jsonOf(text));
+  const parsed = Schema.safeParse(parsedJson(text));
   if (!parsed.success) return fail('INVALID_INPUT', 'The resultSchema is no JSON object; give a JSON Schema as text.');
   if (parsed.data.type !== 'object')
     return fail('INVALID_INPUT', 'The resultSchema must describe an object: its `type` must be "object".');
@@ -36,7 +38,7 @@ export function dataOf(
   schema: string,
   result: AgentResult | undefined,
 ): { readonly data: z.core.util.JSONType } | { readonly problem: string } {
-  const given = result?.data ?? jsonOf(withoutFence(result?.text ?? ''));
+  const given = result?.data ?? parsedJson(withoutFence(result?.text ?? ''));
   if (given === undefined) return { problem: 'it gave no structured result' };
   if (isTooDeep(given)) return { problem: 'its structured result has too many levels' };
   const { length } = JSON.stringify(given);
@@ -49,14 +51,6 @@ export function dataOf(
     .map(({ path, message }) => `${path.join('.') || 'the whole'}: ${message}`.slice(0, PROBLEM_LENGTH));
   const more = checked.error.issues.length - told.length;
   return { problem: `its structured result does not fit: ${told.join('; ')}${more > 0 ? `; and ${more} more` : ''}` };
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Agents like to put JSON between fences. */

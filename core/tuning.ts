@@ -1,7 +1,9 @@
 // Settings that may be changed while the hub runs: limits and policies, never what is run. Changes are facts of the ledger.
+
 import { z } from 'zod';
 import { Config } from './config.ts';
 import { fail, nearest } from './errors.ts';
+import { isRecord } from './json.ts';
 
 /** Groups of the config whose settings may be changed by a call; agents and workspace may not: they say what is run. */
 const GROUPS = ['resources', 'queue', 'delegation', 'budget', 'cleanup', 'events', 'storage'] as const;
@@ -84,8 +86,4 @@ function put(target: Record<string, unknown>, [name = '', ...rest]: readonly str
   const next = target[name];
   if (rest.length === 0) target[name] = value;
   else if (isRecord(next)) put(next, rest, value);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,5 +1,7 @@
 // Conditions of a rule: read from what its front matter says, then tested against facts. Quick where they are only tested, in words where they are explained.
+
 import { nearest } from '../core/errors.ts';
+import { isRecord } from '../core/json.ts';
 import { type Condition, OPERATORS, type Operator, type Reason } from '../core/rules.ts';
 import { type Facts, PARENT_FIELDS, SESSION_FIELDS } from './facts.ts';
 import { OPERATIONS, type Test } from './operators.ts';
@@ -174,8 +176,4 @@ function quoted(value: unknown): string {
 
 function shown(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,5 +1,7 @@
 // What the front matter of a rule file may say. Keys of channelcoder's prompt files are taken as far as they mean something here.
+
 import { z } from 'zod';
+import { isRecord } from '../core/json.ts';
 import { Priority } from '../core/priority.ts';
 import { MOMENTS, RULE_KINDS, type RuleArgument } from '../core/rules.ts';
 import { SessionDefaults } from '../core/session-defaults.ts';
@@ -104,8 +106,4 @@ export function notesOf({ disallowedTools, mcpConfig, permissionPromptTool, sess
 
 function isSchema(value: unknown): value is Record<string, unknown> {
   return isRecord(value) && value.type === 'object';
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

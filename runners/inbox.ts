@@ -5,11 +5,13 @@
 // a line that says nothing. What that line was to say is then said anew; a promptId that a whole line has is never said again, and a control
 // request of the agent that a whole line answers is never answered again. Nobody else writes here, so what was read once is not read again.
 // The input ends when its feeder is ended: only when all that was said was received, and from then on nothing is added.
+
 import { appendFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { fail } from '../core/errors.ts';
 import { oneAfterTheOther } from '../core/in-turn.ts';
+import { parsedJson } from '../core/json.ts';
 import type { Clock } from '../core/ports.ts';
 import type { Message } from '../core/run-ports.ts';
 import { errnoOf, isAlive, signalProcess } from './process.ts';
@@ -64,7 +66,7 @@ export function openInbox(folder: string, clock: Clock): Inbox {
         const text = torn + more;
         const end = text.lastIndexOf('\n') + 1;
         for (const line of text.slice(0, end).split('\n')) {
-          const id = idIn(parsed(line));
+          const id = idIn(parsedJson(line));
           if (id !== undefined) said.add(id);
         }
         wholeBytes += end;
@@ -81,7 +83,7 @@ export function openInbox(folder: string, clock: Clock): Inbox {
     const torn = readOn();
     if (torn === undefined) return fail('PROMPT_REFUSED', 'This agent cannot be spoken to while it runs.');
     const mend = mendOf(torn);
-    return { mend, mended: idIn(parsed(`${torn}${mend}`)) };
+    return { mend, mended: idIn(parsedJson(`${torn}${mend}`)) };
   }
 
   /** Adds what says it under this id, unless a whole line has said it; a line that lacks its end alone gets that. */
@@ -158,13 +160,13 @@ const NOTHING = ['"type":"keep_alive"}\n', ',"type":"keep_alive"}\n'];
 /** What to add to a torn line of ours so that it is one that says nothing, or the whole line where only its end is missing. */
 function mendOf(torn: string): string {
   if (torn === '') return '';
-  if (parsed(torn) !== undefined) return '\n';
+  if (parsedJson(torn) !== undefined) return '\n';
   const closing = closingOf(torn);
   for (const stringEnd of STRING_ENDS) {
     for (const value of VALUES) {
       for (const nothing of NOTHING) {
         const rest = `${stringEnd}${value}${closing}${nothing}`;
-        if (parsed(`${torn}${rest}`) !== undefined) return rest;
+        if (parsedJson(`${torn}${rest}`) !== undefined) return rest;
       }
     }
   }
@@ -187,12 +189,4 @@ function closingOf(torn: string): string {
 function idIn(line: unknown): string | undefined {
   const answered = Answered.safeParse(line).data;
   return answered ? ANSWER + answered.response.request_id : Said.safeParse(line).data?.uuid;
-}
-
-function parsed(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,17 +1,13 @@
 // The JSON in a line that an agent wrote.
+import { parsedJson } from '../core/json.ts';
 
 /** Deeper than anybody nests on purpose, and less deep than what is worked through by functions that call themselves can bear. */
 const MOST_LEVELS = 200;
 
 /** Undefined for a line that is no JSON object, or is nested deeper than 200 levels. */
 export function jsonOf(line: string): unknown {
-  if (!line.startsWith('{')) return undefined;
-  try {
-    const value: unknown = JSON.parse(line);
-    return isTooDeep(value) ? undefined : value;
-  } catch {
-    return undefined;
-  }
+  const value = line.startsWith('{') ? parsedJson(line) : undefined;
+  return isTooDeep(value) ? undefined : value;
 }
 
 function isTooDeep(value: unknown): boolean {

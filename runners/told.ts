@@ -5,9 +5,11 @@
 //     └─────────┴────────────┴─► undelivered
 //
 // A step is written down before it is done, so that after a hub kill the next hub neither pastes nor submits twice.
+
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
+import { parsedJson } from '../core/json.ts';
 import type { Message } from '../core/run-ports.ts';
 import { PromptMode } from '../core/talk.ts';
 import { errnoOf } from './process.ts';
@@ -57,7 +59,7 @@ export function openTold(folder: string): ToldLog {
   // a line that was torn, by a full disk or a kill, is ended before the next one
   let lead = lines.at(-1) === '' ? '' : '\n';
   for (const line of lines) {
-    const step = Step.safeParse(parsed(line));
+    const step = Step.safeParse(parsedJson(line));
     if (step.success) take(step.data);
   }
 
@@ -117,14 +119,6 @@ function linesOf(file: string): string[] {
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return [''];
     throw error;
-  }
-}
-
-function parsed(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
   }
 }
 

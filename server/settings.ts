@@ -1,5 +1,6 @@
 // The settings as files say them: defaults, then the user's config, then the workspace's as far as it is trusted.
 // A workspace config that was not trusted may only lower limits: a cloned repository must not be able to run anything.
+
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
@@ -8,6 +9,7 @@ import { z } from 'zod';
 import { type AgentEntry, BUILT_IN_AGENTS } from '../core/agent.ts';
 import { Config, NARROWING } from '../core/config.ts';
 import { nearest } from '../core/errors.ts';
+import { isRecord } from '../core/json.ts';
 import type { Settings } from '../core/ports.ts';
 import { type Overrides, tuned } from '../core/tuning.ts';
 import { writeAtomic } from '../storage/atomic-write.ts';
@@ -156,10 +158,6 @@ function merge(under: Readonly<Record<string, unknown>>, over: Readonly<Record<s
   for (const [key, value] of Object.entries(over))
     merged[key] = isRecord(value) && isRecord(merged[key]) ? merge(merged[key], value) : value;
   return merged;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Workspaces and the hashes of their configs. Where the file cannot be read nothing is trusted, and the next trust makes it anew. */

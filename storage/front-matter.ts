@@ -3,8 +3,10 @@
 // Two orders are in use: front matter first (`---` … `---`, then the title), and title first (`# Title`, blank lines, then the block).
 // Old files hold TOML between `+++`. A `---` further down is a rule, `---js` is nothing. All offsets are those of the text given;
 // for a text decoded as latin1 they are byte offsets.
+
 import matter from 'gray-matter';
 import { parseDocument } from 'yaml';
+import { isRecord } from '../core/json.ts';
 import { isBlank, type Line, lineAt, linesOf, type Span } from './text-lines.ts';
 import { tomlFields } from './toml-fields.ts';
 import { yamlDocument } from './yaml-document.ts';
@@ -73,11 +75,6 @@ export function readFields(text: string, frontMatter: FrontMatter | undefined): 
       details: error instanceof Error ? error.message : String(error),
     };
   }
-}
-
-/** A plain object with string keys. */
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 const refuseToRun = () => {

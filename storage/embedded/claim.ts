@@ -1,9 +1,11 @@
 // The numbered claims of a workspace as they lie in the state folder, and whether the hub that made one still lives.
 // The door bundles this file, so it checks by hand and loads no zod. It reads without waiting: a door waits for this, and each start of a run.
+
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { hostname } from 'node:os';
 import path from 'node:path';
+import { parsedJson } from '../../core/json.ts';
 import { errnoOf, unless } from '../errno.ts';
 
 /** What a hub says of itself in `hub.<epoch>.json`. */
@@ -70,7 +72,7 @@ export function highestClaim(stateDir: string): FoundClaim | undefined {
     const found = readOrCode(claimFile(stateDir, epoch));
     // it was pruned meanwhile, so there is a higher one
     if (found.code === 'ENOENT') continue;
-    const claim = parsed(found.text ?? '');
+    const claim = parsedJson(found.text ?? '');
     return { epoch, claim: isClaim(claim) && claim.epoch === epoch ? claim : undefined, gone: readGone(stateDir, epoch) };
   }
 }
@@ -172,7 +174,7 @@ function readGone(stateDir: string, epoch: number): FoundClaim['gone'] {
   const { text } = readOrCode(file);
   const found = statSync(file, { throwIfNoEntry: false });
   if (text === undefined || !found) return undefined;
-  const note = parsed(text);
+  const note = parsedJson(text);
   const handoverTo = typeof note === 'object' && note && 'handoverTo' in note ? note.handoverTo : undefined;
   return { at: found.mtimeMs, ...(typeof handoverTo === 'string' ? { handoverTo } : {}) };
 }
@@ -180,12 +182,4 @@ function readGone(stateDir: string, epoch: number): FoundClaim['gone'] {
 function isClaim(value: unknown): value is Claim {
   if (typeof value !== 'object' || value === null) return false;
   return Object.entries(FIELDS).every(([name, kind]) => typeof Reflect.get(value, name) === kind);
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
