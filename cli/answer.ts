@@ -36,7 +36,7 @@ export function answerText(answer: Answer, { name, tables, input }: Tool): strin
 }
 
 /** How to go on with a session that has not settled; nothing for any other answer. */
-function onward(answer: unknown): string {
+export function onward(answer: unknown): string {
   const session = Open.safeParse(answer).data;
   if (!session || isSettled(session)) return '';
   const { id, status, waitsFor, requests } = session;

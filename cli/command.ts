@@ -171,6 +171,8 @@ export function parseCommand(command: Command, args: readonly string[]): Parsed 
   const missing = flags.find(
     (flag) => flag.isRequired && tool.positional.includes(flag.field) && given[flag.field] === undefined,
   );
+  if (values.follow && tool.name === 'session_logs' && given.limit !== undefined)
+    fail('INVALID_INPUT', '"--limit" does not go with "--follow", which shows all that comes; "--tail" says where it begins.');
   if (missing && !values.help) fail('INVALID_INPUT', `${placeOf(missing)} is missing. Usage: ${usageOf(command)} [options]`);
   return {
     input: given,

@@ -21,7 +21,9 @@ const Page = z.looseObject({
   nextCursor: z.string().optional(),
   more: z.boolean(),
 });
-const Asking = z.looseObject({ requests: z.array(Asked).default([]) });
+const Standing = z.looseObject({ status: SessionStatus, requests: z.array(Asked).default([]) });
+export type Standing = z.infer<typeof Standing>;
+const Facts = z.looseObject({ events: z.array(z.looseObject({ seq: z.number() })) });
 const Waited = z.looseObject({
   sessions: z.array(z.looseObject({ id: z.string(), status: SessionStatus })),
   timedOut: z.boolean(),
@@ -38,36 +40,59 @@ export interface Listener {
   readonly print: (entry: Entry) => void;
   /** Called once with each request. */
   readonly ask?: (request: Asked) => void;
+  /** Called each time it comes to stand at its prompt, or at what only its terminal tells. */
+  readonly stand?: (session: Standing) => void;
 }
 
-/** Gives each entry of the session's log, those that are there and those that come, and what it asks meanwhile, until the session has settled. */
+/** What is followed. */
+export interface Following {
+  /** Arguments of session_logs; without a place in it the log is read from its beginning. */
+  readonly query?: Readonly<Record<string, unknown>>;
+  /** True: it ends, and tells nothing of it, where the session waits for somebody. */
+  readonly endsWaiting?: boolean;
+}
+
+/**
+ * Gives each entry of the session's log, those that are there and those that come, and what it waits for meanwhile, until the session has settled.
+ * Answers how it ended.
+ */
 export async function followLog(
   client: HubConnection,
   sessionId: string,
-  { print, ask }: Listener,
-  from?: Readonly<Record<string, unknown>>,
-): Promise<void> {
+  { print, ask, stand }: Listener,
+  { query: from = {}, endsWaiting = false }: Following = {},
+): Promise<'settled' | 'waiting'> {
   let wake = () => {};
   let isStale = false;
   const asked = new Set<string>();
-  for (const uri of [logUri(sessionId), ...(ask ? [sessionUri(sessionId)] : [])])
+  let stood: number | undefined;
+  for (const uri of [logUri(sessionId), sessionUri(sessionId)])
     await client.watch(uri, () => {
       isStale = true;
       wake();
     });
-  let query = from ?? { after: '0:0.0' };
+  const isPlaced = from.tail !== undefined || from.after !== undefined;
+  let query: Readonly<Record<string, unknown>> = isPlaced ? from : { ...from, after: '0:0.0' };
   for (;;) {
     isStale = false;
     const page = Page.parse(await client.call('session_logs', { sessionId, limit: 500, ...query }));
     for (const entry of page.entries) print(entry);
-    if (ask && page.status === 'waiting')
-      for (const request of await requestsOf(client, sessionId)) {
-        if (!asked.has(request.requestId)) ask(request);
+    if (page.status === 'waiting' && !endsWaiting) {
+      const session = Standing.parse(await client.call('session_get', { sessionId }));
+      for (const request of session.requests) {
+        if (!asked.has(request.requestId)) ask?.(request);
         asked.add(request.requestId);
       }
+      if (session.status === 'waiting' && session.requests.length === 0) {
+        const since = await waitsSince(client, sessionId);
+        if (since !== stood) stand?.(session);
+        stood = since;
+      }
+    }
     if (page.nextCursor !== undefined) query = { ...query, after: page.nextCursor, tail: undefined };
     if (page.more || isStale) continue;
-    if (isSettled(page)) return;
+    if (isSettled(page)) return 'settled';
+    if (endsWaiting && page.status === 'waiting') return 'waiting';
     await new Promise<void>((resolve) => {
       wake = resolve;
       setTimeout(resolve, REST_MS).unref();
@@ -75,8 +100,10 @@ export async function followLog(
   }
 }
 
-async function requestsOf(client: HubConnection, sessionId: string): Promise<readonly Asked[]> {
-  return Asking.parse(await client.call('session_get', { sessionId })).requests;
+/** Number of the fact that it waits; it may have gone on in between and stand there again. */
+async function waitsSince(client: HubConnection, sessionId: string): Promise<number | undefined> {
+  const answer = await client.call('event_list', { sessionId, types: ['session.waiting'], limit: 1 });
+  return Facts.parse(answer).events.at(-1)?.seq;
 }
 
 /** What was waited for: the answer of the tool, and how the sessions in it stand. */

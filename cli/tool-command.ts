@@ -2,18 +2,18 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { SessionStatus } from '../core/session.ts';
-import { answerText } from './answer.ts';
+import { answerText, onward } from './answer.ts';
 import { type Asked, askLine } from './asks.ts';
 import { attach, isAtTerminal } from './attach.ts';
 import { connectClient } from './client.ts';
 import type { Command, Parsed } from './command.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
-import { type Entry, entryLine, followLog, runUntilSettled, waitUntilSettled } from './follow.ts';
+import { type Entry, entryLine, followLog, runUntilSettled, type Standing, waitUntilSettled } from './follow.ts';
 import { eventLine, followEvents } from './follow-events.ts';
 
 type Answer = Readonly<Record<string, unknown>>;
 
-const Standing = z.looseObject({ status: SessionStatus });
+const Stand = z.looseObject({ status: SessionStatus });
 const Entries = z.looseObject({ entries: z.array(z.custom<Entry>()).default([]) });
 
 /** Answers the exit code. */
@@ -32,6 +32,7 @@ export async function runTool(
   const listener = {
     print: printEntry,
     ask: (request: Asked) => print(isJson ? JSON.stringify({ request }) : askLine(request)),
+    stand: (waiting: Standing) => print(isJson ? JSON.stringify({ waiting }) : onward(waiting)),
   };
   const show = (answer: Answer) => print(isJson ? JSON.stringify(answer, null, 2) : answerText(answer, tool));
   const isWaiting = tool.name === 'session_wait' || tool.name === 'session_run';
@@ -42,13 +43,8 @@ export async function runTool(
   });
   try {
     if (tool.name === 'session_logs' && follow) {
-      const { sessionId, tail, kinds, after } = given;
-      await followLog(
-        client,
-        String(sessionId),
-        listener,
-        tail === undefined && after === undefined ? { kinds, after: '0:0.0' } : { kinds, tail, after },
-      );
+      const { sessionId, tail, kinds, after, grep } = given;
+      await followLog(client, String(sessionId), listener, { query: { tail, kinds, after, grep } });
       return EXIT.done;
     }
     if (tool.name === 'event_list' && follow) {
@@ -68,10 +64,11 @@ export async function runTool(
     if (tool.name === 'session_start' && follow) {
       const id = String(answer.id);
       process.stderr.write(`${String(answer.summary)}\n`);
-      await followLog(client, id, listener);
+      // before a person it goes on with what was answered elsewhere; a program is told to answer first
+      const how = await followLog(client, id, listener, { endsWaiting: !process.stdout.isTTY });
       const session = await client.call('session_get', { sessionId: id });
       print(isJson ? JSON.stringify(session) : answerText(session, tool));
-      return exitCodeOf([Standing.parse(session)], false);
+      return exitCodeOf([Stand.parse(session)], how === 'waiting');
     }
     if (tool.name === 'session_logs' && !isJson) for (const entry of Entries.parse(answer).entries) printEntry(entry);
     else show(answer);

@@ -94,6 +94,7 @@ describe('a command line', () => {
     [['session get', 'a', 'b'], '"b" is one argument too many'],
     [['session list', '--format=xml'], '"--format" must be table or json, not "xml".'],
     [['session list', '--limit'], '"--limit" needs a value.'],
+    [['session logs', 'a', '--follow', '--limit=3'], '"--limit" does not go with "--follow"'],
     [['session list', '--limit', '--help'], '"--limit" needs a value.'],
     [['session start', '--queue=yes'], '"--queue" takes no value.'],
     [['session list', '--help=yes'], '"--help" takes no value.'],

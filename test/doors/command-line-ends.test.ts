@@ -119,6 +119,26 @@ describe('a session that asks', () => {
   });
 });
 
+it('started and followed where nobody sits, one that asks ends the following with 75, told once with the command that answers it', async () => {
+  for (const format of ['table', 'json']) {
+    const prompt = '@@permission Bash {"command":"true"}';
+    const { code, stdout } = await run('session', 'start', '--prompt', prompt, '--follow', `--format=${format}`);
+    expect(code).toBe(75);
+    const lines = stdout.trim().split('\n');
+    if (format === 'table') expect(lines.filter((line) => /^asks: .*sc request answer \S+ allow$/.test(line))).toHaveLength(1);
+    else expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ status: 'waiting', requests: [{ text: 'Bash: true' }] });
+    const id = /([\w-]+)\.1\b/.exec(lines.at(-1) ?? '')?.[1] ?? '';
+    await run('session', 'cancel', id);
+    expect((await run('session', 'wait', id)).code).toBe(1);
+  }
+});
+
+it('follows only what matches', async () => {
+  const id = await started('@@say a heron\n@@say a stork\n@@say a grey heron');
+  const { stdout } = await run('session', 'logs', id, '--follow', '--grep=heron$', '--kinds=text');
+  expect([...stdout.matchAll(/text +(.*)$/gm)].map(([, text]) => text)).toEqual(['a heron', 'a grey heron']);
+});
+
 it('followed as JSON, a start is an object a line, the session last', async () => {
   const { stdout } = await run('session', 'start', '--prompt', '@@say over', '--follow', '--format=json');
   const lines = stdout

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { sc } from '../support/clients.ts';
 import { kill } from '../support/processes.ts';
 import { CLI } from '../support/project.ts';
 import { type StubModel, startStubModel } from '../support/stub-model.ts';
@@ -92,6 +93,33 @@ describe('an interactive session', () => {
     await client.call('session_cancel', { sessionId: id });
     await stands(client, id, ({ status }) => status === 'cancelled');
   });
+
+  it(
+    'is followed: each time it stands at its prompt the way on is told, and where nobody sits a start ends there',
+    FULL,
+    async () => {
+      const { workspace, client } = await begin({
+        modelUrl: model.url,
+        tasks: { 'talk.task.md': task('@@say I am the heron') },
+        userConfig: { defaultAgent: 'claude' },
+      });
+      const at = { env: workspace.env, cwd: workspace.path };
+      const start = await sc(['session', 'start', 'talk', '--type=interactive', '--follow'], at);
+      const id = /Session (talk-\w{4})/.exec(start.stderr)?.[1] ?? '';
+      const onward = `Go on with: sc session prompt ${id} "…"`;
+      expect(start).toMatchObject({ code: 75, stdout: expect.stringContaining(onward) });
+      const person = await terminalIn(workspace);
+      await person.type(`clear; '${process.execPath}' '${CLI}' session logs ${id} --follow; echo code=$?`);
+      const told = async () => (await person.screen()).split(onward).length - 1;
+      await expect.poll(told, { timeout: 20_000 }).toBe(1);
+      expect(await say(client, id, '@@say still here')).toMatchObject({ state: 'delivered' });
+      await atPrompt(client, id);
+      await expect.poll(told, { timeout: 20_000 }).toBe(2);
+      await client.call('session_cancel', { sessionId: id });
+      await person.shows('code=0');
+      expect(await told()).toBe(2);
+    },
+  );
 
   it('that a person has left is gone on with in the same conversation, in a terminal again', FULL, async () => {
     const { workspace, client } = await begin({
