@@ -8,6 +8,8 @@ import { linesOf, wordsOf } from './render.ts';
 const Queue = z.looseObject({
   slots: z.looseObject({ total: z.number(), taken: z.number() }),
   waiting: z.number(),
+  isPaused: z.boolean(),
+  pauseReason: z.string().optional(),
   active: z.array(z.looseObject({ id: z.string(), status: z.string(), agent: z.string(), startedAt: z.string().optional() })),
 });
 
@@ -17,7 +19,7 @@ export async function status(args: readonly string[], print: (text: string) => v
   const workspace = workspaceOf(options.workspace);
   try {
     const client = await connectClient({ workspace, start: false });
-    const { slots, waiting, active } = Queue.parse(await client.call('queue_status', {}));
+    const { slots, waiting, active, isPaused, pauseReason } = Queue.parse(await client.call('queue_status', {}));
     const total = z.looseObject({ total: z.number() }).parse(await client.call('session_list', { limit: 1 })).total;
     const { pid, version, epoch } = client.hub;
     await client.close();
@@ -29,9 +31,10 @@ export async function status(args: readonly string[], print: (text: string) => v
       epoch,
       slots: `${slots.taken} of ${slots.total} taken`,
       waiting,
+      paused: isPaused ? (pauseReason ?? 'yes; sc queue resume goes on') : undefined,
       sessions: total,
     };
-    if (options.json) print(JSON.stringify({ ...facts, slots, active }, null, 2));
+    if (options.json) print(JSON.stringify({ ...facts, slots, active, isPaused, pauseReason, paused: undefined }, null, 2));
     else
       print(
         [

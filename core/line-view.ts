@@ -53,7 +53,6 @@ export type LineView = z.infer<typeof LineView>;
 /** How the line stands, for all sessions or those of a type; each row is of a session that the caller may see. */
 export function lineView(orchestrator: Orchestrator, type?: SessionType | undefined): LineView {
   const line = orchestrator.line();
-  const pauseReason = orchestrator.pauseReason();
   const of = (sessionId: string) => orchestrator.get(sessionId);
   const isOfType = ({ sessionId }: { readonly sessionId: string }) =>
     type === undefined || orchestrator.ledger.session(sessionId)?.type === type;
@@ -66,7 +65,7 @@ export function lineView(orchestrator: Orchestrator, type?: SessionType | undefi
   return {
     slots: { total: line.cap, taken: activeCount(line), lent: line.active.length - activeCount(line) },
     isPaused: line.isPaused,
-    pauseReason: pauseReason === undefined ? undefined : seenText(pauseReason),
+    pauseReason: pauseReasonOf(orchestrator),
     heldBack: line.isShort ? line.guard : undefined,
     machine: orchestrator.machine().map((reading) => ({ ...reading })),
     active: line.active
@@ -100,11 +99,21 @@ export function lineView(orchestrator: Orchestrator, type?: SessionType | undefi
   };
 }
 
+/** What was said when the line was paused, as a caller may see it. */
+export function pauseReasonOf(orchestrator: Orchestrator): string | undefined {
+  const reason = orchestrator.pauseReason();
+  return reason === undefined ? undefined : seenText(reason);
+}
+
 /** How the line stands, in a sentence. */
 export function lineText({ slots, waiting, isPaused, pauseReason, heldBack }: LineView): string {
-  const paused = `; the line is paused${pauseReason === undefined ? '' : ` ("${pauseReason.replace(/\s+/g, ' ')}")`}`;
-  const still = isPaused ? paused : heldBack ? `; held back: ${heldBack}` : '';
+  const still = isPaused ? `; ${pausedText(pauseReason)}` : heldBack ? `; held back: ${heldBack}` : '';
   return `${slots.taken} of ${slots.total} slots taken, ${waiting} waiting${still}.`;
+}
+
+/** That the line is paused, and why, as far as that was said. */
+export function pausedText(reason: string | undefined): string {
+  return `the line is paused${reason === undefined ? '' : ` ("${reason.replace(/\s+/g, ' ')}")`}`;
 }
 
 function measured(usage: RunUsage | undefined) {

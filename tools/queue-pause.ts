@@ -1,5 +1,6 @@
 // queue_pause: starts nothing more for now.
 import { z } from 'zod';
+import { pausedText, pauseReasonOf } from '../core/line-view.ts';
 import { defineTool } from './define.ts';
 import { reason, summary } from './fields.ts';
 
@@ -11,12 +12,17 @@ export const queuePause = defineTool({
   effect: 'changes',
   toolset: 'queue',
   input: z.strictObject({ reason }),
-  output: z.looseObject({ summary, isPaused: z.boolean(), waiting: z.number().int() }),
+  output: z.looseObject({
+    summary,
+    isPaused: z.boolean(),
+    pauseReason: z.string().optional().describe('The reason in force: a pause without one keeps that of the pause before.'),
+    waiting: z.number().int(),
+  }),
   fails: ['REQUEST_KEY_REUSED', 'WORKSPACE_MISSING', 'STORAGE_FAILED', 'STORAGE_FULL'],
   examples: [{ reason: 'deploying' }],
   async handle({ reason }, { orchestrator, caller, callKey }) {
     await orchestrator.pause({ by: caller.by, reason, requestKey: callKey });
-    return { isPaused: true, waiting: orchestrator.line().waiting.length };
+    return { isPaused: true, pauseReason: pauseReasonOf(orchestrator), waiting: orchestrator.line().waiting.length };
   },
-  say: ({ waiting }) => `The line is paused, ${waiting} waiting.`,
+  say: ({ pauseReason, waiting }) => `T${pausedText(pauseReason).slice(1)}, ${waiting} waiting.`,
 });

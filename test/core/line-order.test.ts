@@ -2,6 +2,9 @@
 import { expect, it } from 'vitest';
 import { lineText, lineView } from '../../core/line-view.ts';
 import { Priority } from '../../core/priority.ts';
+import { queuePause } from '../../tools/queue-pause.ts';
+import { sessionStart } from '../../tools/session-start.ts';
+import { callTool } from '../support/call-tool.ts';
 import { caller, makeEngine } from '../support/engine.ts';
 
 const process = { pid: 4242, startedAt: '99' };
@@ -59,8 +62,30 @@ it('tells why it is paused, to the next hub too, and no more when it goes on', a
   const view = lineView(next.orchestrator);
   expect(view).toMatchObject({ isPaused: true, pauseReason: 'The build\nis broken.' });
   expect(lineText(view)).toContain('; the line is paused ("The build is broken.").');
+  const again = await callTool(next, queuePause, {});
+  expect(again).toMatchObject({
+    pauseReason: 'The build\nis broken.',
+    summary: expect.stringMatching(/^The line is paused \("The build is broken\."\), 0 /),
+  });
+  await expect(callTool(next, sessionStart, { prompt: 'now', queue: false })).rejects.toMatchObject({
+    code: 'NO_SLOT',
+    message: 'It cannot start now: the line is paused.',
+  });
   await next.orchestrator.resume('me');
   expect(lineView(next.orchestrator)).toMatchObject({ isPaused: false, pauseReason: undefined });
   await next.orchestrator.pause({ by: 'me' });
   expect(lineText(lineView(next.orchestrator))).toContain('; the line is paused.');
+});
+
+it('told to start now or not at all, says what is in the way', async () => {
+  const engine = await makeEngine({ config: { resources: { maxConcurrentSessions: 1 } } });
+  const refused = (args: object) =>
+    callTool(engine, sessionStart, { prompt: 'now', queue: false, ...args }).then(
+      () => 'started',
+      (error: unknown) => (error instanceof Error ? error.message : ''),
+    );
+  const notBefore = new Date(engine.clock.now() + 60_000).toISOString();
+  expect(await refused({ notBefore })).toBe(`It cannot start now: it waits until ${notBefore}.`);
+  await callTool(engine, sessionStart, { prompt: 'first' });
+  expect(await refused({})).toBe('All 1 slots are taken.');
 });

@@ -98,8 +98,10 @@ describe('sc', () => {
     await expect.poll(told(before), { timeout: 20_000 }).toEqual(whole);
     await expect.poll(told(await started('@@say two')), { timeout: 20_000 }).toEqual(whole);
     // something of another kind, which was not asked for
-    await sc(['queue', 'pause'], at());
+    await sc(['queue', 'pause', '--reason=we deploy'], at());
+    expect((await sc(['status'], at())).stdout).toMatch(/^paused +we deploy$/m);
     await sc(['queue', 'resume'], at());
+    expect((await sc(['status'], at())).stdout).not.toContain('paused');
     follower.kill('SIGINT');
     expect(await closed).toBe(130);
     expect(stderr.trim()).toBe('The following ended.');
