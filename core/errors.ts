@@ -15,7 +15,7 @@ export const ERRORS = {
   TASK_UNREADABLE: { hint: 'Open the task file and mend what the message names; nothing was changed.', retry: false },
   TASK_BUSY: { hint: 'Wait for the session on this task with session_wait, or cancel it with session_cancel.', retry: true },
   PATH_OUTSIDE: { hint: 'Give a path inside the workspace; links that lead out of it are refused.', retry: false },
-  PROMPT_EMPTY: { hint: 'Say in `prompt` what is to be done, or name a task with `taskId`.', retry: false },
+  PROMPT_EMPTY: { hint: 'Say in `prompt` what is to be done; a start may name a task with `taskId` instead.', retry: false },
   PROMPT_TOO_LARGE: { hint: 'Put long material into a file of the workspace and name that file in the prompt.', retry: false },
   SESSION_NOT_FOUND: { hint: 'Call session_list to see the session ids of this workspace.', retry: false },
   AGENT_UNKNOWN: {

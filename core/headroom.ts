@@ -41,24 +41,26 @@ export function readings(
 ): readonly Reading[] {
   const least = bytesOf(resources.minFreeMemory);
   const percent = (share: number) => `${Math.round(share * 100)} %`;
+  const bound = (limit: number, text: string) => (limit === 0 ? '' : `, ${text}`);
   const free: Reading = {
     resourceType: 'free_memory',
     currentUsage: freeMemoryBytes,
     limit: least,
-    reason: `${sizeText(freeMemoryBytes)} of memory are free, ${sizeText(least)} must stay free`,
+    reason: `${sizeText(freeMemoryBytes)} of memory are free${bound(least, `${sizeText(least)} must stay free`)}`,
   };
   const load: Reading = {
     resourceType: 'cpu_load',
     currentUsage: cpuLoad,
     limit: resources.maxCpuLoad,
-    reason: `the load is ${cpuLoad.toFixed(1)} per core, at most ${resources.maxCpuLoad} to start`,
+    reason: `the load is ${cpuLoad.toFixed(1)} per core${bound(resources.maxCpuLoad, `at most ${resources.maxCpuLoad} to start`)}`,
   };
   if (memoryPressure === undefined) return [free, load];
+  const limit = resources.maxMemoryPressure;
   const pressure: Reading = {
     resourceType: 'memory_pressure',
     currentUsage: memoryPressure,
-    limit: resources.maxMemoryPressure,
-    reason: `programs stood waiting for memory ${percent(memoryPressure)} of the time, at most ${percent(resources.maxMemoryPressure)} to start`,
+    limit,
+    reason: `programs stood waiting for memory ${percent(memoryPressure)} of the time${bound(limit, `at most ${percent(limit)} to start`)}`,
   };
   return [free, load, pressure];
 }

@@ -7,7 +7,15 @@ import { SessionType } from './session.ts';
 export const SessionDefaults = z.strictObject({
   agent: z.string().min(1).max(32).optional().describe('Which declared agent.'),
   type: SessionType.optional().describe('autonomous or interactive.'),
-  model: z.string().max(100).regex(/^[^-]/, 'it must not begin with a dash').optional().describe('Model the agent is to use.'),
+  model: z
+    .string()
+    .max(100)
+    .regex(/^[^-]/, {
+      error: ({ input }) =>
+        input === '' ? 'it is empty; without it the agent has its usual one' : 'it must not begin with a dash',
+    })
+    .optional()
+    .describe('Model the agent is to use.'),
   sessionPriority: Priority.exclude(['urgent']).optional().describe('Priority of the session in the line.'),
   worktree: z
     .union([z.boolean(), z.string().min(1).max(200)])
@@ -25,6 +33,6 @@ export const SessionDefaults = z.strictObject({
   resultSchema: z.string().max(20_000).optional().describe('JSON Schema of the data the session is to end with.'),
   timeoutSeconds: z.number().int().min(1).max(604_800).optional().describe('Longest time the agent may run; then it is ended.'),
   maxCostUsd: z.number().positive().max(10_000).optional().describe('Most it may cost in US dollars.'),
-  label: z.string().max(80).optional().describe('A word by which session_list finds its sessions.'),
+  label: z.string().min(1).max(80).optional().describe('A word by which session_list finds its sessions.'),
 });
 export type SessionDefaults = z.infer<typeof SessionDefaults>;

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { Config } from './config.ts';
 import { fail, nearest } from './errors.ts';
 import { isRecord } from './json.ts';
+import { problemText } from './problem-text.ts';
 
 /** Groups of the config whose settings may be changed by a call; agents and workspace may not: they say what is run. */
 const GROUPS = ['resources', 'queue', 'delegation', 'budget', 'cleanup', 'events', 'storage'] as const;
@@ -26,9 +27,9 @@ export function tunable(): ReadonlyMap<string, string> {
 export function tuned(config: Config, overrides: Overrides): Config {
   const changed: Record<string, unknown> = structuredClone(config);
   for (const [path, value] of Object.entries(overrides)) put(changed, path.split('.'), fitting(settingAt(config, path), value));
-  const parsed = Config.safeParse(changed);
+  const parsed = Config.safeParse(changed, { reportInput: true });
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((issue) => `"${issue.path.map(String).join('.')}": ${issue.message}.`);
+  const problems = parsed.error.issues.map((issue) => problemText(issue, `"${issue.path.map(String).join('.')}"`));
   return fail('INVALID_INPUT', problems.join(' '), { problems });
 }
 

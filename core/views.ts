@@ -196,8 +196,9 @@ function summaryOf(session: Session, reason: string | undefined): string {
   if (!isSettled(session)) return session.stop ? `${head}: ${causeText(session.stop)}.` : `${head}.`;
   const { cause } = session;
   if (!cause || cause.kind === 'done') return `${head}.`;
+  if (cause.kind === 'lost' && session.status === 'lost') return `${head}${cause.reason ? `: ${cause.reason}` : ''}.`;
   // without an exit code nothing of its own was run: the reason is in our words
-  const isOurs = cause.kind === 'spawn_failed' && cause.exitCode === undefined;
+  const isOurs = cause.kind === 'lost' || (cause.kind === 'spawn_failed' && cause.exitCode === undefined);
   return `${head}: ${causeText({ ...cause, reason: isOurs ? cause.reason?.replace(/\.$/, '') : undefined })}.`;
 }
 
@@ -205,5 +206,8 @@ function waitingText(session: Session): string {
   const open = openRequests(session).length;
   if (open > 0)
     return `it asks for ${session.waitsFor === 'question' ? 'an answer' : 'a permission'}${open > 1 ? `, and ${open - 1} more` : ''}`;
-  return session.waitsFor === 'prompt' ? 'it stands at its prompt' : `it waits for ${session.waitsFor ?? 'somebody'}`;
+  if (session.waitsFor === 'prompt') return 'it stands at its prompt';
+  if (!isAtTerminal(session)) return `it waits for ${session.waitsFor ?? 'somebody'}`;
+  const what = session.waitsFor === 'permission' ? 'asks for a permission' : 'shows something';
+  return `it ${what} that only a person at its terminal can answer`;
 }

@@ -1,6 +1,7 @@
 // session_start: puts an agent to work on a task.
 import { z } from 'zod';
 import { SessionType } from '../core/session.ts';
+import { SessionDefaults } from '../core/session-defaults.ts';
 import type { StartRequest } from '../core/start.ts';
 import { SessionView } from '../core/views.ts';
 import { defineTool } from './define.ts';
@@ -22,8 +23,8 @@ const StartInput = z.strictObject({
   priority,
   queue: z.boolean().default(true).describe('false: start now or fail with NO_SLOT instead of waiting in the line.'),
   parentId: z.string().max(128).optional().describe('Session this one is a part of.'),
-  label: z.string().max(80).optional().describe('A word of your own to find it again with session_list.'),
-  model: z.string().max(100).regex(/^[^-]/, 'it must not begin with a dash').optional().describe('Model the agent is to use.'),
+  label: z.string().min(1).max(80).optional().describe('A word of your own to find it again with session_list.'),
+  model: SessionDefaults.shape.model,
   cwd: z.string().max(1000).optional().describe('Folder to work in, inside the workspace. Default: the workspace.'),
   timeoutSeconds: z.number().int().min(1).max(604_800).optional().describe('Longest time the agent may run; then it is ended.'),
   maxCostUsd: z

@@ -172,6 +172,11 @@ describe('the reason to wait', () => {
     guard.holdReason();
     await rig.settle();
     guard.admitted('a', 'demo');
+    expect(guard.machine().map(({ reason }) => reason)).toEqual([
+      expect.stringMatching(/of memory are free$/),
+      'the load is 99.0 per core',
+      'programs stood waiting for memory 100 % of the time',
+    ]);
     expect(guard.holdReason()).toBeUndefined();
     rig.state.machine = { freeMemoryBytes: 0, cpuLoad: 0 };
     await queued(rig.ledger, 'a');

@@ -79,7 +79,7 @@ describe('a session that stands at its prompt', () => {
     await pass(other, 5 * HOUR);
     expect([get(engine, id).status, get(other, asking).status]).toEqual(['waiting', 'waiting']);
     expect(other.orchestrator.view(get(other, asking))).toMatchObject({
-      summary: expect.stringContaining('it waits for unknown'),
+      summary: expect.stringContaining('it shows something that only a person at its terminal can answer.'),
       next: expect.stringContaining('session_attach'),
     });
   });

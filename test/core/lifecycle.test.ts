@@ -250,6 +250,9 @@ describe('a new hub', () => {
     fresh.run(id).end(0, { exit: 'lost', result: undefined });
     await fresh.settle();
     expect(fresh.orchestrator.get(id)).toMatchObject({ status: 'lost', cause: { kind: 'lost' } });
+    expect(fresh.orchestrator.view(fresh.orchestrator.get(id)).summary).toBe(
+      `Session ${id} is lost: its process is gone and its exit was not seen.`,
+    );
   });
 
   it('settles a run as lost of which nothing is left at all', async () => {

@@ -36,6 +36,10 @@ const WRONG: readonly [string, Pick<Tool, 'call'>, object, string][] = [
   ['an empty list', sessionWait, { sessionIds: [] }, '"sessionIds" must have at least 1 entry.'],
   ['an empty text', sessionGet, { sessionId: '' }, '"sessionId" must have at least 1 character.'],
   ['a number that is too high', sessionWait, { sessionIds: ['a'], timeoutSeconds: 60 }, '"timeoutSeconds" must be at most 45.'],
+  ['nothing to spend', sessionStart, { taskId: 'a', maxCostUsd: 0 }, '"maxCostUsd" must be more than 0.'],
+  ['an empty model', sessionStart, { taskId: 'a', model: '' }, '"model": it is empty; without it the agent has its usual one.'],
+  ['a flag for a model', sessionStart, { taskId: 'a', model: '-p' }, '"model": it must not begin with a dash.'],
+  ['an empty label', sessionStart, { taskId: 'a', label: '' }, '"label" must have at least 1 character.'],
   [
     'a wait that was meant for the run',
     sessionRun,
