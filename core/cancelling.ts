@@ -3,6 +3,7 @@
 import { descendantsOf } from './delegation.ts';
 import { fail } from './errors.ts';
 import { cancelledBy, type LineParts, recordCancelled, type Why } from './line-deeds.ts';
+import { namedSession } from './named-session.ts';
 import { type CallKey, createOnce, type Keyed } from './once.ts';
 import { isSettled, type Session } from './session.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -22,8 +23,7 @@ export interface CancelRequest extends Why, Keyed {
 export function createCancel(parts: CancelParts): (sessionId: string, request: CancelRequest) => Promise<Session> {
   const { ledger, queue, supervisor } = parts;
   const once = createOnce(parts);
-  const get = (sessionId: string) =>
-    ledger.session(sessionId) ?? fail('SESSION_NOT_FOUND', `There is no session "${sessionId}".`);
+  const get = (sessionId: string) => namedSession(ledger, sessionId);
   const endAsDone = async (session: Session, { by, reason }: Why, call?: CallKey) => {
     if (isSettled(session)) return;
     if (session.waitsFor !== 'prompt')

@@ -142,11 +142,16 @@ export function errorView(error: ScopecraftError): ErrorView {
   return { code, message, retry, hint, ...details };
 }
 
-/** The known word nearest to a mistyped one, or undefined when none is near. */
-export function nearest(word: string, known: readonly string[]): string | undefined {
+/** The known word nearest to a mistyped one, or undefined when none is at most so many edits away. */
+export function nearest(
+  word: string,
+  known: readonly string[],
+  most = Math.max(2, Math.floor(word.length / 3)),
+): string | undefined {
   let best: string | undefined;
-  let least = Math.max(2, Math.floor(word.length / 3)) + 1;
+  let least = most + 1;
   for (const candidate of known) {
+    if (Math.abs(candidate.length - word.length) >= least) continue;
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance < least) [best, least] = [candidate, distance];
   }

@@ -1,6 +1,7 @@
 // What can be done to the line: another priority or place for one session, emptying it, and holding it.
 import { fail } from './errors.ts';
 import type { Ledger, UsedKey } from './ledger.ts';
+import { namedSession } from './named-session.ts';
 import { type CallKey, createOnce, factOf, type Keyed, type OnceParts } from './once.ts';
 import type { JobQueue, Settings } from './ports.ts';
 import type { Priority } from './priority.ts';
@@ -41,8 +42,7 @@ export interface LineDeeds {
 export function createLineDeeds(parts: LineParts): LineDeeds {
   const { ledger, queue, settings } = parts;
   const once = createOnce(parts);
-  const get = (sessionId: string) =>
-    ledger.session(sessionId) ?? fail('SESSION_NOT_FOUND', `There is no session "${sessionId}".`);
+  const get = (sessionId: string) => namedSession(ledger, sessionId);
 
   const moveNow = async (sessionId: string, { priority, place }: Move, by: string, call: CallKey | undefined) => {
     const session = get(sessionId);

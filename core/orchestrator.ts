@@ -2,7 +2,6 @@
 import { z } from 'zod';
 import { type CancelRequest, createCancel } from './cancelling.ts';
 import { ancestorsOf, descendantsOf } from './delegation.ts';
-import { fail } from './errors.ts';
 import { estimatedStart, estimatedStarts } from './estimate.ts';
 import { type EventPage, type EventQuery, eventPage } from './event-page.ts';
 import type { Worktrees } from './git-ports.ts';
@@ -11,6 +10,7 @@ import type { Reading } from './headroom.ts';
 import type { Ledger } from './ledger.ts';
 import { createLineDeeds, type LineDeeds } from './line-deeds.ts';
 import type { RunUsage } from './meter-ports.ts';
+import { namedSession } from './named-session.ts';
 import { createOnce, type Keyed } from './once.ts';
 import type { Clock, JobQueue, LogPage, LogQuery, Logs, Settings, TaskStore } from './ports.ts';
 import { createRuleDeeds, type RuleDeeds } from './rule-deeds.ts';
@@ -114,8 +114,7 @@ const CUT_OFF =
 
 export function createOrchestrator(parts: OrchestratorParts): Orchestrator {
   const { ledger, queue, tasks, logs, clock, settings, workspace } = parts;
-  const get = (sessionId: string) =>
-    ledger.session(sessionId) ?? fail('SESSION_NOT_FOUND', `There is no session "${sessionId}".`);
+  const get = (sessionId: string) => namedSession(ledger, sessionId);
   const once = createOnce(parts);
   const all = () => [...ledger.sessions()];
   const noted = (session: Session, view: SessionView): SessionView => {

@@ -3,6 +3,7 @@
 import { agentNamed, canBeTold, canResume } from './agent.ts';
 import { MAX_PROMPT_BYTES } from './config.ts';
 import { fail } from './errors.ts';
+import { namedSession } from './named-session.ts';
 import { type CallDeed, type CallKey, createOnce, type OnceParts } from './once.ts';
 import type { Clock, Ids, JobQueue, Settings } from './ports.ts';
 import { jobOf } from './recovery.ts';
@@ -34,7 +35,7 @@ export interface PromptRequest {
 export function createPrompting(parts: PromptingParts): (request: PromptRequest, by: string) => Promise<SessionPrompt> {
   const { ledger, ids } = parts;
   const once = createOnce(parts);
-  const current = (id: string) => ledger.session(id) ?? fail('SESSION_NOT_FOUND', `There is no session "${id}".`);
+  const current = (id: string) => namedSession(ledger, id);
 
   return async (request, by) => {
     const { sessionId, prompt, mode } = request;

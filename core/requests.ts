@@ -7,6 +7,7 @@
 // allow another. A session never answers its own.
 import { fail } from './errors.ts';
 import type { Ledger } from './ledger.ts';
+import { namedSession } from './named-session.ts';
 import { decisionOf, toolUseText } from './permissions.ts';
 import type { Clock, Settings } from './ports.ts';
 import type { Verdict } from './run-ports.ts';
@@ -128,7 +129,7 @@ export function createRequests({ ledger, clock, settings, onError }: RequestsPar
 
   return {
     async ask(sessionId, ask, signal) {
-      const session = ledger.session(sessionId) ?? fail('SESSION_NOT_FOUND', `There is no session "${sessionId}".`);
+      const session = namedSession(ledger, sessionId);
       const asks = contentOf(ask);
       const before = session.requests?.find((one) => one.run === session.run && isSame(one, asks));
       if (before) {

@@ -2,6 +2,7 @@
 import { fail, ScopecraftError } from './errors.ts';
 import { oneAfterTheOther } from './in-turn.ts';
 import type { Ledger } from './ledger.ts';
+import { namedSession } from './named-session.ts';
 import type { Clock, Settings, TaskStore } from './ports.ts';
 import { effectsOf, type RuleEffect } from './rule-change.ts';
 import { choose, namedRule, programOf, type RuleStartParts } from './rule-start.ts';
@@ -89,10 +90,7 @@ export function createRuleDeeds(parts: RuleDeedParts): RuleDeeds {
   /** As a session on the task would begin of which nothing else is said. */
   const startOf = (task: Task | undefined) => startSituation(facts(), { task, ...programOf({}, settings) });
   const situationOf = async ({ taskId, sessionId, moment }: RuleTarget): Promise<Situation> => {
-    const session =
-      sessionId === undefined
-        ? undefined
-        : (ledger.session(sessionId) ?? fail('SESSION_NOT_FOUND', `There is no session "${sessionId}".`));
+    const session = sessionId === undefined ? undefined : namedSession(ledger, sessionId);
     // of a session the file of its task may be gone
     const ofSession = async () => (session ? tasks.get(session.taskId) : undefined);
     const task = taskId === undefined ? await ofSession() : await namedTask(tasks, taskId);

@@ -1,13 +1,15 @@
 // The orchestrator as a session sees it: it reads itself and what came of it, and acts on what came of it alone.
 import { descendantsOf, isInTree } from './delegation.ts';
 import { fail } from './errors.ts';
+import { namedSession } from './named-session.ts';
 import type { Orchestrator } from './orchestrator.ts';
 import type { Session } from './session.ts';
 import { sightOf } from './sight.ts';
 
 /** Every call about a session outside the tree fails with OUTSIDE_TREE; lists leave such sessions out. */
 export function scopedTo(whole: Orchestrator, root: string): Orchestrator {
-  const isSeen = (sessionId: string) => isInTree(whole.ledger, whole.get(sessionId), root);
+  const own = () => [...whole.ledger.sessions()].filter((session) => isInTree(whole.ledger, session, root));
+  const isSeen = (sessionId: string) => isInTree(whole.ledger, namedSession(whole.ledger, sessionId, own), root);
   const outside = (sessionId: string) => fail('OUTSIDE_TREE', `Session ${sessionId} did not come of session ${root}.`);
   const owns = (sessionId: string) => {
     if (!isSeen(sessionId)) outside(sessionId);

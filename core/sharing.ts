@@ -2,6 +2,7 @@
 import { isOpenShare, type Share, type ShareRole } from './access.ts';
 import { fail } from './errors.ts';
 import type { UsedKey } from './ledger.ts';
+import { namedSession } from './named-session.ts';
 import { type CallKey, createOnce, factOf, type Keyed, type OnceParts } from './once.ts';
 import type { Clock, Ids, Passes } from './ports.ts';
 
@@ -47,8 +48,7 @@ const ID_LENGTH = 8;
 export function createSharing(parts: SharingParts): SharingDeeds {
   const { ledger, clock, ids, passes } = parts;
   const once = createOnce(parts);
-  const get = (sessionId: string) =>
-    ledger.session(sessionId) ?? fail('SESSION_NOT_FOUND', `There is no session "${sessionId}".`);
+  const get = (sessionId: string) => namedSession(ledger, sessionId);
   const open = (sessionId: string) => (get(sessionId).shares ?? []).filter((share) => isOpenShare(share, clock.now()));
   const make = async ({ sessionId, role, name, lifeMs }: ShareRequest, by: string, call: CallKey | undefined): Promise<Share> => {
     if (open(sessionId).length >= MAX_SHARES)

@@ -1,6 +1,7 @@
 // What can be said between sessions and those outside: prompts, questions and answers, and where a person meets an interactive session.
 import { fail } from './errors.ts';
 import type { Ledger } from './ledger.ts';
+import { namedSession } from './named-session.ts';
 import { createPrompting, type PromptingParts, type PromptRequest } from './prompting.ts';
 import type { AnswerRequest, Ask, OpenRequest, Requests } from './requests.ts';
 import type { Terminal, Terminals } from './run-ports.ts';
@@ -32,7 +33,7 @@ export interface TalkDeeds {
 export function createTalkDeeds(parts: TalkParts): TalkDeeds {
   const { ledger, requests, terminals } = parts;
   const interactive = (sessionId: string) => {
-    const session = ledger.session(sessionId) ?? fail('SESSION_NOT_FOUND', `There is no session "${sessionId}".`);
+    const session = namedSession(ledger, sessionId);
     if (session.type !== 'interactive')
       fail('TERMINAL_MISSING', `Session ${sessionId} is autonomous: it has no terminal; session_logs shows what it does.`);
     return session;

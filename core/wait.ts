@@ -1,6 +1,7 @@
 // Waiting for sessions without polling: a call that blocks for a bounded time and answers with what changed.
 import { fail } from './errors.ts';
 import type { Ledger } from './ledger.ts';
+import { namedSession } from './named-session.ts';
 import type { Clock } from './ports.ts';
 import { isSettled, type Session } from './session.ts';
 import { until as untilFound } from './until.ts';
@@ -31,10 +32,7 @@ export interface Waited {
 export async function waitFor(ledger: Ledger, clock: Clock, request: WaitRequest): Promise<Waited> {
   const { sessionIds, until, timeoutMs, signal } = request;
   const since = request.after ?? (until === 'change' ? ledger.durable.seq : 0);
-  const sessions = () =>
-    sessionIds.map(
-      (id) => ledger.durable.session(id) ?? ledger.session(id) ?? fail('SESSION_NOT_FOUND', `There is no session "${id}".`),
-    );
+  const sessions = () => sessionIds.map((id) => ledger.durable.session(id) ?? namedSession(ledger, id));
   const met = () => holds(sessions(), until, since) || undefined;
   const how = await untilFound({ ledger, clock }, met, { sessionIds, timeoutMs, signal });
   if (how === 'given up') fail('CANCELLED', 'The caller gave up waiting.');

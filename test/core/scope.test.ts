@@ -89,6 +89,18 @@ describe('a session', () => {
 
   it('is told of what is not there as everybody is', async () => {
     expect(() => scoped.get('nobody')).toThrow(expect.objectContaining({ code: 'SESSION_NOT_FOUND' }));
+    const near = (id: string) => `${id.slice(0, -1)}${id.endsWith('x') ? 'y' : 'x'}`;
+    for (const [id, isNamed] of [
+      [ids.child, true],
+      [ids.stranger, false],
+      [ids.above, false],
+    ] as const)
+      for (const given of [near(id), `session://${id}/log`, `${id}.1`]) {
+        const told = isNamed ? `Did you mean "${id}"` : `There is no session "${given}".`;
+        expect(() => scoped.get(given)).toThrow(told);
+        await expect(scoped.cancel(given, by)).rejects.toThrow(told);
+        await expect(engine.orchestrator.cancel(given, by)).rejects.toThrow(`Did you mean "${id}"`);
+      }
     await expect(scoped.answer({ requestId: 'nobody.1', decision: 'deny' }, 'it')).rejects.toMatchObject({
       code: 'REQUEST_NOT_FOUND',
     });

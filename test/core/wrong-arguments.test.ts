@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Tool } from '../../tools/define.ts';
 import { promptPreview } from '../../tools/prompt-preview.ts';
+import { queueMove } from '../../tools/queue-move.ts';
 import { sessionGet } from '../../tools/session-get.ts';
 import { sessionRun } from '../../tools/session-run.ts';
 import { sessionStart } from '../../tools/session-start.ts';
@@ -78,6 +79,33 @@ describe('a call', () => {
           message: `"${taskId}" is the file of a task, not its id. Did you mean "fix-login"?`,
         });
     await expect(callTool(engine, promptPreview, { taskId: 'fix-logn' })).rejects.toThrow('Did you mean "fix-login"?');
+  });
+
+  it('with what is no session is told which one was probably meant', async () => {
+    const engine = await makeEngine();
+    await callTool(engine, sessionStart, { taskId: 'fix-login' });
+    const { id } = await callTool(engine, sessionStart, { taskId: 'fix-login', concurrent: true });
+    const session = String(id);
+    for (const [given, says] of [
+      [session.replace('login', 'logn'), `Did you mean "${session}"?`],
+      ['fix-login', `"fix-login" is the id of a task, not of a session. Did you mean "${session}", the newest one on it?`],
+      [`${session}.1`, `is the id of a request, not of a session. Did you mean "${session}"`],
+      [`session://${session}/log`, `is the address of a session, not its id. Did you mean "${session}"?`],
+    ] as const)
+      for (const [tool, args] of [
+        [sessionGet, { sessionId: given }],
+        [sessionWait, { sessionIds: [given] }],
+        [queueMove, { sessionId: given, place: 1 }],
+      ] as const)
+        await expect(callTool(engine, tool, args)).rejects.toMatchObject({
+          code: 'SESSION_NOT_FOUND',
+          message: expect.stringContaining(says),
+        });
+    // of the same task, and another one all the same
+    const other = `${session.slice(0, -4)}zzzz`;
+    await expect(callTool(engine, sessionGet, { sessionId: other })).rejects.toMatchObject({
+      message: `There is no session "${other}".`,
+    });
   });
 
   it('with a session template that is not there is told which there are', async () => {
