@@ -36,6 +36,7 @@ export function createSessionLogs({ stateDir, reader }: SessionLogsOptions): Log
       const read = reader(sessionId);
       const after = query.after === undefined ? undefined : placeOf(query.after);
       const source = { folder: path.join(stateDir, 'sessions', sessionId), runs, read, ...(await wanted(query)) };
+      if (after) await expectThere(source, after, query.after);
       const upTo = query.upTo === undefined ? undefined : placeOf(query.upTo);
       return query.tail === undefined || after ? forwards(source, { after, upTo }, query) : fromEnd(source, query);
     },
@@ -228,6 +229,15 @@ async function hasEnded({ folder, runs }: Source, run: number): Promise<boolean>
 
 function outOf({ folder }: Source, run: number): string {
   return path.join(folder, String(run), 'out');
+}
+
+/** Fails with CURSOR_INVALID on a place behind the log. Its end is none: more may come. Of a run without a file nothing can be told. */
+async function expectThere(source: Source, { run, byte }: Place, given: string | undefined): Promise<void> {
+  const size = await stat(outOf(source, run)).then(
+    (file) => file.size,
+    () => byte,
+  );
+  if (run > source.runs || byte > size) fail('CURSOR_INVALID', `"${given}" is behind the end of the log.`);
 }
 
 function placeOf(seq: string): Place {

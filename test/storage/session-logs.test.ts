@@ -70,6 +70,19 @@ describe('the log of a session', () => {
     expect(texts((await page({ after }, 2)).entries)).toEqual(['h']);
   });
 
+  it('takes its end and a run that has not begun as places, and none behind them', async () => {
+    await writeFile(out(1), 'a\nb\n');
+    for (const after of ['1:2.0', '1:4.0', '2:0.0', '0:0.0'])
+      expect(texts((await page({ after }, 2)).entries)).toEqual(after === '0:0.0' ? ['a', 'b'] : []);
+    for (const after of ['1:5.0', '3:0.0', '9:99999.0'])
+      await expect(page({ after }, 2)).rejects.toMatchObject({
+        code: 'CURSOR_INVALID',
+        message: `"${after}" is behind the end of the log.`,
+      });
+    await appendFile(out(1), 'c\n');
+    expect(texts((await page({ after: '1:2.0' }, 2)).entries)).toEqual(['c']);
+  });
+
   it('gives the last entries in their order, with the place to go on from', async () => {
     await writeFile(out(1), 'a\nb\n');
     await writeFile(out(2), 'c|d\ne\n');
