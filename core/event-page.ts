@@ -1,5 +1,6 @@
 // Pages of the ledger's facts for whoever asks, by name, session, task, time and number.
-import { matchesName, type StoredEvent, sessionOf } from './events.ts';
+import { fail, nearest } from './errors.ts';
+import { EVENTS, matchesName, type StoredEvent, sessionOf } from './events.ts';
 import type { Ledger } from './ledger.ts';
 
 export interface EventQuery {
@@ -23,9 +24,10 @@ export interface EventPage {
   readonly total: number;
 }
 
-/** The facts that match, as far back as they are kept. Fails with STORAGE_CORRUPT when the journal is damaged there. */
+/** The facts that match, as far back as they are kept. Fails with INVALID_INPUT on a name of no event, with STORAGE_CORRUPT when the journal is damaged there. */
 export async function eventPage(ledger: Ledger, query: EventQuery): Promise<EventPage> {
   const { types, since, after, limit } = query;
+  for (const filter of types ?? []) expectName(filter);
   const isPlain = [types, since, query.sessionId, query.taskId, query.within].every((filter) => filter === undefined);
   // without a filter the numbers themselves say how many there are
   if (isPlain) {
@@ -48,6 +50,20 @@ export async function eventPage(ledger: Ledger, query: EventQuery): Promise<Even
     if (page.length > limit) page.shift();
   }
   return { events: page, total };
+}
+
+function expectName(filter: string): void {
+  const names = Object.keys(EVENTS);
+  if (names.some((name) => matchesName(name, filter))) return;
+  const groups = [...new Set(names.map((name) => name.replace(/\..*/, '.*')))];
+  const near =
+    groups.find((group) => group === `${filter}.*`) ??
+    names.find((name) => name.endsWith(`.${filter}`)) ??
+    nearest(filter, filter.endsWith('*') ? groups : names);
+  fail(
+    'INVALID_INPUT',
+    `There is no event "${filter}".${near ? ` Did you mean "${near}"?` : ` Kinds are: ${groups.join(', ')}.`}`,
+  );
 }
 
 /** Ids the events must be about; undefined when any will do. */

@@ -45,6 +45,8 @@ export const sessionList = defineTool({
   examples: [{}, { status: 'running', limit: 5 }],
   async handle({ cursor, limit, since, ...filter }, { orchestrator }) {
     const all = orchestrator.list({ ...filter, since: since === undefined ? undefined : timeOf(since) });
+    // what came of a session that was cleaned up may be there still
+    if (filter.parentId !== undefined && all.length === 0) orchestrator.get(filter.parentId);
     const { rows, nextCursor } = pageOf(all, { cursor, limit, keyOf: (session) => session.createdSeq, falls: true });
     const sessions = rows.map((session) => {
       const {

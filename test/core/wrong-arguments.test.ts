@@ -1,9 +1,11 @@
 // What is said about arguments that do not fit: what is missing, what was probably meant, and how it is to be given.
 import { describe, expect, it } from 'vitest';
 import type { Tool } from '../../tools/define.ts';
+import { eventList } from '../../tools/event-list.ts';
 import { promptPreview } from '../../tools/prompt-preview.ts';
 import { queueMove } from '../../tools/queue-move.ts';
 import { sessionGet } from '../../tools/session-get.ts';
+import { sessionList } from '../../tools/session-list.ts';
 import { sessionRun } from '../../tools/session-run.ts';
 import { sessionStart } from '../../tools/session-start.ts';
 import { sessionWait } from '../../tools/session-wait.ts';
@@ -106,6 +108,25 @@ describe('a call', () => {
     await expect(callTool(engine, sessionGet, { sessionId: other })).rejects.toMatchObject({
       message: `There is no session "${other}".`,
     });
+  });
+
+  it('that filters by what there is not is refused, where nothing can ever match', async () => {
+    const engine = await makeEngine();
+    const says = (message: string) => ({ code: 'INVALID_INPUT', message });
+    for (const [type, message] of [
+      ['session.faild', 'There is no event "session.faild". Did you mean "session.failed"?'],
+      ['failed', 'There is no event "failed". Did you mean "session.failed"?'],
+      ['session', 'There is no event "session". Did you mean "session.*"?'],
+      ['sesion.*', 'There is no event "sesion.*". Did you mean "session.*"?'],
+    ] as const)
+      await expect(callTool(engine, eventList, { types: ['queue.*', type] })).rejects.toMatchObject(says(message));
+    await expect(callTool(engine, eventList, { types: ['rubbish-of-mine'] })).rejects.toThrow('Kinds are: session.*, ');
+    for (const type of ['*', 'session.st*', 'journal.lost'])
+      expect(await callTool(engine, eventList, { types: [type] })).toMatchObject({ total: 0 });
+    const { id } = await callTool(engine, sessionStart, { taskId: 'fix-login' });
+    expect(await callTool(engine, sessionList, { parentId: id })).toMatchObject({ total: 0 });
+    expect(await callTool(engine, sessionList, { taskId: 'none' })).toMatchObject({ total: 0 });
+    await expect(callTool(engine, sessionList, { parentId: 'nobody-aaaa' })).rejects.toMatchObject({ code: 'SESSION_NOT_FOUND' });
   });
 
   it('with a session template that is not there is told which there are', async () => {
