@@ -22,9 +22,10 @@ export function parsedArguments<const Known extends Options>(args: readonly stri
     const unknown = /^Unknown option '(--?[^']+)'/.exec(message)?.[1];
     if (unknown === undefined) return fail('INVALID_INPUT', `${message.split('. ')[0]}.`);
     const near = nearest(unknown.replace(/^--?(no-)?/, ''), Object.keys(options));
+    const no = unknown.startsWith('--no-') && near !== undefined && options[near]?.type === 'boolean' ? 'no-' : '';
     return fail(
       'INVALID_INPUT',
-      `Unknown option "${unknown}".${near ? ` Did you mean "--${near}"?` : ' `--help` shows the options.'}`,
+      `Unknown option "${unknown}".${near ? ` Did you mean "--${no}${near}"?` : ' `--help` shows the options.'}`,
     );
   }
 }

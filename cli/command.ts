@@ -5,7 +5,7 @@ import { fail } from '../core/errors.ts';
 import { ALIASES } from '../tools/aliases.ts';
 import type { Tool } from '../tools/define.ts';
 import { TOOLS, toolNamed } from '../tools/index.ts';
-import { formatOf, parsedArguments } from './arguments.ts';
+import { formatOf, OWN_OPTIONS, parsedArguments } from './arguments.ts';
 
 /** One input field as a flag. */
 export interface Flag {
@@ -158,7 +158,7 @@ export function parseCommand(command: Command, args: readonly string[]): Parsed 
   const options: NonNullable<ParseArgsConfig['options']> = {};
   for (const { flag, kind, isList } of flags)
     options[flag] = { type: kind === 'boolean' ? 'boolean' : 'string', multiple: isList };
-  for (const [flag, { type }] of ownFlagsOf(tool)) options[flag] = { type };
+  for (const [flag, { type }] of ownFlagsOf(tool)) options[flag] = flag === 'help' ? OWN_OPTIONS.help : { type };
   const either = flags.filter(({ kind }) => kind === 'either').map(({ flag }) => flag);
   const { values, positionals } = parsedArguments(spelledOut(args, either), options);
   const given: Record<string, unknown> = {};
@@ -167,7 +167,8 @@ export function parseCommand(command: Command, args: readonly string[]): Parsed 
     if (value !== undefined)
       given[flag.field] = Array.isArray(value) ? value.flatMap((one) => listOf(flag, one)) : valueIn(flag, value);
   }
-  placePositionals(tool, flags, positionals, given);
+  const left = placePositionals(tool, flags, positionals, given);
+  if (left !== undefined && !values.help) fail('INVALID_INPUT', tooMany(left, args, either));
   const missing = flags.find(
     (flag) => flag.isRequired && tool.positional.includes(flag.field) && given[flag.field] === undefined,
   );
@@ -194,12 +195,13 @@ function spelledOut(args: readonly string[], either: readonly string[]): readonl
   });
 }
 
+/** Puts the arguments without a flag at their places; answers the first one that has none. */
 function placePositionals(
   tool: Tool,
   flags: readonly Flag[],
   positionals: readonly string[],
   given: Record<string, unknown>,
-): void {
+): string | undefined {
   const rest = [...positionals];
   for (const field of tool.positional) {
     const flag = flags.find((one) => one.field === field);
@@ -210,7 +212,14 @@ function placePositionals(
       if (value !== undefined) given[field] = value;
     }
   }
-  if (rest.length > 0) fail('INVALID_INPUT', `"${rest[0]}" is one argument too many; put texts with blanks in quotes.`);
+  return rest[0];
+}
+
+/** That an argument has no place; where one follows a switch that may have a value, it was probably meant to be that. */
+function tooMany(left: string, args: readonly string[], either: readonly string[]): string {
+  const at = args.findIndex((arg, n) => arg.startsWith('--') && either.includes(arg.slice(2)) && !args[n + 1]?.startsWith('-'));
+  const meant = at >= 0 && args[at + 1] !== undefined ? `did you mean ${args[at]}=${args[at + 1]}?` : undefined;
+  return `"${left}" is one argument too many; ${meant ?? 'put texts with blanks in quotes.'}`;
 }
 
 function valueIn({ flag, kind }: Flag, value: string | boolean): unknown {

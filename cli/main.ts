@@ -4,13 +4,15 @@ import { COMMANDS, inCommands, parseCommand } from './command.ts';
 import { EXIT } from './exit-codes.ts';
 import { commandHelp, groupHelp, LOCAL_COMMANDS, overview } from './help.ts';
 import { runTool } from './tool-command.ts';
+import { wrapped } from './wrap.ts';
 
 declare const __VERSION__: string;
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
-/** Prints, and answers the exit code of a good end. */
+const printHelp = (text: string): void => print(wrapped(text, process.stdout.isTTY ? process.stdout.columns : Infinity));
+/** Prints help, and answers the exit code of a good end. */
 const said = (text: string) => {
-  print(text);
+  printHelp(text);
   return EXIT.done;
 };
 
@@ -34,13 +36,15 @@ main(process.argv.slice(2)).then(
 );
 
 async function main(args: readonly string[]): Promise<number> {
-  const [first = 'help', second] = args;
+  const [first = 'help', second, ...more] = args;
   if (first === '--version' || first === '-v') return said(__VERSION__);
-  if (first === 'help' || first === '--help' || first === '-h') return said(overview());
+  const isHelp = (word: string | undefined) => word === '--help' || word === '-h';
+  if (first === 'help' && second !== undefined && !isHelp(second)) return main([second, ...more, '--help']);
+  if (first === 'help' || isHelp(first)) return said(overview());
   const words = first === 'rule' && second === 'import' ? 'rule import' : first;
-  if (isLocal(words)) return (await LOCAL[words]())(args.slice(words.split(' ').length), print);
+  if (isLocal(words)) return (await LOCAL[words]())(args.slice(words.split(' ').length), args.some(isHelp) ? printHelp : print);
   const command = COMMANDS.find(({ words }) => words[0] === first && words[1] === second);
-  const group = second === '--help' || second === '-h' ? groupHelp(first) : undefined;
+  const group = isHelp(second) ? groupHelp(first) : undefined;
   if (group !== undefined) return said(group);
   if (!command) return unknownCommand(first, second);
   const parsed = parseCommand(command, args.slice(2));

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { COMMANDS, inCommands, parseCommand } from '../../cli/command.ts';
 import { commandHelp, overview } from '../../cli/help.ts';
+import { wrapped } from '../../cli/wrap.ts';
 import { TOOLS } from '../../tools/index.ts';
 import { sessionStart, startRequestOf } from '../../tools/session-start.ts';
 
@@ -66,7 +67,8 @@ describe('a command line', () => {
       follow: false,
       help: false,
     });
-    expect(parseCommand(command('session list'), ['--help']).help).toBe(true);
+    for (const words of [['--help'], ['-h'], ['a', 'b', '-h']])
+      expect(parseCommand(command('session list'), words).help).toBe(true);
   });
 
   it.each([
@@ -91,6 +93,12 @@ describe('a command line', () => {
     [['session logs'], '<sessionId> is missing. Usage: sc session logs <sessionId> [options]'],
     [['session wait', '--until=all'], '<sessionIds…> is missing. Usage: sc session wait <sessionIds…> [options]'],
     [['request answer', 's.1'], '<decision> is missing.'],
+    [['session start', '--no-queu'], 'Unknown option "--no-queu". Did you mean "--no-queue"?'],
+    [['session start', '--no-modle'], 'Did you mean "--model"?'],
+    [
+      ['session start', 'fix-login', '--worktree', 'feature/x'],
+      '"feature/x" is one argument too many; did you mean --worktree=feature/x?',
+    ],
     [['session get', 'a', 'b'], '"b" is one argument too many'],
     [['session list', '--format=xml'], '"--format" must be table or json, not "xml".'],
     [['session list', '--limit'], '"--limit" needs a value.'],
@@ -104,6 +112,17 @@ describe('a command line', () => {
 });
 
 describe('help', () => {
+  it('is broken at blanks to the width of a terminal, a row under its right column', () => {
+    for (const width of [30, 60, 80, 120])
+      for (const text of [overview(), ...COMMANDS.map(commandHelp)]) {
+        const lines = wrapped(text, width).split('\n');
+        // a word, or the left column of a row, may be longer
+        for (const line of lines) if (line.length > width) expect(line).toMatch(/^ *\S+$|^ {2}\S.* {2}\S+$/);
+        expect(lines.join(' ').replace(/\s+/g, ' ')).toBe(text.replace(/\s+/g, ' '));
+      }
+    expect(wrapped('  status  The hub of this workspace.', 30)).toBe('  status  The hub of this\n          workspace.');
+  });
+
   it('shows every command with its first sentence', () => {
     const text = overview();
     for (const { name } of TOOLS.filter(({ toolset }) => toolset !== 'session'))

@@ -216,7 +216,10 @@ describe('sc', () => {
 
   it('helps and names its version', async () => {
     expect((await sc([], at())).stdout).toContain('Usage: sc <command>');
-    expect((await sc(['session', 'start', '--help'], at())).stdout).toContain('--max-cost-usd=N');
+    for (const words of ['session start --help', 'session start -h', 'help session start'])
+      expect((await sc(words.split(' '), at())).stdout, words).toContain('--max-cost-usd=N');
+    expect((await sc(['help', 'session'], at())).stdout).toContain('Commands of session:');
+    expect((await sc(['help', 'status'], at())).stdout).toContain('Usage: sc status');
     expect((await sc(['status', '--help'], at())).stdout).toContain('Usage: sc status');
     expect((await sc(['--version'], at())).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
