@@ -1,7 +1,7 @@
 // Saying something to a session, whatever its state: queued, it is added to what it will be told; running, it is handed to the agent; settled, it is
 // reopened for another run of the same conversation. The same request says it once.
+
 import { agentNamed, canBeTold, canResume } from './agent.ts';
-import { MAX_PROMPT_BYTES } from './config.ts';
 import { fail } from './errors.ts';
 import { namedSession } from './named-session.ts';
 import { type CallDeed, type CallKey, createOnce, type OnceParts } from './once.ts';
@@ -9,6 +9,7 @@ import type { Clock, Ids, JobQueue, Settings } from './ports.ts';
 import { jobOf } from './recovery.ts';
 import { orderKeyOf } from './scheduler.ts';
 import { isSettled, type Session } from './session.ts';
+import { checkText } from './start-checks.ts';
 import type { Supervisor } from './supervisor.ts';
 import { openRequests, type PromptMode, type SessionPrompt } from './talk.ts';
 import { until } from './until.ts';
@@ -102,12 +103,6 @@ async function reopen({ ledger, queue, settings, clock }: PromptingParts, sessio
 /** False where no process of its newest conversation ever ran: then there is nothing to go on with. */
 function hasConversation({ runStartedAt, startedAt, resumes }: Session): boolean {
   return runStartedAt !== undefined || (resumes === true && startedAt !== undefined);
-}
-
-function checkText(prompt: string): void {
-  if (prompt.trim() === '') fail('PROMPT_EMPTY', 'The prompt is empty.');
-  const bytes = new TextEncoder().encode(prompt).length;
-  if (bytes > MAX_PROMPT_BYTES) fail('PROMPT_TOO_LARGE', `The prompt has ${bytes} bytes; at most ${MAX_PROMPT_BYTES} are taken.`);
 }
 
 /** Waits until the prompt has its receipt; one that waits in the line is not waited for. Fails with SESSION_NOT_FOUND when it is removed. */

@@ -50,7 +50,11 @@ export function checkKind({ type, resultSchema, worktree }: StartRequest): void 
 export function checkPrompt({ taskId, prompt, rule, template }: StartRequest): void {
   if (prompt === undefined && taskId === undefined && rule === undefined && template === undefined)
     fail('PROMPT_EMPTY', 'Neither a task nor a prompt was given.');
-  if (prompt === undefined) return;
+  if (prompt !== undefined) checkText(prompt);
+}
+
+/** Fails with PROMPT_EMPTY or PROMPT_TOO_LARGE. */
+export function checkText(prompt: string): void {
   if (prompt.trim() === '') fail('PROMPT_EMPTY', 'The prompt is empty.');
   const bytes = new TextEncoder().encode(prompt).length;
   if (bytes > MAX_PROMPT_BYTES) fail('PROMPT_TOO_LARGE', `The prompt has ${bytes} bytes; at most ${MAX_PROMPT_BYTES} are taken.`);

@@ -41,7 +41,7 @@ export const sessionList = defineTool({
     limit: limit(100, 20),
   }),
   output: z.looseObject({ summary, sessions: z.array(Row), total, nextCursor }),
-  fails: ['CURSOR_INVALID', 'WORKSPACE_MISSING'],
+  fails: ['SESSION_NOT_FOUND', 'CURSOR_INVALID', 'WORKSPACE_MISSING'],
   examples: [{}, { status: 'running', limit: 5 }],
   async handle({ cursor, limit, since, ...filter }, { orchestrator }) {
     const all = orchestrator.list({ ...filter, since: since === undefined ? undefined : timeOf(since) });
