@@ -115,6 +115,8 @@ export function parseStat(stat: string): ProcessEntry | undefined {
   };
 }
 
+let page: number | undefined;
+
 /** The size of a page of memory, which Node.js does not tell: what it says of itself in bytes, by what the kernel says of it in pages. */
 function pageBytes(): number {
   if (page === undefined) {
@@ -123,7 +125,6 @@ function pageBytes(): number {
   }
   return page;
 }
-let page: number | undefined;
 
 /** Reads what `ps -o pid=,ppid=,pgid=,stat=,lstart=` prints. */
 export function parsePs(text: string): ProcessEntry[] {

@@ -48,7 +48,7 @@ started_at() {
 agent() {
   identify self
   write_down child "$identity" || {
-    echo "The disk is full: the run was not started." >&2
+    echo "The agent was not started: nothing can be written into the folder of its run." >&2
     exit 126
   }
   exec "$@"

@@ -75,7 +75,7 @@ async function startOf(
   { workspace, folder, branch, isAsked, isKnown, records }: Making,
 ): Promise<{ readonly words: readonly string[]; readonly base: string; readonly isNewBranch: boolean }> {
   const elsewhere = records.find((record) => record.branch === branch && record.path !== folder);
-  if (elsewhere) isElsewhere(branch, elsewhere);
+  if (elsewhere) refuseTaken(branch, elsewhere);
   if (await tipOf(git, workspace, branch))
     return { words: ['--', folder, branch], base: await baseOf(git, workspace, branch), isNewBranch: false };
   if (isKnown)
@@ -96,7 +96,7 @@ export async function headOf(git: RunGit, workspace: string, from = 'HEAD'): Pro
 }
 
 /** Fails with WORKTREE_FAILED. */
-export function isElsewhere(branch: string, { path }: WorktreeRecord): never {
+export function refuseTaken(branch: string, { path }: WorktreeRecord): never {
   fail('WORKTREE_FAILED', `The branch "${branch}" is checked out in ${path}.`);
 }
 

@@ -19,7 +19,7 @@ import { complaintOf, type RunGit } from './git.ts';
 import { checkBranchName, refsBelow, repositoryOf, tipOf, worktreeRecords } from './git-repository.ts';
 import { errnoOf, placeOf, RUN_MARK } from './process.ts';
 import { copyFiles, isAsCopied } from './worktree-copy.ts';
-import { baseOf, changing, discard, headOf, isElsewhere, makeWorktree } from './worktree-make.ts';
+import { baseOf, changing, discard, headOf, makeWorktree, refuseTaken } from './worktree-make.ts';
 import { isCheckout, readNote, writeNote } from './worktree-record.ts';
 import { setUp } from './worktree-setup.ts';
 import { OWN_PREFIX, ownCommits, unsavedWork } from './worktree-work.ts';
@@ -73,7 +73,7 @@ export function createWorktrees(options: WorktreesOptions): Worktrees {
     const record = (await worktreeRecords(git, workspace)).find(
       (one) => one.branch === branch && path.dirname(one.path) !== home,
     );
-    if (branch !== undefined && record) isElsewhere(branch, record);
+    if (branch !== undefined && record) refuseTaken(branch, record);
   }
 
   async function findOrMake({ sessionId, branch: asked, known, signal }: Want): Promise<Opened> {
