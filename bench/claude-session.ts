@@ -6,7 +6,7 @@ import { makeWorkspace } from '../test/support/workspace.ts';
 import { type Bench, completed, startSession, taskFiles } from './bench.ts';
 import { byTurns, rowOf, timed } from './measure.ts';
 
-const PAIRS = 16;
+const PAIRS = 40;
 const MORE_MS = 100;
 const PROMPT = '@@say Hello.';
 
@@ -14,14 +14,16 @@ export const claudeSession: Bench = {
   name: 'claude',
   async run({ door }) {
     const model = await startStubModel();
-    const workspace = await makeWorkspace({ modelUrl: model.url, tasks: taskFiles(1) });
+    const workspace = await makeWorkspace({ modelUrl: model.url, tasks: taskFiles(PAIRS) });
     const { root, home, env, path: cwd } = workspace;
     const client = await connect('modern', { env, cwd, command: door });
     const sandbox = { root, home, cwd, env, close: async () => {} };
     try {
       const turns = {
-        ours: () =>
-          timed(async () => completed(client, await startSession(client, { taskId: 'task-0', agent: 'claude', prompt: PROMPT }))),
+        ours: (round: number) =>
+          timed(async () =>
+            completed(client, await startSession(client, { taskId: `task-${round}`, agent: 'claude', prompt: PROMPT })),
+          ),
         baseline: () =>
           timed(async () => {
             const { code, stderr } = await runClaude({ sandbox, prompt: PROMPT });
@@ -29,7 +31,7 @@ export const claudeSession: Bench = {
           }),
       };
       await byTurns({ rounds: 1, budgetMs: 20_000, ...turns });
-      const samples = await byTurns({ rounds: PAIRS, budgetMs: 35_000, ...turns });
+      const samples = await byTurns({ rounds: PAIRS, budgetMs: 80_000, ...turns });
       const target = (figures: { p50: number }, baseline: { p50: number }) => ({
         text: `p50 ≤ plain + ${MORE_MS} ms`,
         measured: figures.p50,
