@@ -7,7 +7,7 @@ import { logUri, sessionUri } from '../core/views.ts';
 import { Asked } from './asks.ts';
 import { durationOf, safe } from './render.ts';
 
-const Entry = z.looseObject({
+export const Entry = z.looseObject({
   seq: z.string(),
   at: z.string().optional(),
   kind: z.string(),
@@ -21,7 +21,7 @@ const Page = z.looseObject({
   nextCursor: z.string().optional(),
   more: z.boolean(),
 });
-const Standing = z.looseObject({ status: SessionStatus, requests: z.array(Asked).default([]) });
+export const Standing = z.looseObject({ status: SessionStatus, requests: z.array(Asked).default([]) });
 export type Standing = z.infer<typeof Standing>;
 const Facts = z.looseObject({ events: z.array(z.looseObject({ seq: z.number() })) });
 const Waited = z.looseObject({

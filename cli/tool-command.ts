@@ -1,20 +1,18 @@
 // Runs a command that is a tool: calls it, follows or waits where that is asked for, and prints what comes.
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { SessionStatus } from '../core/session.ts';
 import { answerText, onward } from './answer.ts';
 import { type Asked, askLine } from './asks.ts';
 import { attach, isAtTerminal } from './attach.ts';
 import { connectClient } from './client.ts';
 import type { Command, Parsed } from './command.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
-import { type Entry, entryLine, followLog, runUntilSettled, type Standing, waitUntilSettled } from './follow.ts';
+import { Entry, entryLine, followLog, runUntilSettled, Standing, waitUntilSettled } from './follow.ts';
 import { eventLine, followEvents } from './follow-events.ts';
 
 type Answer = Readonly<Record<string, unknown>>;
 
-const Stand = z.looseObject({ status: SessionStatus });
-const Entries = z.looseObject({ entries: z.array(z.custom<Entry>()).default([]) });
+const Entries = z.looseObject({ entries: z.array(Entry).default([]) });
 
 /** Answers the exit code. */
 export async function runTool(
@@ -68,7 +66,7 @@ export async function runTool(
       const how = await followLog(client, id, listener, { endsWaiting: !process.stdout.isTTY });
       const session = await client.call('session_get', { sessionId: id });
       print(isJson ? JSON.stringify(session) : answerText(session, tool));
-      return exitCodeOf([Stand.parse(session)], how === 'waiting');
+      return exitCodeOf([Standing.parse(session)], how === 'waiting');
     }
     if (tool.name === 'session_logs' && !isJson) for (const entry of Entries.parse(answer).entries) printEntry(entry);
     else show(answer);

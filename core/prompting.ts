@@ -1,6 +1,5 @@
 // Saying something to a session, whatever its state: queued, it is added to what it will be told; running, it is handed to the agent; settled, it is
 // reopened for another run of the same conversation. The same request says it once.
-
 import { agentNamed, canBeTold, canResume } from './agent.ts';
 import { fail } from './errors.ts';
 import { namedSession } from './named-session.ts';

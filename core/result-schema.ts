@@ -1,5 +1,4 @@
 // The data a session is to end with: its JSON Schema, given as text, and whether what the agent said fits it.
-
 import { z } from 'zod';
 import type { AgentResult } from './ending.ts';
 import { fail } from './errors.ts';

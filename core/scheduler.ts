@@ -160,7 +160,7 @@ export function holdText(hold: Hold | undefined, ahead: number): string {
   if (!hold) return ahead > 0 ? `waits for its turn: ${ahead} ahead of it` : 'is about to start';
   switch (hold.kind) {
     case 'paused':
-      return 'the line is paused';
+      return 'waits while the line is paused';
     case 'time':
       return `waits until ${iso(hold.at)}`;
     case 'task':

@@ -182,8 +182,7 @@ async function startNew(...[made, parts, asked, caller, call]: [made: Made, ...S
   if (!request.queue && hold?.kind === 'task') fail('TASK_BUSY', `Session ${hold.sessionId} works on task "${task.id}".`);
   // a machine that is only being measured has room in a moment
   const isHeld = hold !== undefined && (hold.kind !== 'guard' || line.isShort === true);
-  if (!request.queue && isHeld)
-    fail('NO_SLOT', `It cannot start now: ${hold.kind === 'paused' ? '' : 'it '}${holdText(hold, ahead)}.`);
+  if (!request.queue && isHeld) fail('NO_SLOT', `It cannot start now: it ${holdText(hold, ahead)}.`);
   const recorded = ledger.record({
     name: 'session.queued',
     data: {

@@ -1,5 +1,4 @@
 // Settings that may be changed while the hub runs: limits and policies, never what is run. Changes are facts of the ledger.
-
 import { z } from 'zod';
 import { Config } from './config.ts';
 import { fail, nearest } from './errors.ts';

@@ -1,5 +1,4 @@
 // Conditions of a rule: read from what its front matter says, then tested against facts. Quick where they are only tested, in words where they are explained.
-
 import { nearest } from '../core/errors.ts';
 import { isRecord } from '../core/json.ts';
 import { type Condition, OPERATORS, type Operator, type Reason } from '../core/rules.ts';

@@ -1,5 +1,4 @@
 // What the front matter of a rule file may say. Keys of channelcoder's prompt files are taken as far as they mean something here.
-
 import { z } from 'zod';
 import { isRecord } from '../core/json.ts';
 import { Priority } from '../core/priority.ts';

@@ -47,7 +47,7 @@ export const VERBS = {
 } as const satisfies Record<string, Word>;
 export type Verb = keyof typeof VERBS;
 
-const Verb = z.enum(Object.keys(VERBS)).transform((verb) => z.custom<Verb>().parse(verb));
+const Verb = z.custom<Verb>((word) => typeof word === 'string' && Object.hasOwn(VERBS, word));
 
 /** The directives of a prompt in order; lines with an unknown word are text. */
 export function directivesIn(prompt: string): readonly Directive[] {

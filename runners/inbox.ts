@@ -5,7 +5,6 @@
 // a line that says nothing. What that line was to say is then said anew; a promptId that a whole line has is never said again, and a control
 // request of the agent that a whole line answers is never answered again. Nobody else writes here, so what was read once is not read again.
 // The input ends when its feeder is ended: only when all that was said was received, and from then on nothing is added.
-
 import { appendFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';

@@ -5,7 +5,6 @@
 //     └─────────┴────────────┴─► undelivered
 //
 // A step is written down before it is done, so that after a hub kill the next hub neither pastes nor submits twice.
-
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';

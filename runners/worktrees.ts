@@ -68,12 +68,11 @@ export function createWorktrees(options: WorktreesOptions): Worktrees {
 
   async function expectPossible(branch?: string): Promise<void> {
     await repositoryOf(git, workspace);
-    if (branch === undefined) await headOf(git, workspace);
+    if (branch === undefined) return void (await headOf(git, workspace));
+    const records = await worktreeRecords(git, workspace);
     // those of other sessions may be gone when its turn comes
-    const record = (await worktreeRecords(git, workspace)).find(
-      (one) => one.branch === branch && path.dirname(one.path) !== home,
-    );
-    if (branch !== undefined && record) refuseTaken(branch, record);
+    const record = records.find((one) => one.branch === branch && path.dirname(one.path) !== home);
+    if (record) refuseTaken(branch, record);
   }
 
   async function findOrMake({ sessionId, branch: asked, known, signal }: Want): Promise<Opened> {

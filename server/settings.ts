@@ -1,6 +1,5 @@
 // The settings as files say them: defaults, then the user's config, then the workspace's as far as it is trusted.
 // A workspace config that was not trusted may only lower limits: a cloned repository must not be able to run anything.
-
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';

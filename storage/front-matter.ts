@@ -3,7 +3,6 @@
 // Two orders are in use: front matter first (`---` … `---`, then the title), and title first (`# Title`, blank lines, then the block).
 // Old files hold TOML between `+++`. A `---` further down is a rule, `---js` is nothing. All offsets are those of the text given;
 // for a text decoded as latin1 they are byte offsets.
-
 import matter from 'gray-matter';
 import { parseDocument } from 'yaml';
 import { isRecord } from '../core/json.ts';

@@ -1,6 +1,5 @@
 // The numbered claims of a workspace as they lie in the state folder, and whether the hub that made one still lives.
 // The door bundles this file, so it checks by hand and loads no zod. It reads without waiting: a door waits for this, and each start of a run.
-
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { hostname } from 'node:os';

@@ -69,7 +69,7 @@ it('tells why it is paused, to the next hub too, and no more when it goes on', a
   });
   await expect(callTool(next, sessionStart, { prompt: 'now', queue: false })).rejects.toMatchObject({
     code: 'NO_SLOT',
-    message: 'It cannot start now: the line is paused.',
+    message: 'It cannot start now: it waits while the line is paused.',
   });
   await next.orchestrator.resume('me');
   expect(lineView(next.orchestrator)).toMatchObject({ isPaused: false, pauseReason: undefined });

@@ -122,7 +122,7 @@ describe('a session in the line', () => {
     await engine.orchestrator.pause({ by: 'me', reason: 'deploy' });
     await engine.orchestrator.pause({ by: 'me' });
     const id = await start(engine);
-    expect(view(engine, id).reason).toBe('the line is paused');
+    expect(view(engine, id).reason).toBe('waits while the line is paused');
     const fresh = await makeEngine({ events: engine.events, clock: engine.clock });
     await fresh.settle();
     expect(status(fresh, id)).toBe('queued');

@@ -101,7 +101,7 @@ const run = (sessionId: string, more: object = {}) => ({ sessionId, taskId: sess
 describe('what a session waits for', () => {
   it.each([
     [job('a'), line({}), 'is about to start'],
-    [job('a'), line({ isPaused: true }), 'the line is paused'],
+    [job('a'), line({ isPaused: true }), 'waits while the line is paused'],
     [job('a', { notBefore: 2000 }), line({}), 'waits until 1970-01-01T00:00:02.000Z'],
     [job('a'), line({ startAfter: () => 2000 }), 'waits until 1970-01-01T00:00:02.000Z'],
     [job('a', { notBefore: 3000 }), line({ startAfter: () => 2000 }), 'waits until 1970-01-01T00:00:03.000Z'],
