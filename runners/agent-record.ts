@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { AgentResult } from '../core/ending.ts';
 import { figure } from './agent-result.ts';
 import { jsonOf } from './json-line.ts';
+import { withoutPasteMarks } from './pasted.ts';
 import { readLine } from './transcript.ts';
 
 export type Fact =
@@ -35,6 +36,8 @@ export interface Asked {
   readonly input: unknown;
   /** False where one of its own agents asks: that may go on while the main one works or rests, and its transcript is not read. */
   readonly isOfMain: boolean;
+  /** The key of the prompt on which it works. */
+  readonly promptKey: string | undefined;
 }
 
 /** A use of a tool, as the transcript tells of it. */
@@ -137,7 +140,7 @@ export function factOfHook(line: string): Fact | undefined {
     case 'SessionStart':
       return { kind: 'begins', transcript: hook.transcript_path, source: hook.source ?? '' };
     case 'UserPromptSubmit':
-      return { kind: 'prompt', text: hook.prompt ?? '', key: hook.prompt_id };
+      return { kind: 'prompt', text: withoutPasteMarks(hook.prompt ?? ''), key: hook.prompt_id };
     case 'Stop':
       return { kind: 'rests', text: hook.last_assistant_message };
     case 'PermissionRequest':
@@ -159,11 +162,11 @@ export function factOfLine(text: string): Fact | undefined {
   switch (line.type) {
     case 'queue-operation':
       return line.operation === 'enqueue' && typeof line.content === 'string'
-        ? { kind: 'enqueued', text: line.content, key: `queue ${line.timestamp ?? ''}` }
+        ? { kind: 'enqueued', text: withoutPasteMarks(line.content), key: `queue ${line.timestamp ?? ''}` }
         : undefined;
     case 'attachment':
       return line.attachment?.type === 'queued_command' && line.attachment.prompt !== undefined
-        ? { kind: 'prompt', text: line.attachment.prompt, key: line.uuid }
+        ? { kind: 'prompt', text: withoutPasteMarks(line.attachment.prompt), key: line.uuid }
         : undefined;
     case 'user':
       return factOfUser(line);
@@ -179,12 +182,12 @@ export function factOfLine(text: string): Fact | undefined {
 }
 
 function askedBy(
-  { tool_name: tool = '', tool_input: input = {}, agent_id }: z.infer<typeof Hook>,
+  { tool_name: tool = '', tool_input: input = {}, agent_id, prompt_id: promptKey }: z.infer<typeof Hook>,
   callId: string | undefined,
 ): Fact {
   const text = `${tool} ${JSON.stringify(input)}`.slice(0, TEXT_LENGTH);
   const isOfMain = agent_id === undefined;
-  return { kind: 'asks', text, ...(callId !== undefined && { ask: { callId, tool, input, isOfMain } }) };
+  return { kind: 'asks', text, ...(callId !== undefined && { ask: { callId, tool, input, isOfMain, promptKey } }) };
 }
 
 function noticed(type: string | undefined, message: string): Fact | undefined {
@@ -202,7 +205,7 @@ function factOfUser(line: Line): Fact | undefined {
   if (answered.length > 0) return { kind: 'works', said: undefined, answered };
   const text = blocks.map((block) => block.text ?? '').join('\n');
   if (text.startsWith('[Request interrupted by user')) return { kind: 'interrupted' };
-  return { kind: 'prompt', text, key: line.promptId ?? line.uuid };
+  return { kind: 'prompt', text: withoutPasteMarks(text), key: line.promptId ?? line.uuid };
 }
 
 /** What was decided about the use of a tool that ended with this; undefined where nothing was. */

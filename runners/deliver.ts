@@ -4,6 +4,7 @@ import type { Clock } from '../core/ports.ts';
 import type { Fact } from './agent-record.ts';
 import type { InteractiveState } from './interactive-state.ts';
 import type { Pane } from './pane.ts';
+import { withoutPasteMarks } from './pasted.ts';
 import { isDone, type Seen, type Told, type ToldLog } from './told.ts';
 
 export interface DeliveryLimits {
@@ -115,8 +116,8 @@ export function createDelivery(scene: Scene, deliver: Deliver): Delivery {
 
 /** Agents make blanks of tabs and drop those at the ends. */
 function sameWords(one: string, other: string): boolean {
-  const bare = (text: string) => text.replace(/\s+/g, ' ').trim();
-  return bare(sanitizedForMatch(one)) === bare(sanitizedForMatch(other));
+  const bare = (text: string) => sanitizedForMatch(withoutPasteMarks(text)).replace(/\s+/g, ' ').trim();
+  return bare(one) === bare(other);
 }
 
 function sanitizedForMatch(text: string): string {

@@ -2,6 +2,7 @@
 // Such records name their session as `sessionId`; stream-json says `session_id`.
 import { z } from 'zod';
 import type { LogEntry } from '../core/ports.ts';
+import { withoutPasteMarks } from './pasted.ts';
 
 const Housekeeping = z.looseObject({
   type: z.string(),
@@ -23,6 +24,6 @@ export function transcriptOnly(record: unknown): readonly Omit<LogEntry, 'seq'>[
   if (SPOKEN.includes(type)) return isMeta ? [] : undefined;
   // said while it worked, and taken up between two steps
   if (attachment?.type === 'queued_command' && attachment.prompt !== undefined)
-    return [{ kind: 'prompt', text: attachment.prompt, ...(timestamp !== undefined && { at: timestamp }) }];
+    return [{ kind: 'prompt', text: withoutPasteMarks(attachment.prompt), ...(timestamp !== undefined && { at: timestamp }) }];
   return [];
 }

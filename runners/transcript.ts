@@ -6,6 +6,7 @@ import type { LogEntry } from '../core/ports.ts';
 import { agentResult, isoOfSeconds, ResultRecord } from './agent-result.ts';
 import { HUB_SERVER } from './hub-server.ts';
 import { jsonOf } from './json-line.ts';
+import { withoutPasteMarks } from './pasted.ts';
 import { transcriptOnly } from './transcript-record.ts';
 
 export type Entry = Omit<LogEntry, 'seq'>;
@@ -160,7 +161,10 @@ function messageEntries(
   return blocks.flatMap((block): Entry[] => {
     const at = timestamp === undefined ? {} : { at: timestamp };
     const text = Text.safeParse(block);
-    if (text.success) return [{ ...at, kind: said(text.data.text), text: text.data.text }];
+    if (text.success) {
+      const kind = said(text.data.text);
+      return [{ ...at, kind, text: kind === 'prompt' ? withoutPasteMarks(text.data.text) : text.data.text }];
+    }
     const thinking = Thinking.safeParse(block);
     if (thinking.success) return thinking.data.thinking === '' ? [] : [{ ...at, kind: 'thinking', text: thinking.data.thinking }];
     const use = ToolUse.safeParse(block);

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterEach } from 'vitest';
 import { z } from 'zod';
 import { connect, type TestClient } from '../support/clients.ts';
+import { PASTED } from '../support/stub-conversation.ts';
 import { openTerminal, type Terminal } from '../support/terminal.ts';
 import { makeWorkspace, type Workspace, type WorkspaceOptions } from '../support/workspace.ts';
 
@@ -96,7 +97,7 @@ export const plain = (text: string) => text.replace(/[\t ]+/g, ' ').trim();
 /** What its own record says it was told, as often as it was. */
 export async function heardBy(workspace: Workspace, id: string, run = 1): Promise<string[]> {
   const told = await readFile(path.join(workspace.path, '.scopecraft/state/sessions', id, String(run), 'out'), 'utf8');
-  return told.split('\n').flatMap((line) => Prompted.safeParse(parsed(line)).data?.message.content ?? []);
+  return told.split('\n').flatMap((line) => Prompted.safeParse(parsed(line)).data?.message.content.replace(PASTED, '$2') ?? []);
 }
 
 const Prompted = z.looseObject({ type: z.literal('user'), message: z.looseObject({ content: z.string() }) });

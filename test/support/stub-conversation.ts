@@ -38,6 +38,9 @@ export interface Conversation {
 /** Ids of the searches that the stub itself puts before a call of a deferred tool start like this. */
 export const SEARCH_ID = 'toolu_search_';
 
+/** What was pasted into its input box, between the marks that Claude Code puts around that. */
+export const PASTED = /<pasted_content id="(\w+)">\s*([\s\S]*?)\s*<\/pasted_content id="\1">/g;
+
 /** Where the conversation of this request stands. */
 export function readConversation({ messages }: ModelRequest): Conversation {
   const at = messages.findLastIndex((message) => spoken(message) !== '');
@@ -115,5 +118,6 @@ function spoken(message: Message): string {
   return words
     .filter((text) => text !== '')
     .join('\n')
+    .replace(PASTED, '\n$2\n')
     .trim();
 }
