@@ -39,9 +39,9 @@ export function holds(box: Box, pasted: string): boolean {
   return shown === wanted || (isTall && shown !== '' && wanted.includes(shown));
 }
 
-/** By the title of its terminal: a turning wheel while it works, a star while it does not. Undefined when the title says neither. */
+/** By the title of its terminal: a turning wheel while it works, of dots or half a disc, a star while it does not. Undefined when the title says neither. */
 export function worksByTitle(title: string): boolean | undefined {
-  if (/^[\u2800-\u28ff]/.test(title)) return true;
+  if (/^[\u2800-\u28ff\u25d0-\u25d3]/.test(title)) return true;
   return title.startsWith('✳') ? false : undefined;
 }
 

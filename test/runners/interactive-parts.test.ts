@@ -96,7 +96,13 @@ describe('the screen of Claude Code', () => {
     expect(holds(text('hey[Pasted text #2 +1023 lines]'), 'anything')).toBe(false);
     expect(holds(text('heya line'), 'a line')).toBe(false);
     expect(holds({ kind: 'empty', text: '' }, '')).toBe(false);
-    expect(['⠂ Claude', '✳ Claude', 'bash'].map(worksByTitle)).toEqual([true, false, undefined]);
+    expect(['⠂ Claude', '◐ Claude', '◑ Claude', '✳ Claude', 'bash'].map(worksByTitle)).toEqual([
+      true,
+      true,
+      true,
+      false,
+      undefined,
+    ]);
   });
 
   it('never gets words that would be a command', () => {
