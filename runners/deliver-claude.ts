@@ -1,6 +1,6 @@
 // Brings a message into the input box of Claude Code, so that it arrives as words and as nothing else.
 //
-// Never while a dialog is open, where Enter would be an answer; never beside what a person is typing. A first `!` would run a command, a
+// Never while a dialog is open or about to, where Enter would be an answer; never beside what a person is typing. A first `!` would run a command, a
 // first `/` call one, a last `\` keep Enter from submitting, a last `@word` choose a file: blanks around the words prevent all of that.
 // It is submitted when the box is seen to hold it, and the key is pressed only while the cursor is still where it was seen.
 import type { Clock } from '../core/ports.ts';
@@ -56,6 +56,8 @@ export function createClaudeDelivery(clock: Clock): Deliver {
       if (!isAsking && sinceMs > limits.boxMs) give('Its input box could not be found on the screen.');
       return;
     }
+    // its dialog opens a moment after it told that it asks, and would take the key for an answer
+    if (isAsking) return;
     const typed = typedForm(message.text);
     const isThere = holds(box, typed);
     const press = async () => {
@@ -77,6 +79,12 @@ export function createClaudeDelivery(clock: Clock): Deliver {
           if (what === 'clear') await pane.press('C-u', view.cursor);
           else if (what === 'none' && sinceMs > limits.typingMs)
             give('Somebody has typed something into its input box and not sent it.');
+          return;
+        }
+        if (agent.state === 'works' && message.mode === 'interrupt' && !message.interrupted) {
+          // before it is said: what waits in the queue of a turn that ends by itself comes back into the box at that key
+          told.step(promptId, { interrupted: true });
+          await pane.press('Escape');
           return;
         }
         told.step(promptId, { state: 'pasting', seen: scene.seen(), tries: tries + 1 });

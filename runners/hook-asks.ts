@@ -70,8 +70,9 @@ export function openHookAsks(folder: string, clock: Clock): HookAsks {
     else asks.delete(ask.callId);
   }
 
-  function end(decision?: Decision): void {
-    for (const ask of open()) if (ask.isOfMain) finish(ask, decision);
+  /** But for what it asks on the prompt with this key. */
+  function end(decision?: Decision, goesOn?: string): void {
+    for (const ask of open()) if (ask.isOfMain && (goesOn === undefined || ask.promptKey !== goesOn)) finish(ask, decision);
   }
 
   /** Also what is over by a hook, which is heard before the transcript. */
@@ -124,8 +125,11 @@ export function openHookAsks(folder: string, clock: Clock): HookAsks {
             if (ask) finish(ask, answered.decision);
           }
           return;
-        case 'rests':
         case 'prompt':
+          // what was said meanwhile is taken up under the key of the prompt on which it works
+          if (from === 'hooks') end(undefined, fact.key);
+          return;
+        case 'rests':
         case 'begins':
         case 'leaves':
           if (from === 'hooks') end();
@@ -135,7 +139,7 @@ export function openHookAsks(folder: string, clock: Clock): HookAsks {
       }
     },
 
-    end,
+    end: (decision) => end(decision),
 
     *news() {
       for (const ask of asks.values()) {

@@ -49,7 +49,7 @@ async function openBox(...texts: string[]) {
     if (next) await deliver(scene, { message: next, sinceMs, isOurs: true });
     return next && told.all().find(({ promptId }) => promptId === next.promptId)?.state;
   };
-  return { box, done, step, told, clock };
+  return { box, done, step, told, clock, agent };
 }
 
 describe('a message for Claude Code', () => {
@@ -82,6 +82,22 @@ describe('a message for Claude Code', () => {
     await step(10);
     await step(20);
     expect(done).toEqual(['paste go on ', 'Enter']);
+  });
+
+  it('waits from the moment in which something is asked, also while the dialog is not drawn yet', async () => {
+    const { done, step, agent } = await openBox('go on');
+    agent.take({ kind: 'asks', text: 'Bash' }, 'hooks');
+    expect([await step(), await step(60_000), done]).toEqual(['said', 'said', []]);
+    agent.take({ kind: 'works', said: undefined }, 'out');
+    expect([await step(), done]).toEqual(['pasting', ['paste go on ']]);
+  });
+
+  it('breaks off what is done before it is said, once, where it is to interrupt', async () => {
+    const { done, step, agent, told } = await openBox();
+    agent.take({ kind: 'prompt', text: 'earlier', key: undefined }, 'hooks');
+    told.say(message(1, 'stop it', 'interrupt'));
+    expect([await step(), done]).toEqual(['said', ['Escape']]);
+    expect([await step(), done]).toEqual(['pasting', ['Escape', 'paste stop it ']]);
   });
 
   it('is submitted where a paste that was given up comes to be seen', async () => {
