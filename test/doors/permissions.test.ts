@@ -113,11 +113,10 @@ describe('what an interactive Claude asks in its terminal', () => {
     await asking(client, id, 'Bash: touch one');
     const person = await terminalIn(workspace);
     await person.type(Attachment.parse(await client.call('session_attach', { sessionId: id })).command);
-    await person.shows('Do you want to proceed?');
-    await person.press('1');
+    await person.pressOn(/touch one *\n *\u254c/, '1');
     await asking(client, id, 'Bash: touch two');
     expect(await isThere('one')).toBe(true);
-    await person.press('Escape');
+    await person.pressOn('Do you want to proceed?', 'Escape');
     await atPrompt(client, id);
     expect(await isThere('two')).toBe(false);
     expect(await client.call('request_list', {})).toMatchObject({ total: 0 });

@@ -179,6 +179,19 @@ describe('what is asked', () => {
     ]);
   });
 
+  it('is not over because something that was said meanwhile is taken up, under the same prompt', async () => {
+    const { asks, hook, clock } = await opened();
+    hook(`1 ${asked('ls').replace(/}$/, ',"prompt_id":"p1"}')}`);
+    const prompted = (prompt_id: string) =>
+      hook(JSON.stringify({ hook_event_name: 'UserPromptSubmit', prompt: 'and on', prompt_id }));
+    prompted('p1');
+    clock.advance(1500);
+    expect([[...asks.news()], asks.isAsking]).toMatchObject([[{ kind: 'asks' }], true]);
+    prompted('p2');
+    clock.advance(1500);
+    expect([...asks.news()]).toEqual([{ kind: 'withdrawn', callId: '1' }]);
+  });
+
   it.each([
     ["The user doesn't want to take this action right now. STOP.", undefined],
     ['[Tool call skipped: another one was refused]', undefined],
@@ -312,7 +325,7 @@ describe('a dialog of the real Claude Code', { timeout: 60_000 }, () => {
     const { run, seen, callId } = await start('person', `until [ -f ${go} ]; do sleep 0.1; done; `);
     // while it writes there are several for a moment
     await expect.poll(async () => (await hooks()).length).toBe(1);
-    rig.tmux('send-keys', '-t', '=s-person:', '1');
+    await rig.choose('s-person', /1\. Yes/);
     expect(await seen.event('withdrawn')).toEqual({ kind: 'withdrawn', callId, decision: 'allow' });
     await expect.poll(hooks).toEqual([]);
     await run.answer(callId, { behavior: 'deny', message: 'too late' });

@@ -87,7 +87,7 @@ describe('an interactive run of Claude Code', () => {
     const seen = listen(run);
     const asked = await seen.event('idle');
     expect(asked).toMatchObject({ for: 'unknown', text: expect.stringMatching(/trust/i) });
-    rig.tmux('send-keys', '-t', '=s-asks:', 'Enter');
+    await rig.choose('s-asks', /Yes, I trust/);
     expect(await seen.outcome(20)).toBe('received');
     await run.stop(CANCELLED);
     await seen.over;

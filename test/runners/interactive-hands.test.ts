@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Run } from '../../core/run-ports.ts';
 import { inputBox } from '../../runners/input-box.ts';
 import { plainText } from '../../runners/plain-text.ts';
-import { processesLeft } from '../support/processes.ts';
+import { processesLeft, processesMarked } from '../support/processes.ts';
 import { type ClaudeRig, hookedPrompts, idOf, listen, message, openClaudeRig } from './interactive-rig.ts';
 import { eventually } from './rig.ts';
 
@@ -43,7 +43,7 @@ describe('a prompt for Claude Code', { timeout: 60_000 }, () => {
     await delay(2500);
     expect(await exists(file)).toBe(false);
     expect(seen.events.some((event) => 'promptId' in event && event.promptId === idOf(3))).toBe(false);
-    keys('1');
+    await rig.choose('s-hands', /1\. Yes/);
     expect(await seen.event('withdrawn')).toMatchObject({ callId, decision: 'allow' });
     expect(await seen.outcome(3)).toBe('received');
     expect(await exists(file)).toBe(true);
@@ -51,9 +51,9 @@ describe('a prompt for Claude Code', { timeout: 60_000 }, () => {
   });
 
   it('breaks off what the agent does, where it is told to', async () => {
-    await run.tell(message(4, '@@tool Bash {"command":"sleep 600"}\n@@say never'));
+    await run.tell(message(4, '@@tool Bash {"command":"true; sleep 600"}\n@@say never'));
     expect(await seen.outcome(4)).toBe('received');
-    await shows('sleep 600');
+    await expect.poll(async () => (await processesMarked(rig.root)).map(({ command }) => command)).toContain('sleep 600');
     await run.tell(message(5, '@@say at once', 'interrupt'));
     expect(await seen.outcome(5)).toBe('received');
     await seen.rests();

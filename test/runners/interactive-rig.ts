@@ -64,6 +64,22 @@ export async function openInteractiveRig(limits: InteractiveRunnerOptions['limit
       const ofAgents = names.filter((name) => name.startsWith('s-'));
       return ofAgents.length > 0 ? ofAgents : names;
     },
+    /** Takes this choice of the dialog in that terminal, as a person does: a dialog that has just opened may not listen yet. */
+    async choose(session: string, choice: RegExp) {
+      const target = `=${session}:`;
+      const choices = () => {
+        const lines = tmuxCall(socket, ['capture-pane', '-p', '-t', target]).split('\n');
+        return lines.filter((line) => choice.test(line)).map((line) => line.trimStart().startsWith('\u276f'));
+      };
+      await eventually(() => choices().length > 0 || undefined, 40_000);
+      await eventually(async () => {
+        const [isMarked] = choices();
+        if (isMarked === undefined) return true;
+        tmuxCall(socket, ['send-keys', '-t', target, isMarked ? 'Enter' : 'Down']);
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        return undefined;
+      });
+    },
     async close() {
       tmuxCall(socket, ['kill-server']);
       await rig.close();

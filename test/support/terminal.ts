@@ -15,6 +15,8 @@ export interface Terminal {
   type(text: string): Promise<void>;
   /** Presses keys by their names in tmux. */
   press(...keys: readonly string[]): Promise<void>;
+  /** Presses the key while the screen shows it: a dialog that has just opened may not listen yet. */
+  pressOn(text: string | RegExp, key: string): Promise<void>;
   /** Ends the server with whatever runs in it. */
   close(): Promise<void>;
 }
@@ -27,14 +29,22 @@ export async function openTerminal({ env, cwd }: { readonly env: Environment; re
     (await promisify(execFile)('tmux', ['-u', '-S', socket, '-f', '/dev/null', ...words], { env, cwd })).stdout;
   await tmux('new-session', '-d', '-s', 'person', '-x', '160', '-y', '45', '/bin/sh');
   const screen = () => tmux('capture-pane', '-p', '-J', '-t', 'person:');
+  const isOn = (now: string, text: string | RegExp) => (typeof text === 'string' ? now.includes(text) : text.test(now));
+  const shows: Terminal['shows'] = async (text, withinMs = 20_000) => {
+    let now = await screen();
+    for (const until = Date.now() + withinMs; !isOn(now, text); now = await screen()) {
+      if (Date.now() > until) throw new Error(`The terminal does not show ${String(text)}:\n${now}`);
+      await delay(100);
+    }
+  };
   return {
     screen,
-    async shows(text, withinMs = 20_000) {
-      const isShown = (now: string) => (typeof text === 'string' ? now.includes(text) : text.test(now));
-      let now = await screen();
-      for (const until = Date.now() + withinMs; !isShown(now); now = await screen()) {
-        if (Date.now() > until) throw new Error(`The terminal does not show ${String(text)}:\n${now}`);
-        await delay(100);
+    shows,
+    async pressOn(text, key) {
+      await shows(text);
+      for (const until = Date.now() + 20_000; isOn(await screen(), text); await delay(200)) {
+        if (Date.now() > until) throw new Error(`The terminal still shows ${String(text)}.`);
+        await tmux('send-keys', '-t', 'person:', key);
       }
     },
     async type(text) {
