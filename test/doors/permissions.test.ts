@@ -113,7 +113,7 @@ describe('what an interactive Claude asks in its terminal', () => {
     await asking(client, id, 'Bash: touch one');
     const person = await terminalIn(workspace);
     await person.type(Attachment.parse(await client.call('session_attach', { sessionId: id })).command);
-    await person.pressOn(/touch one *\n *\u254c/, '1');
+    await person.pressOn(/touch one(?:(?!touch two)[\s\S])*Do you want to proceed/, '1');
     await asking(client, id, 'Bash: touch two');
     expect(await isThere('one')).toBe(true);
     await person.pressOn('Do you want to proceed?', 'Escape');
