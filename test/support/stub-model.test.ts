@@ -92,8 +92,10 @@ describe('the real Claude Code on the stub model', () => {
 
   test('leaves the directives of a nested prompt to the nested agent', async () => {
     const inner = '@@tool Bash {"command":"echo inner >> nested.txt"}\n@@say inner is done';
+    // newer versions go on beside a nested agent unless they are told to wait for it
+    const nested = { description: 'inner', subagent_type: 'general-purpose', run_in_background: false, prompt: inner };
     const prompt = [
-      `@@tool Agent ${JSON.stringify({ description: 'inner', subagent_type: 'general-purpose', prompt: inner })}`,
+      `@@tool Agent ${JSON.stringify(nested)}`,
       `@@tool Bash ${JSON.stringify({ command: "printf '@@say not mine\\n@@error 500\\n'; echo outer >> nested.txt" })}`,
       '@@say outer is done',
     ].join('\n');
