@@ -10,7 +10,7 @@ const Housekeeping = z.looseObject({
   messageId: z.string().optional(),
   isMeta: z.boolean().optional(),
   timestamp: z.string().optional(),
-  attachment: z.looseObject({ type: z.string(), prompt: z.string().optional() }).optional(),
+  attachment: z.looseObject({ type: z.string(), prompt: z.string().optional(), commandMode: z.string().optional() }).optional(),
 });
 
 const SPOKEN = ['user', 'assistant'];
@@ -22,8 +22,10 @@ export function transcriptOnly(record: unknown): readonly Omit<LogEntry, 'seq'>[
   const { type, sessionId, messageId, isMeta, attachment, timestamp } = read.data;
   if (sessionId === undefined && !(type === 'file-history-snapshot' && messageId !== undefined)) return undefined;
   if (SPOKEN.includes(type)) return isMeta ? [] : undefined;
-  // said while it worked, and taken up between two steps
-  if (attachment?.type === 'queued_command' && attachment.prompt !== undefined)
-    return [{ kind: 'prompt', text: withoutPasteMarks(attachment.prompt), ...(timestamp !== undefined && { at: timestamp }) }];
+  // said while it worked, and taken up between two steps; perhaps by itself, that a task has ended
+  if (attachment?.type === 'queued_command' && attachment.prompt !== undefined) {
+    const kind = attachment.commandMode === 'task-notification' ? 'output' : 'prompt';
+    return [{ kind, text: withoutPasteMarks(attachment.prompt), ...(timestamp !== undefined && { at: timestamp }) }];
+  }
   return [];
 }

@@ -4,9 +4,11 @@ import type { AgentResult } from '../core/ending.ts';
 import { seenText } from '../core/hidden-text.ts';
 import type { LogEntry } from '../core/ports.ts';
 import { agentResult, isoOfSeconds, ResultRecord } from './agent-result.ts';
+import type { TaskNote } from './background-tasks.ts';
 import { HUB_SERVER } from './hub-server.ts';
 import { jsonOf } from './json-line.ts';
 import { withoutPasteMarks } from './pasted.ts';
+import { systemRecord } from './system-record.ts';
 import { transcriptOnly } from './transcript-record.ts';
 
 export type Entry = Omit<LogEntry, 'seq'>;
@@ -30,7 +32,7 @@ export interface Reading {
   readonly result?: AgentResult;
   /** The account's quota is used up. */
   readonly quota?: { readonly resetsAt: string | undefined };
-  /** True when the agent is at work: it said something, or a tool answered. */
+  /** True when the agent itself, and not one of its own agents, is at work: it said something, or a tool answered. */
   readonly works?: true;
   /** True where a turn begins. */
   readonly begins?: true;
@@ -42,6 +44,8 @@ export interface Reading {
   readonly withdrawn?: string;
   /** It says this to the MCP server of its hub. */
   readonly calls?: Called;
+  /** It tells this of its tasks in the background. */
+  readonly task?: TaskNote;
 }
 
 const Text = z.looseObject({ type: z.literal('text'), text: z.string() });
@@ -58,6 +62,10 @@ const Message = z.looseObject({
   /** With `user`: it repeats what was said to it, or what it says to itself. */
   isReplay: z.boolean().optional().catch(undefined),
   isSynthetic: z.boolean().optional().catch(undefined),
+  /** Where one of its own agents works. */
+  parent_tool_use_id: z.string().nullish().catch(undefined),
+  /** With `user`: who says it, where that is no person. */
+  origin: z.looseObject({ kind: z.string() }).optional().catch(undefined),
   message: z.looseObject({ content: z.union([z.string(), z.array(Block)]) }),
 });
 const Init = z.looseObject({
@@ -83,7 +91,13 @@ const Quota = z.looseObject({
 const Asks = z.looseObject({
   type: z.literal('control_request'),
   request_id: z.string(),
-  request: z.looseObject({ subtype: z.literal('can_use_tool'), tool_name: z.string(), input: z.unknown() }),
+  request: z.looseObject({
+    subtype: z.literal('can_use_tool'),
+    tool_name: z.string(),
+    input: z.unknown(),
+    /** Where one of its own agents asks. */
+    agent_id: z.string().optional(),
+  }),
 });
 const Calls = z.looseObject({
   type: z.literal('control_request'),
@@ -98,7 +112,7 @@ const Control = z.looseObject({ type: z.enum(['control_request', 'control_respon
 const Known = z.union([Message, Init, Retry, Quota, ResultRecord, Withdraws, Control]);
 
 /**
- * Reads one line. `tools` remembers the names of tools by the id of their call, from one line to the next.
+ * Reads one line. `tools` remembers the names of tools by the id of their call until its answer, from one line to the next.
  * Never throws: what is not understood is an `output` entry.
  */
 export function readLine(line: string, output: 'stream-json' | 'text', tools: Map<string, string> = new Map()): Reading {
@@ -106,6 +120,8 @@ export function readLine(line: string, output: 'stream-json' | 'text', tools: Ma
   const said = jsonOf(line);
   const housekeeping = transcriptOnly(said);
   if (housekeeping) return { entries: housekeeping };
+  const ofItself = systemRecord(said, (id) => tools.has(id));
+  if (ofItself) return ofItself;
   const known = Known.safeParse(said);
   if (!known.success) {
     const [cut, callId] = CUT.exec(line) ?? [];
@@ -116,9 +132,11 @@ export function readLine(line: string, output: 'stream-json' | 'text', tools: Ma
   switch (record.type) {
     case 'assistant':
     case 'user':
+      // here a record before it told of that end; a transcript has no other
+      if (record.isReplay && isOfTask(record)) return { entries: [], works: true, task: { kind: 'told' } };
       return {
         entries: messageEntries(record, tools),
-        works: true,
+        ...(!record.parent_tool_use_id && { works: true }),
         ...(record.isReplay && record.uuid !== undefined && { received: record.uuid }),
       };
     case 'control_request': {
@@ -127,8 +145,8 @@ export function readLine(line: string, output: 'stream-json' | 'text', tools: Ma
       if (calls) return { entries: [], calls: { callId: calls.request_id, message: calls.request.message } };
       const { data: asks } = Asks.safeParse(record);
       if (!asks) return { entries: [] };
-      const { tool_name: tool, input } = asks.request;
-      return { entries: [], works: true, asks: { callId: asks.request_id, tool, input } };
+      const { tool_name: tool, input, agent_id } = asks.request;
+      return { entries: [], ...(!agent_id && { works: true }), asks: { callId: asks.request_id, tool, input } };
     }
     case 'control_cancel_request':
       return { entries: [], withdrawn: record.request_id };
@@ -149,15 +167,19 @@ export function readLine(line: string, output: 'stream-json' | 'text', tools: Ma
   }
 }
 
-function messageEntries(
-  { type, timestamp, isReplay, isSynthetic, message: { content } }: z.infer<typeof Message>,
-  tools: Map<string, string>,
-): Entry[] {
-  const all: readonly Block[] = typeof content === 'string' ? [{ type: 'text', text: content }] : content;
+/** It is told that a task in the background has ended. */
+function isOfTask({ origin }: z.infer<typeof Message>): boolean {
+  return origin?.kind === 'task-notification';
+}
+
+function messageEntries(record: z.infer<typeof Message>, tools: Map<string, string>): Entry[] {
+  const { type, timestamp, isReplay, isSynthetic, message } = record;
+  const all: readonly Block[] = typeof message.content === 'string' ? [{ type: 'text', text: message.content }] : message.content;
   // messages taken up together are repeated one by one, and then all in one with the last of them at the end
   const blocks = isReplay ? all.slice(-1) : all;
+  const isOutput = isSynthetic || isOfTask(record);
   const said = (text: string) =>
-    type === 'assistant' ? 'text' : isSynthetic || text.startsWith('[Request interrupted by user') ? 'output' : 'prompt';
+    type === 'assistant' ? 'text' : isOutput || text.startsWith('[Request interrupted by user') ? 'output' : 'prompt';
   return blocks.flatMap((block): Entry[] => {
     const at = timestamp === undefined ? {} : { at: timestamp };
     const text = Text.safeParse(block);
@@ -174,7 +196,10 @@ function messageEntries(
     }
     const answer = ToolResult.safeParse(block);
     if (!answer.success) return [{ ...at, kind: 'output', text: `[${block.type}]` }];
-    return [{ ...at, kind: 'tool_result', tool: tools.get(answer.data.tool_use_id), text: contentText(answer.data.content) }];
+    const { tool_use_id: id, content } = answer.data;
+    const tool = tools.get(id);
+    tools.delete(id);
+    return [{ ...at, kind: 'tool_result', tool, text: contentText(content) }];
   });
 }
 

@@ -8,6 +8,8 @@ const json = (value: unknown) => readLine(JSON.stringify(value), 'stream-json');
 const assistant = (...content: unknown[]) => ({ type: 'assistant', message: { role: 'assistant', content }, session_id: 's' });
 const user = (content: unknown) => ({ type: 'user', message: { role: 'user', content }, timestamp: '2026-11-24T09:00:00.000Z' });
 
+const HOOK = { type: 'system', subtype: 'hook_response', hook_name: 'Stop', output: 'no\n' };
+
 /** JSON that is nested deeper than functions that call themselves can bear. */
 const DEEP = `${'['.repeat(9000)}${']'.repeat(9000)}`;
 
@@ -63,6 +65,25 @@ describe('a line of stream-json', () => {
       'a quota used up',
       { type: 'rate_limit_event', rate_limit_info: { status: 'rejected', resetsAt: 1_800_000_000 } },
       [{ kind: 'error', text: "the account's quota is used up; it resets at 2027-01-15T08:00:00.000Z" }],
+    ],
+    ['nothing of how far a message has come', { type: 'command_lifecycle', command_uuid: 'x', state: 'queued' }, []],
+    ['nothing of how far a task has come', { type: 'system', subtype: 'task_progress', task_id: 'x', description: 'Reads' }, []],
+    ['nothing of a hook that did well', { ...HOOK, outcome: 'success' }, []],
+    ['a hook that failed', { ...HOOK, outcome: 'error' }, [{ kind: 'output', text: 'the hook Stop ended with error: no' }]],
+    [
+      'a note',
+      { type: 'system', subtype: 'informational', content: 'Mind the gap.', level: 'notice' },
+      [{ kind: 'output', text: 'Mind the gap.' }],
+    ],
+    [
+      'a notice',
+      { type: 'system', subtype: 'notification', key: 'x', text: 'A hook has a problem.' },
+      [{ kind: 'output', text: 'A hook has a problem.' }],
+    ],
+    [
+      'that a conversation was compacted',
+      { type: 'system', subtype: 'compact_boundary', compact_metadata: { trigger: 'auto', pre_tokens: 1 } },
+      [{ kind: 'output', text: 'the conversation was compacted (auto)' }],
     ],
   ])('tells %s', (_name, record, entries) => {
     expect(json(record).entries).toEqual(entries);
@@ -123,6 +144,9 @@ describe('a line of stream-json', () => {
     'null',
     '{"type":"assistant"}',
     '{"type":"system","subtype":"new_thing"}',
+    '{"type":"system","subtype":"task_started"}',
+    '{"type":"system","subtype":"informational"}',
+    '{"type":"system","subtype":"compact_boundary"}',
     '{"__proto__":1}',
     `{"a":${'['.repeat(5000)}`,
   ])('that is not understood is output: %.40s', (line) => {
