@@ -2,8 +2,9 @@
 //
 // A run is *under way* until its exit code is there. When supervisor and agent are both gone without one, it is *lost*; an agent whose
 // supervisor is gone is followed to its end, and then lost. It has *ended* when, besides, no process of it is left: what an ended run
-// left behind is taken down here. When an agent has said its result and has got all that was said to it, its input is ended, so that it
-// leaves. One that neither works on nor leaves is taken down after a grace; it may have been told something that it does not take.
+// left behind is taken down here. When an agent has said its result, has nothing at work in the background that may have it go on, and has
+// got all that was said to it, its input is ended, so that it leaves. One that neither works on nor leaves is taken down after a grace; it
+// may have been told something that it does not take.
 // Nothing runs by itself: the reader of `events` drives it, and only a ladder under way goes on without a reader.
 import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -156,10 +157,11 @@ export function followRun({ folder, agent, promptIds, mark, clock, resultGraceMs
           if (complainedBytes > before) yield { kind: 'complained', bytes: complainedBytes };
         }
         if (exit !== undefined && isQuiet) return yield* conclude(exit);
-        if (exit === undefined && facts.doneAt !== undefined) {
+        const { doneAt } = facts;
+        if (exit === undefined && doneAt !== undefined && clock.elapsed() >= doneAt) {
           // where that fails, what follows is left to the grace
           if (isQuiet && owed.size === 0) await inbox?.endUnlessOwing(received).catch(() => undefined);
-          if (clock.elapsed() - Math.max(facts.doneAt, inbox?.toldAt ?? 0) >= resultGraceMs) {
+          if (clock.elapsed() - Math.max(doneAt, inbox?.toldAt ?? 0) >= resultGraceMs) {
             facts.freeze();
             beginLadder();
           }

@@ -30,19 +30,26 @@ afterAll(async () => {
   await rig.close();
 });
 
-async function started(sessionId: string, text: string, more: Partial<RunSpec> = {}, tools: readonly string[] = ['Bash']) {
+async function started(
+  sessionId: string,
+  text: string,
+  more: Partial<RunSpec> = {},
+  tools: readonly string[] = ['Bash'],
+  { start } = rig.runner,
+) {
   const first = said(text);
   const agent = { ...AgentEntry.parse({ kind: 'claude', permissionMode: 'default', tools }), name: 'claude' };
   const conversationId = crypto.randomUUID();
   const spec = { agent, messages: [first], cwd: sandbox.cwd, env: { ...sandbox.env }, conversationId, ...more };
-  const run = await rig.runner.start(rig.spec(sessionId, '', undefined, spec));
+  const run = await start(rig.spec(sessionId, '', undefined, spec));
   return { first, run, follow: followed(run), conversationId };
 }
 
 async function entriesOf(sessionId: string, kind: string): Promise<string[]> {
   const lines = (await readFile(path.join(rig.folder(sessionId), 'out'), 'utf8')).split('\n');
+  const tools = new Map<string, string>();
   return lines
-    .flatMap((line) => readLine(line, 'stream-json').entries)
+    .flatMap((line) => readLine(line, 'stream-json', tools).entries)
     .flatMap((entry) => (entry.kind === kind ? [entry.text] : []));
 }
 
@@ -142,6 +149,56 @@ it('is answered once, by the hub that follows it then', async () => {
   expect(await permitted()).toBe('as\u00f6ked\n');
   const said = (await readFile(path.join(rig.folder('across'), 'in'), 'utf8')).split('\n');
   expect(said.filter((line) => line.includes('control_response'))).toHaveLength(1);
+});
+
+it('goes on with what it has at work in the background after its result, is answered, and says another result', async () => {
+  await rm(path.join(sandbox.cwd, 'permitted'), { force: true });
+  // quicker than its own agent, which asks after the result
+  const impatient = createAutonomousRunner({ ...rig.options, resultGraceMs: 500 });
+  const inner = `@@sleep 2000\n${ASKING}`;
+  const nested = { description: 'inner', subagent_type: 'general-purpose', run_in_background: true, prompt: inner };
+  const script = `@@tool Agent ${JSON.stringify(nested)}\n@@say outer is done`;
+  const { run, follow } = await started('background', script, {}, [], impatient);
+  const { callId } = await asksOf(follow);
+  expect(await entriesOf('background', 'result')).toEqual(['outer is done']);
+  await run.answer(callId, { behavior: 'allow' });
+  const { exit, result } = await follow.done;
+  expect({ exit, result }).toMatchObject({ exit: { code: 0 }, result: { isError: false, turns: 3 } });
+  expect(await permitted()).toBe('as\u00f6ked\n');
+  expect(await entriesOf('background', 'result')).toEqual(['outer is done', result?.text]);
+  expect(await entriesOf('background', 'output')).toMatchObject([expect.stringMatching(/^a background task has completed: /)]);
+});
+
+it('tells nothing in its log that no person reads', async () => {
+  const hook = (command: string) => [{ matcher: '*', hooks: [{ type: 'command', command }] }];
+  const hooks = {
+    SessionStart: hook('echo begun'),
+    PreToolUse: hook('exit 0'),
+    PostToolUse: hook('echo \'{"systemMessage":"noted"}\''),
+  };
+  const nested = {
+    description: 'inner',
+    subagent_type: 'general-purpose',
+    run_in_background: false,
+    prompt: '@@say inner is done',
+  };
+  const script = [
+    `@@tool Agent ${JSON.stringify(nested)}`,
+    // long enough to become a task
+    '@@tool Bash {"command":"echo begun; sleep 4"}',
+    '@@error 529 1',
+    '@@say done',
+  ].join('\n');
+  const agent = AgentEntry.parse({
+    kind: 'claude',
+    tools: ['Bash', 'Agent', 'Task'],
+    args: [`--settings=${JSON.stringify({ hooks })}`],
+  });
+  const { follow } = await started('quiet', script, { agent: { ...agent, name: 'claude' } });
+  expect(await follow.done).toMatchObject({ exit: { code: 0 }, result: { text: 'done' } });
+  const told = await entriesOf('quiet', 'output');
+  expect(told.filter((text) => !text.endsWith('noted'))).toEqual([]);
+  expect(await entriesOf('quiet', 'retry')).toHaveLength(1);
 });
 
 it('calls its hub on its output, from the first turn on, and the next hub knows what was answered', async () => {
