@@ -72,11 +72,16 @@ export async function openInteractiveRig(limits: InteractiveRunnerOptions['limit
         return lines.filter((line) => choice.test(line)).map((line) => line.trimStart().startsWith('\u276f'));
       };
       await eventually(() => choices().length > 0 || undefined, 40_000);
+      let takenAt = Number.NEGATIVE_INFINITY;
       await eventually(async () => {
         const [isMarked] = choices();
         if (isMarked === undefined) return true;
-        tmuxCall(socket, ['send-keys', '-t', target, isMarked ? 'Enter' : 'Down']);
-        await new Promise((resolve) => setTimeout(resolve, 200));
+        // one that was taken shows before
+        if (!isMarked || Date.now() - takenAt > 1500) {
+          tmuxCall(socket, ['send-keys', '-t', target, isMarked ? 'Enter' : 'Down']);
+          if (isMarked) takenAt = Date.now();
+        }
+        await new Promise((resolve) => setTimeout(resolve, 100));
         return undefined;
       });
     },

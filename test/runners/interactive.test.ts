@@ -53,7 +53,7 @@ describe('an interactive run', { timeout: 60_000 }, () => {
   it('gets the environment that was given, a terminal, and neither the name of our tmux server nor anything from it', async () => {
     const script = 'env; tty; sleep 600';
     const more = { env: { ...rig.env, API_SECRET: 's3cret $value' } };
-    const run = await rig.runner.start(rig.spec('env', [message(1, 'hello')], ['sh', '-c', script], more));
+    const run = await rig.runner.start(rig.spec('env', [message(1, 'no name of a variable')], ['sh', '-c', script], more));
     const seen = listen(run);
     const out = await eventually(async () => {
       const text = await readFile(path.join(rig.folder('env'), 'out'), 'utf8');

@@ -42,8 +42,12 @@ export async function openTerminal({ env, cwd }: { readonly env: Environment; re
     shows,
     async pressOn(text, key) {
       await shows(text);
-      for (const until = Date.now() + 20_000; isOn(await screen(), text); await delay(200)) {
+      let pressedAt = Number.NEGATIVE_INFINITY;
+      for (const until = Date.now() + 20_000; isOn(await screen(), text); await delay(100)) {
         if (Date.now() > until) throw new Error(`The terminal still shows ${String(text)}.`);
+        // one that was taken shows before, and pressed twice it may mean something else
+        if (Date.now() - pressedAt < 1500) continue;
+        pressedAt = Date.now();
         await tmux('send-keys', '-t', 'person:', key);
       }
     },
