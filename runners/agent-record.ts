@@ -11,11 +11,17 @@ export type Fact =
   /** A conversation begins, and this file is its transcript. */
   | { readonly kind: 'begins'; readonly transcript: string | undefined; readonly source: string }
   /** It took up a prompt. `key` is the same in every record of one prompt. */
-  | { readonly kind: 'prompt'; readonly text: string; readonly key: string | undefined }
+  | { readonly kind: 'prompt'; readonly text: string; readonly key: string | undefined; readonly wasQueued?: boolean }
   /** It put a prompt aside until it has time. */
   | { readonly kind: 'enqueued'; readonly text: string; readonly key: string }
   /** It has nothing more to do. */
-  | { readonly kind: 'rests'; readonly text: string | undefined; readonly result?: AgentResult | undefined }
+  | {
+      readonly kind: 'rests';
+      readonly text: string | undefined;
+      readonly result?: AgentResult | undefined;
+      /** Of the prompt on which it worked. */
+      readonly key?: string | undefined;
+    }
   /** Somebody must allow or answer something; `ask` where that can be done from outside. */
   | { readonly kind: 'asks'; readonly text: string; readonly ask?: Asked | undefined }
   /** A tool answered, or it said something, perhaps that it uses tools. */
@@ -105,6 +111,7 @@ const Line = z.looseObject({
   content: z.unknown().optional(),
   timestamp: z.string().optional(),
   promptId: z.string().optional(),
+  promptSource: z.string().optional().catch(undefined),
   uuid: z.string().optional(),
   isMeta: z.boolean().optional(),
   isSidechain: z.boolean().optional(),
@@ -142,7 +149,7 @@ export function factOfHook(line: string): Fact | undefined {
     case 'UserPromptSubmit':
       return { kind: 'prompt', text: withoutPasteMarks(hook.prompt ?? ''), key: hook.prompt_id };
     case 'Stop':
-      return { kind: 'rests', text: hook.last_assistant_message };
+      return { kind: 'rests', text: hook.last_assistant_message, key: hook.prompt_id };
     case 'PermissionRequest':
       return askedBy(hook, callId);
     case 'Notification':
@@ -205,7 +212,8 @@ function factOfUser(line: Line): Fact | undefined {
   if (answered.length > 0) return { kind: 'works', said: undefined, answered };
   const text = blocks.map((block) => block.text ?? '').join('\n');
   if (text.startsWith('[Request interrupted by user')) return { kind: 'interrupted' };
-  return { kind: 'prompt', text: withoutPasteMarks(text), key: line.promptId ?? line.uuid };
+  const wasQueued = line.promptSource === 'queued';
+  return { kind: 'prompt', text: withoutPasteMarks(text), key: line.promptId ?? line.uuid, ...(wasQueued && { wasQueued }) };
 }
 
 /** What was decided about the use of a tool that ended with this; undefined where nothing was. */

@@ -187,7 +187,8 @@ export function followInteractive(parts: InteractiveParts): Run {
         yield* news();
         if (exit !== undefined) return yield* conclude(exit);
         if (agent.kind === 'claude') await screen.watch(heardAt);
-        await delivery.step();
+        // what is brought in now would overtake that
+        if (state.state !== 'prompt' || !isTakingUp()) await delivery.step();
         yield* news();
         busyTurns = delivery.isBusy ? busyTurns + 1 : 0;
         if (!heard) await wake.next(!delivery.isBusy ? POLL_MS : busyTurns > SOON_TURNS ? BUSY_MS : soonMs());

@@ -37,6 +37,8 @@ export function createInteractiveState(): InteractiveState {
   let stopped: string | undefined;
   let reported: AgentResult | undefined;
   const spoken = new Map<string, Said['usage']>();
+  /** Keys of prompts after which it rests. */
+  const done = new Set<string>();
 
   function become(next: AgentState, what?: string): void {
     if (state !== next) looks = workingLooks = 0;
@@ -72,10 +74,13 @@ export function createInteractiveState(): InteractiveState {
           if (state === 'starting' || fact.source === 'clear') become('prompt');
           return;
         case 'prompt':
-          // lines of a transcript come late
-          if (from === 'hooks' || state === 'starting') become('works');
+          // told late, or put aside at the end of the turn that it names
+          if (fact.key !== undefined && done.has(fact.key)) return;
+          // lines of a transcript come late, but nothing else tells that it goes on with what it had put aside
+          if (from === 'hooks' || state === 'starting' || fact.wasQueued) become('works');
           return;
         case 'rests':
+          if (fact.key !== undefined) done.add(fact.key);
           if (fact.text !== undefined) stopped = fact.text;
           if (fact.result) reported = fact.result;
           // who has heard that it rests may hear it again, without a word

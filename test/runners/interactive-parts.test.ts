@@ -129,6 +129,27 @@ describe('how an interactive agent stands', () => {
   };
   const standing = (...facts: Parameters<typeof stateAfter>) => stateAfter(...facts).state;
 
+  it('goes on with what it had put aside, of which its transcript alone tells, and only until it rests after that', () => {
+    const state = stateAfter(hook('SessionStart'), hook('UserPromptSubmit', { prompt: 'x', prompt_id: 'p1' }));
+    const row = (promptId: string, promptSource: string) => {
+      const fact = factOfLine(JSON.stringify({ type: 'user', promptId, promptSource, message: { content: 'y' } }));
+      if (fact) state.take(fact, 'out');
+      return state.state;
+    };
+    const heard = (...facts: ReturnType<typeof hook>[]) => {
+      for (const fact of facts) if (fact) state.take(fact, 'hooks');
+      return state.state;
+    };
+    // put aside in the last moment of a turn, under its key: told behind its end
+    const aside = hook('UserPromptSubmit', { prompt: 'y', prompt_id: 'p1' });
+    expect(heard(aside, hook('Stop', { prompt_id: 'p1' }), aside)).toBe('prompt');
+    expect(row('p1', 'typed')).toBe('prompt');
+    expect(row('p2', 'queued')).toBe('works');
+    expect(heard(hook('Stop', { prompt_id: 'p2' }))).toBe('prompt');
+    expect(heard(hook('Stop', { prompt_id: 'p3' }))).toBe('prompt');
+    expect(row('p3', 'queued')).toBe('prompt');
+  });
+
   it('is told by its hooks', () => {
     expect(standing()).toBe('starting');
     expect(standing(hook('SessionStart'))).toBe('prompt');
