@@ -37,6 +37,8 @@ export function createInteractiveState(): InteractiveState {
   let stopped: string | undefined;
   let reported: AgentResult | undefined;
   const spoken = new Map<string, Said['usage']>();
+  /** A hook told that it rests, with these words, and none of anything that it does since. */
+  let rested: { readonly text: string | undefined } | undefined;
   /** Keys of prompts after which it rests. */
   const done = new Set<string>();
 
@@ -77,15 +79,18 @@ export function createInteractiveState(): InteractiveState {
           // told late, or put aside at the end of the turn that it names
           if (fact.key !== undefined && done.has(fact.key)) return;
           // lines of a transcript come late, but nothing else tells that it goes on with what it had put aside
+          if (from === 'hooks') rested = undefined;
           if (from === 'hooks' || state === 'starting' || fact.wasQueued) become('works');
           return;
         case 'rests':
+          rested = { text: fact.text?.slice(0, TEXT_LENGTH) ?? (state === 'prompt' ? text : undefined) };
           if (fact.key !== undefined) done.add(fact.key);
           if (fact.text !== undefined) stopped = fact.text;
           if (fact.result) reported = fact.result;
           // who has heard that it rests may hear it again, without a word
-          return become('prompt', fact.text?.slice(0, TEXT_LENGTH) ?? (state === 'prompt' ? text : undefined));
+          return become('prompt', rested.text);
         case 'asks':
+          rested = undefined;
           return become('permission', state === 'permission' ? (text ?? fact.text) : fact.text);
         case 'works':
           if (fact.said) takeSaid(fact.said);
@@ -121,7 +126,10 @@ export function createInteractiveState(): InteractiveState {
       const isOpen = box.kind !== 'none';
       if (state === 'permission' && !isOpen) return;
       if (mayRest && isOpen) return become('prompt');
-      if (looks >= ENOUGH_LOOKS) become('unknown', isOpen ? undefined : shown);
+      if (looks < ENOUGH_LOOKS) return;
+      // only its transcript, which may be late, told that it goes on
+      if (rested && isOpen) become('prompt', rested.text);
+      else become('unknown', isOpen ? undefined : shown);
     },
 
     result() {

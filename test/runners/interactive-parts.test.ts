@@ -148,6 +148,10 @@ describe('how an interactive agent stands', () => {
     expect(heard(hook('Stop', { prompt_id: 'p2' }))).toBe('prompt');
     expect(heard(hook('Stop', { prompt_id: 'p3' }))).toBe('prompt');
     expect(row('p3', 'queued')).toBe('prompt');
+    // one turn for several that were put aside ends under the key of one of them
+    expect(row('p4', 'queued')).toBe('works');
+    for (const _ of [1, 2]) state.saw(false, { kind: 'empty', text: '' }, '');
+    expect(state.state).toBe('prompt');
   });
 
   it('is told by its hooks', () => {
