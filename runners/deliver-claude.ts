@@ -1,7 +1,7 @@
 // Brings a message into the input box of Claude Code, so that it arrives as words and as nothing else.
 //
-// Never while a dialog is open or about to, where Enter would be an answer; never beside what a person is typing. A first `!` would run a command, a
-// first `/` call one, a last `\` keep Enter from submitting, a last `@word` choose a file: blanks around the words prevent all of that.
+// Never while a dialog is open or about to, where Enter would be an answer; never beside what a person is typing. A first `!` would run a
+// command, a first `/` call one, a last `\` keep Enter from submitting, a last `@word` choose a file: blanks around the words prevent all of that.
 // It is submitted when the box is seen to hold it, and the key is pressed only while the cursor is still where it was seen.
 import type { Clock } from '../core/ports.ts';
 import type { Deliver } from './deliver.ts';

@@ -187,7 +187,7 @@ export function followInteractive(parts: InteractiveParts): Run {
         yield* news();
         if (exit !== undefined) return yield* conclude(exit);
         if (agent.kind === 'claude') await screen.watch(heardAt);
-        // what is brought in now would overtake that
+        // what is brought in while it takes up what it had put aside would overtake that
         if (state.state !== 'prompt' || !isTakingUp()) await delivery.step();
         yield* news();
         busyTurns = delivery.isBusy ? busyTurns + 1 : 0;

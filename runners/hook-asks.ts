@@ -139,7 +139,7 @@ export function openHookAsks(folder: string, clock: Clock): HookAsks {
       }
     },
 
-    end: (decision) => end(decision),
+    end,
 
     *news() {
       for (const ask of asks.values()) {

@@ -78,8 +78,8 @@ export function createInteractiveState(): InteractiveState {
         case 'prompt':
           // told late, or put aside at the end of the turn that it names
           if (fact.key !== undefined && done.has(fact.key)) return;
-          // lines of a transcript come late, but nothing else tells that it goes on with what it had put aside
           if (from === 'hooks') rested = undefined;
+          // lines of a transcript come late, but nothing else tells that it goes on with what it had put aside
           if (from === 'hooks' || state === 'starting' || fact.wasQueued) become('works');
           return;
         case 'rests':

@@ -120,10 +120,10 @@ export function readLine(line: string, output: 'stream-json' | 'text', tools: Ma
   const said = jsonOf(line);
   const housekeeping = transcriptOnly(said);
   if (housekeeping) return { entries: housekeeping };
-  const ofItself = systemRecord(said, (id) => tools.has(id));
-  if (ofItself) return ofItself;
   const known = Known.safeParse(said);
   if (!known.success) {
+    const ofItself = systemRecord(said, (id) => tools.has(id));
+    if (ofItself) return ofItself;
     const [cut, callId] = CUT.exec(line) ?? [];
     if (cut !== undefined) return { entries: [], ...(callId !== undefined && { calls: { callId, message: undefined } }) };
     return { entries: line.trim() === '' ? [] : [{ kind: 'output', text: seenText(line) }] };
