@@ -37,7 +37,7 @@ export function createInteractiveState(): InteractiveState {
   let stopped: string | undefined;
   let reported: AgentResult | undefined;
   const spoken = new Map<string, Said['usage']>();
-  /** A hook told that it rests, with these words, and none of anything that it does since. */
+  /** A hook told that it rests, with these words, or it was broken off, and no hook told of anything that it does since. */
   let rested: { readonly text: string | undefined } | undefined;
   /** Keys of prompts after which it rests. */
   const done = new Set<string>();
@@ -98,6 +98,9 @@ export function createInteractiveState(): InteractiveState {
           else if (state === 'permission' && !isAsking) become('works');
           return;
         case 'interrupted':
+          // whatever its screen shows until then, it rests where its box is open
+          if (state !== 'prompt') rested ??= { text: undefined };
+          if (state === 'unknown' && text === undefined) return become('prompt');
           mayRest = state === 'works' || state === 'permission';
           return;
         case 'leaves':
