@@ -129,6 +129,14 @@ describe('how an interactive agent stands', () => {
   };
   const standing = (...facts: Parameters<typeof stateAfter>) => stateAfter(...facts).state;
 
+  it('is at its prompt after it was broken off, also where its transcript tells that late', () => {
+    const state = stateAfter(hook('SessionStart'), hook('PermissionRequest', { tool_name: 'Bash' }));
+    for (const _ of [1, 2]) state.saw(false, { kind: 'empty', text: '' }, '');
+    expect(state.state).toBe('unknown');
+    state.take({ kind: 'interrupted' }, 'out');
+    expect(state.state).toBe('prompt');
+  });
+
   it('goes on with what it had put aside, of which its transcript alone tells, and only until it rests after that', () => {
     const state = stateAfter(hook('SessionStart'), hook('UserPromptSubmit', { prompt: 'x', prompt_id: 'p1' }));
     const row = (promptId: string, promptSource: string) => {
